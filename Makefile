@@ -1,0 +1,39 @@
+# `make run` opens the app, `make test` runs every check. Both set up what they need, once.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PORT ?= 8501
+
+.PHONY: run test lint setup prepare clean
+
+run: prepare
+	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
+
+test: $(VENV)/.dev prepare lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.run
+
+# The built-in data and the ready-made classifier; does nothing when they are there.
+prepare: $(VENV)/.prepared
+
+$(VENV)/.prepared: $(VENV)/.run
+	$(BIN)/python -m engine prepare
+	touch $@
+
+$(VENV)/.run: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,115 @@
+"""How runs are shown: state in words, progress, curves. Reads the database only."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app import figures
+from app.layout import plain
+from engine.runs.store import ACTIVE, RESUMABLE, Run, Store
+
+ICONS = {
+    "queued": ":material/schedule:",
+    "starting": ":material/hourglass_top:",
+    "running": ":material/play_circle:",
+    "completed": ":material/check_circle:",
+    "cancelled": ":material/cancel:",
+    "crashed": ":material/error:",
+    "failed": ":material/error:",
+}
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def score(run: Run) -> str:
+    """The main metric of a finished run in words, "" if it has none."""
+    name = run.metrics.get("main_metric")
+    return f"{name} {run.metrics[name]:.3f}" if name else ""
+
+
+def status_line(run: Run, curves: dict[str, list[tuple[int, float]]]) -> str:
+    """One line on how a run stands."""
+    parts = [run.status]
+    if run.max_steps:
+        parts.append(f"step {run.step} of {run.max_steps}")
+    speed = [value for _, value in curves.get("steps_per_second", [])[-10:]]
+    if speed and run.status == "running":
+        rate = sum(speed) / len(speed)
+        parts.append(f"{rate:.2f} steps/s")
+        if run.max_steps and rate:
+            parts.append(f"about {duration((run.max_steps - run.step) / rate)} left")
+    elif run.seconds:
+        parts.append(f"trained for {duration(run.seconds)}")
+    if run.cancel and run.status in ACTIVE:
+        parts.append("stops after this step")
+    if score(run):
+        parts.append(score(run))
+    return " · ".join(parts)
+
+
+def curve_figures(curves_of: dict[str, dict[str, list[tuple[int, float]]]], key: str) -> None:
+    """Loss, validation metric, ‖δ‖ and learning rate of one or several runs over one another."""
+    wanted = (
+        ("loss", "training loss (nats)"),
+        ("eval_accuracy", "validation accuracy"),
+        ("eval_pearson", "validation Pearson r"),
+        ("eval_loss", "validation loss (nats)"),
+        ("delta_norm", "mean ‖δ‖_F (embedding units)"),
+        ("smoothness_kl", "SMART's ℓ_s (nats)"),
+        ("learning_rate", "learning rate"),
+    )
+    shown = []
+    for name, label in wanted:
+        curves = {title: curves[name] for title, curves in curves_of.items() if curves.get(name)}
+        if curves:
+            shown.append((name, label, curves))
+    for start in range(0, len(shown), 3):
+        for column, (name, label, curves) in zip(st.columns(3), shown[start : start + 3], strict=False):
+            column.plotly_chart(figures.lines(curves, "optimiser step", label), key=f"{key}-{name}")
+
+
+def run_actions(run: Run, place: Any, key: str) -> None:
+    """Cancel or resume, whichever applies."""
+    from engine.runs import queue
+
+    if run.status in ("queued", *ACTIVE) and place.button("Cancel", key=f"{key}-cancel-{run.id}", disabled=run.cancel):
+        queue.cancel(run.id)
+        st.rerun(scope="fragment")
+    if run.status in RESUMABLE and place.button("Resume", key=f"{key}-resume-{run.id}"):
+        queue.resume(run.id)
+        st.rerun(scope="fragment")
+
+
+def run_card(run: Run, key: str) -> None:
+    """One run: title, state, progress, what went wrong, live curves while it trains."""
+    curves = Store().figures(run.id)
+    with st.container(border=True):
+        words, action = st.columns([6, 1], vertical_alignment="center")
+        words.markdown(f"{ICONS[run.status]} **{plain(run.title)}** · {plain(run.id)}  \n{plain(status_line(run, curves))}")
+        run_actions(run, action, key)
+        if run.status in ("queued", *ACTIVE):
+            share = run.step / run.max_steps if run.max_steps else 0.0
+            st.progress(min(1.0, share), text="waiting for its turn" if run.status == "queued" else None)
+        if run.message:
+            st.warning(plain(run.message))
+        if run.status in ACTIVE:
+            curve_figures({run.title: curves}, f"{key}-{run.id}")
+
+
+def loading_code(run: Run) -> str:
+    """How to load a finished run's model, as code."""
+    folder = repr(str(Path(run.model_folder)))
+    return (
+        "from transformers import AutoModelForSequenceClassification, AutoTokenizer\n"
+        f"model = AutoModelForSequenceClassification.from_pretrained({folder})\n"
+        f"tokenizer = AutoTokenizer.from_pretrained({folder})"
+    )

@@ -1,0 +1,1 @@
+"""What perturbations and methods do, in numbers: traces, tables and the pictures' data."""

@@ -1,0 +1,153 @@
+"""The classifier that an analysis looks at: a run's, a model with a trained head, or a ready-made one."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.data.sources import load_dataset
+from engine.data.tasks import Task, metrics_of
+from engine.errors import UserError
+from engine.home import cache
+from engine.models import BUILTIN, best_device, hub_knows, load_model, model_path
+from engine.runs.store import Store
+
+READY_DATASET = "movie-sentiment"
+READY_STEPS = 150
+
+
+@dataclass
+class Classifier:
+    """A model that can be analysed. `origin`: for people, where it is from. `fingerprint`: of its weights' file."""
+
+    model: Any
+    tokenizer: Any
+    max_length: int
+    labels: tuple[str, ...]
+    is_regression: bool
+    origin: str
+    fingerprint: str
+    method_state: Path | None = None
+
+    @property
+    def device(self) -> Any:
+        """Where it runs."""
+        return self.model.device
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def load_classifier(
+    model: str | None = None, run: str | None = None, progress: Callable[[int, int], None] | None = None
+) -> Classifier:
+    """The classifier of a finished run, or of a model by name, on the best device and in evaluation mode.
+
+    A model without a trained head (such as the built-in one) is fine-tuned once, `READY_STEPS` vanilla steps on
+    `READY_DATASET`, and kept in the cache. `progress(step, steps)` is called meanwhile.
+
+    Raises:
+        UserError: no such run or model, or the run has no finished model.
+    """
+    if run is not None:
+        record = Store().find(run)
+        if not (record.model_folder / "config.json").exists():
+            raise UserError(f"{record.id} is {record.status} and has no finished model yet. Let it end, or resume it.")
+        loaded_from, origin = record.model_folder, f"run {record.id}"
+    else:
+        name = model or "minilm"
+        found = Path(model_path(name))
+        if not found.is_dir():
+            found = _downloaded(name)
+        if _has_head(found):
+            loaded_from, origin = found, name
+        else:
+            loaded_from, facts = ready_made(name, found, progress)
+            origin = (
+                f"{name}, fine-tuned for {facts['steps']} vanilla steps on {facts['dataset']}"
+                f" (validation accuracy {facts['accuracy']:.3f})"
+            )
+    loaded = load_model(str(loaded_from))
+    config = loaded.model.config
+    loaded.model.to(best_device()).requires_grad_(False)
+    return Classifier(
+        loaded.model,
+        loaded.tokenizer,
+        loaded.max_length,
+        tuple(str(config.id2label[place]) for place in range(config.num_labels)),
+        config.num_labels == 1,
+        origin,
+        _fingerprint(Path(loaded_from)),
+        loaded_from / "method.safetensors" if (loaded_from / "method.safetensors").exists() else None,
+    )
+
+
+def _downloaded(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", "*.safetensors", "*.txt", "*.model"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=not hub_knows(name)))
+    except Exception as problem:  # The hub client raises many kinds; all mean that it is not to be had.
+        raise UserError(
+            f"Unknown model {name[:80]!r} ({type(problem).__name__}). Allowed: {', '.join(BUILTIN)}; a folder with"
+            " config.json, a tokenizer and safetensors weights; or a hub name, which needs a network."
+        ) from None
+
+
+def _has_head(folder: Path) -> bool:
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError) as problem:
+        raise UserError(f"{folder / 'config.json'} cannot be read: {problem}.") from None
+    return any(str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ())
+
+
+def ready_made(
+    name: str, source: Path, progress: Callable[[int, int], None] | None = None
+) -> tuple[Path, dict[str, Any]]:
+    """The folder of the briefly fine-tuned classifier of an encoder, made on first use, and what is known of it."""
+    folder = cache() / "ready" / f"{_fingerprint(source)}-{READY_DATASET}-{READY_STEPS}"
+    facts_file = folder / "ready.json"
+    if not facts_file.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            made = Path(scratch) / "model"
+            facts = _fine_tune(name, made, progress)
+            (made / "ready.json").write_text(json.dumps(facts))
+            shutil.rmtree(folder, ignore_errors=True)
+            made.replace(folder)
+    return folder, json.loads(facts_file.read_text())
+
+
+def _fine_tune(name: str, target: Path, progress: Callable[[int, int], None] | None) -> dict[str, Any]:
+    from transformers import TrainerCallback
+
+    from engine.runs.config import TrainConfig
+    from engine.runs.worker import build_trainer
+
+    class Steps(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if progress is not None:
+                progress(state.global_step, state.max_steps)
+
+    data = load_dataset(READY_DATASET)
+    config = TrainConfig.build(
+        {"method": "vanilla", "dataset": READY_DATASET, "model": name, "max_steps": READY_STEPS, "evaluations": 1}
+    )
+    trainer = build_trainer(config, load_model(name, data.task, config.seed), data, target.parent, progress=False)
+    trainer.args.save_strategy = "no"
+    trainer.add_callback(Steps())
+    trainer.train()
+    trainer.save_model(str(target))
+    accuracy = next(each["eval_accuracy"] for each in reversed(trainer.state.log_history) if "eval_accuracy" in each)
+    return {"steps": READY_STEPS, "dataset": READY_DATASET, "accuracy": accuracy}

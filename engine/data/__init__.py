@@ -1,0 +1,1 @@
+"""Tasks, sources, and the way from text to batches."""

@@ -1,0 +1,123 @@
+"""What a data set asks of a model, the sentences it holds, and the metrics that judge it."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+Kind = Literal["classification", "regression"]
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be predicted.
+
+    Attributes:
+        name: of the data set. kind: classification or regression.
+        label_names: one per class (empty for regression).
+        metrics: names from `METRICS`; the first one is the one that runs are compared by.
+        description: one or two sentences for people. language: ISO code. source: where it is from, its licence.
+    """
+
+    name: str
+    kind: Kind
+    label_names: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ("accuracy",)
+    description: str = ""
+    language: str = "en"
+    source: str = ""
+
+    @property
+    def num_labels(self) -> int:
+        """Width of the model's output: C, or 1 for regression."""
+        return len(self.label_names) or 1
+
+    @property
+    def main_metric(self) -> str:
+        """The metric that runs are compared by."""
+        return self.metrics[0]
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task with its sentences: `splits[name]` has columns `text`, `label` and, for pairs, `text_pair`."""
+
+    task: Task
+    splits: Mapping[str, pd.DataFrame]
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether an example is a pair of sentences."""
+        return "text_pair" in self.splits["train"].columns
+
+    def majority_rate(self, split: str) -> float:
+        """Share of the most frequent class: what a model that reads nothing reaches. NaN for regression."""
+        if self.task.kind == "regression":
+            return float("nan")
+        return float(self.splits[split]["label"].value_counts(normalize=True).max())
+
+
+def split_of(*texts: str) -> str:
+    """Train (80 %), validation (10 %) or test (10 %), by SHA-256 of the text without case and spacing.
+
+    The same on every machine; equal texts are never in two splits.
+    """
+    key = "\x1f".join(" ".join(text.casefold().split()) for text in texts)
+    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % 10
+    return "train" if place < 8 else "validation" if place == 8 else "test"
+
+
+def split_by_text(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The three fixed splits of a table with `text` and perhaps `text_pair` (see `split_of`)."""
+    columns = [name for name in ("text", "text_pair") if name in table.columns]
+    places = pd.Series([split_of(*row) for row in table[columns].itertuples(index=False)], index=table.index)
+    return {name: table[places == name].reset_index(drop=True) for name in SPLITS}
+
+
+def _f1(labels: Any, predictions: Any) -> float:
+    from sklearn.metrics import f1_score
+
+    average = "binary" if max(labels.max(), predictions.max()) <= 1 else "macro"
+    return float(f1_score(labels, predictions, average=average, zero_division=0.0))
+
+
+def _matthews(labels: Any, predictions: Any) -> float:
+    from sklearn.metrics import matthews_corrcoef
+
+    return float(matthews_corrcoef(labels, predictions))
+
+
+def _correlation(name: str) -> Callable[[Any, Any], float]:
+    def measure(labels: Any, predictions: Any) -> float:
+        from scipy import stats
+
+        if len(labels) < 2 or np.ptp(predictions) == 0 or np.ptp(labels) == 0:
+            return 0.0  # A constant has no correlation; scipy would give NaN.
+        return float(getattr(stats, name)(labels, predictions).statistic)
+
+    return measure
+
+
+# Each takes labels and predictions, `[N]`. As in GLUE: CoLA Matthews; MRPC, QQP accuracy and F1; STS-B correlations.
+METRICS: dict[str, Callable[[Any, Any], float]] = {
+    "accuracy": lambda labels, predictions: float((labels == predictions).mean()),
+    "f1": _f1,
+    "matthews": _matthews,
+    "pearson": _correlation("pearsonr"),
+    "spearman": _correlation("spearmanr"),
+}
+
+
+def metrics_of(task: Task) -> Callable[[Any], dict[str, float]]:
+    """`compute_metrics` for a `transformers.Trainer`."""
+
+    def compute(prediction: Any) -> dict[str, float]:
+        logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+        outputs = logits.reshape(-1) if task.kind == "regression" else logits.argmax(axis=-1)
+        return {name: METRICS[name](labels, outputs) for name in task.metrics}
+
+    return compute

@@ -1,0 +1,133 @@
+"""What a method is. The loop around any of them:
+
+    method = get_method("freelb")(ascent_steps=3)
+    for batch in batches:
+        for _ in range(method.replays):             # 1 for all but FreeAT
+            report = method.step(model, batch)      # leaves gradients in p.grad
+            optimizer.step(); optimizer.zero_grad()
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from engine.methods.passes import EmbeddedBatch, Report
+from engine.settings import CONFIG, Settings
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(config=CONFIG, kw_only=True, frozen=True)
+class AscentSettings(Settings):
+    """What every method that ascends has."""
+
+    epsilon: float | None = Field(default=1.0, ge=0)
+    """Radius ε of the ball that δ stays in (embedding units, per sentence). None: no projection."""
+    step_size: float = Field(default=0.1, ge=0)
+    """Ascent step size α (adv_lr), in embedding units."""
+    ascent_steps: int = Field(default=3, ge=1, le=50)
+    """Ascent steps K per batch."""
+    perturb_special_tokens: bool = True
+    """Perturb [CLS] and [SEP] too, as the papers do."""
+
+
+class Method(ABC, Generic[S]):
+    """One way to fine-tune. It works on any model that takes `inputs_embeds`, with or without a Trainer.
+
+    Args:
+        settings: an instance of the method's `Settings`; or give single settings by name.
+        special_token_ids: the tokenizer's special tokens, needed when `perturb_special_tokens` is off.
+        seed: of whatever the method keeps between batches (TextAT's table).
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    reference: ClassVar[str]
+    equation: ClassVar[str]  # LaTeX
+    summary: ClassVar[str]
+    Settings: type[S]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def __init__(
+        self, settings: S | None = None, *, special_token_ids: Sequence[int] = (), seed: int = 0, **overrides: Any
+    ) -> None:
+        if settings is not None and overrides:
+            raise TypeError("give either a settings object or single settings, not both")
+        self.settings: S = settings if settings is not None else self.Settings.parse(overrides)
+        self.seed = seed
+        keep_special = getattr(self.settings, "perturb_special_tokens", True)
+        if not keep_special and not special_token_ids:
+            raise ValueError("perturb_special_tokens=False needs special_token_ids (tokenizer.all_special_ids)")
+        self._unperturbed = () if keep_special else tuple(special_token_ids)
+
+    @property
+    def replays(self) -> int:
+        """How often each minibatch is fed to `step` in a row (FreeAT's m; else 1)."""
+        return 1
+
+    @property
+    def floor(self) -> float:
+        """Cost of one minibatch in units of a forward pass (algorithms: vanilla = 3)."""
+        return 3.0
+
+    def embed(self, model: nn.Module, batch: Mapping[str, Tensor], **options: Any) -> EmbeddedBatch:
+        """The batch as this method perturbs it."""
+        return EmbeddedBatch(model, batch, special_token_ids=self._unperturbed, **options)
+
+    def step(
+        self,
+        model: nn.Module,
+        batch: Mapping[str, Tensor],
+        *,
+        scale: float = 1.0,
+        micro_batch: int = 0,
+        backward: Callable[[Tensor], None] | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Report:
+        """Add this batch's gradients to `p.grad` and say what was done.
+
+        Args:
+            scale: multiplies the gradients (1/n under n-fold gradient accumulation).
+            micro_batch: place of the batch within its optimiser step (0 without accumulation).
+        """
+        embedded = self.embed(model, batch, backward=backward, label_smoothing=label_smoothing)
+        report = self.accumulate(embedded, scale, micro_batch)
+        embedded.finish()
+        return report
+
+    @abstractmethod
+    def accumulate(self, batch: EmbeddedBatch, scale: float, micro_batch: int) -> Report:
+        """The method itself: all passes over one batch."""
+
+    # The perturbation's path. `state` is what the method ascends; X + total(state) is what the model sees.
+
+    def start(self, batch: EmbeddedBatch) -> Any:
+        """The state before the first ascent step (default: δ_0 = 0)."""
+        return torch.zeros_like(batch.embeddings)
+
+    def total(self, state: Any) -> Tensor:
+        """What is added to X, `[B, L, D]`."""
+        delta: Tensor = state
+        return delta
+
+    def ascend(self, state: Any, gradient: Tensor, batch: EmbeddedBatch) -> Any:
+        """One ascent step (default: none, as in vanilla)."""
+        return state
+
+    def ascent_objective(self, batch: EmbeddedBatch) -> Callable[[Tensor], Tensor]:
+        """What the ascent maximises, as a function logits → `[B]` (default: the task's loss)."""
+        return batch.losses
+
+    # What the method keeps between batches.
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Tensors that a checkpoint must hold so that training goes on as if never stopped."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state_dict` gave."""

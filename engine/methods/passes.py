@@ -1,0 +1,179 @@
+"""The passes over one batch that methods are made of: embeddings looked up once, forward, gradients, report."""
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from accelerate.utils import extract_model_from_parallel
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.perturbation import token_norms
+
+
+def task_losses(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """The task's loss of every example, `[B]`: cross-entropy for C ≥ 2 logits, squared error for one (regression)."""
+    if logits.shape[-1] == 1:
+        return F.mse_loss(logits.squeeze(-1), labels.to(logits.dtype), reduction="none")
+    return F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
+
+
+@dataclass
+class Pass:
+    """One forward pass: `inputs` is the leaf X + δ `[B, L, D]`, `logits` `[B, C]`."""
+
+    inputs: Tensor
+    logits: Tensor
+
+
+class EmbeddedBatch:
+    """A batch as the methods see it: the word embeddings X looked up once, shared by all passes.
+
+    Each pass starts from a leaf `X + δ`, whose gradient is both ∇_δ L and ∇_X L. The latter is summed over the
+    passes and pushed into the embedding weights once, by `finish`: K passes cost one look-up and one scatter.
+
+    Args:
+        model: the model, possibly wrapped (DDP, `torch.compile`).
+        batch: `input_ids` `[B, L]`, optional `attention_mask`, `token_type_ids` …, and `labels` `[B]`.
+        special_token_ids: tokens that must not be perturbed.
+        backward: how to run a backward pass (`accelerator.backward` under a Trainer).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batch: Mapping[str, Tensor],
+        *,
+        special_token_ids: Iterable[int] = (),
+        backward: Callable[[Tensor], None] | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        inputs = dict(batch)
+        self.model = model
+        self.ids: Tensor = inputs.pop("input_ids")
+        self.labels: Tensor = inputs.pop("labels")
+        attention = inputs.get("attention_mask")
+        attention = torch.ones_like(self.ids) if attention is None else attention
+        self._forward_inputs = {**inputs, "attention_mask": attention}
+        self._backward = backward or torch.Tensor.backward
+        self._label_smoothing = label_smoothing
+        module: Any = extract_model_from_parallel(model, keep_torch_compile=False)
+        self.vocabulary_size: int = module.get_input_embeddings().weight.shape[0]
+        self.looked_up: Tensor = module.get_input_embeddings()(self.ids)
+        self.embeddings = self.looked_up.detach()
+        self._gradient: Tensor | None = None
+        special = torch.as_tensor(list(special_token_ids), device=self.ids.device, dtype=self.ids.dtype)
+        self.mask = attention.bool() & ~torch.isin(self.ids, special)
+
+    @property
+    def mask3(self) -> Tensor:
+        """The mask as `[B, L, 1]`, in the embeddings' dtype."""
+        return self.mask[..., None].to(self.embeddings.dtype)
+
+    def keys(self) -> list[int]:
+        """One number per example that depends on its real tokens only: what its random start is drawn from."""
+        attention = self._forward_inputs["attention_mask"].bool().cpu()
+        ids = self.ids.cpu()
+        return [zlib.crc32(ids[b][attention[b]].numpy().tobytes()) for b in range(ids.shape[0])]
+
+    def forward(self, delta: Tensor | None = None, *, ascent: bool = True) -> Pass:
+        """Run the model on X + δ. `ascent=False` where the method does not need ∇_δ."""
+        leaf = (self.embeddings if delta is None else self.embeddings + delta.to(self.embeddings.dtype)).detach()
+        leaf.requires_grad_(ascent or self.looked_up.requires_grad)
+        return Pass(leaf, self.model(inputs_embeds=leaf, **self._forward_inputs).logits)
+
+    def inputs(self) -> dict[str, Tensor]:
+        """The batch as it came, for a second model."""
+        return {"input_ids": self.ids, "labels": self.labels, **self._forward_inputs}
+
+    def losses(self, logits: Tensor) -> Tensor:
+        """The task's loss per example, `[B]`."""
+        return task_losses(logits, self.labels, self._label_smoothing)
+
+    def input_gradient(self, objective: Tensor, of: Pass) -> Tensor:
+        """∇_δ of the objective, masked; gradients of parameters are not computed."""
+        (gradient,) = torch.autograd.grad(objective, of.inputs)
+        return gradient * self.mask3
+
+    def backward(self, loss: Tensor, *passes: Pass) -> Tensor:
+        """Backward into parameters and inputs together; returns ∇_δ (masked) of the last pass named."""
+        self._backward(loss)
+        gradient = self.embeddings
+        for each in passes:
+            if each.inputs.grad is None:
+                continue
+            gradient = each.inputs.grad
+            if self.looked_up.requires_grad:
+                self._gradient = gradient if self._gradient is None else self._gradient + gradient
+        return gradient * self.mask3
+
+    def add_clean_loss(self, weight: float, scale: float, dropout: "FixedDropout | None" = None) -> Tensor:
+        """Add `weight` × the clean loss (one more pass) to the gradients; returns what it adds to the loss."""
+        if not weight:
+            return self.embeddings.new_zeros(())
+        with dropout or FixedDropout(self.ids.device, enabled=False):
+            clean = self.forward(ascent=False)
+        loss = weight * self.losses(clean.logits).mean()
+        self.backward(loss * scale, clean)
+        return loss.detach()
+
+    def finish(self) -> None:
+        """Push the summed ∇_X into the embedding weights. Call once, after the last pass."""
+        if self._gradient is not None:
+            self.looked_up.backward(self._gradient)
+            self._gradient = None
+
+
+@dataclass
+class Report:
+    """What a step did. `loss`: the objective that was minimised (scalar). `token_norms`: ‖δ^i‖ for each pass,
+    a list of `[B, L]`. `losses`: the task's mean loss at each pass. `figures`: further scalars by name."""
+
+    loss: Tensor
+    token_norms: list[Tensor] = field(default_factory=list)
+    losses: list[Tensor] = field(default_factory=list)
+    figures: dict[str, Tensor] = field(default_factory=dict)
+
+    def record(self, delta: Tensor, loss: Tensor) -> None:
+        """Note one pass: its perturbation `[B, L, D]` and its mean task loss."""
+        self.token_norms.append(token_norms(delta))
+        self.losses.append(loss.detach())
+
+    def scalars(self) -> dict[str, Tensor]:
+        """Figures for a log: mean ‖δ‖_F over the batch at the last pass, and what the method adds."""
+        figures = dict(self.figures)
+        if self.token_norms:
+            figures["delta_norm"] = torch.linalg.vector_norm(self.token_norms[-1], dim=-1).mean()
+        return figures
+
+
+class FixedDropout:
+    """The same dropout mask in several passes: enter once per pass, the random state is put back each time.
+
+    FreeLB section 3.3: the K gradients are those of one network only if the mask is kept. Dropout stays on.
+    """
+
+    def __init__(self, device: torch.device, enabled: bool = True) -> None:
+        self._device, self._enabled = device, enabled
+        self._states: tuple[Tensor, Tensor | None] | None = None
+
+    def __enter__(self) -> None:
+        if not self._enabled:
+            return
+        backend = getattr(torch, self._device.type, None) if self._device.type != "cpu" else None
+        if self._states is None:
+            self._states = (torch.get_rng_state(), backend.get_rng_state() if backend else None)
+            return
+        torch.set_rng_state(self._states[0])
+        if backend:
+            backend.set_rng_state(self._states[1])
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def batch_seed() -> int:
+    """A seed for one batch's random starts, drawn from torch's own generator (so seeds and resumes hold)."""
+    return int(torch.randint(2**31, ()).item())

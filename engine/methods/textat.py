@@ -1,0 +1,101 @@
+"""TextAT: FreeLB with a perturbation per token that accumulates over the whole training."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from engine.methods.freelb import FreeLB, FreeLBSettings
+from engine.methods.passes import EmbeddedBatch
+from engine.methods.token_table import TokenTable
+from engine.perturbation import shrink_factor, token_norms, unit_example, unit_token
+from engine.settings import CONFIG
+
+
+@dataclass(config=CONFIG, kw_only=True, frozen=True)
+class TextATSettings(FreeLBSettings):
+    """Settings of TextAT."""
+
+    table_update: Literal["mean", "add"] = "mean"
+    """How a token's occurrences in a batch enter Z: their mean, or (published code) their sum added to Z."""
+
+
+class TextAT(FreeLB):
+    r"""Adversarial training with token-aware perturbation (Li and Qiu 2020; slides eq. (3), (4)).
+
+    Two perturbations: δ per instance (as in FreeLB) and η per token. η_0^i ← Z[w_i] from the global table
+    Z ∈ R^{V×D}, started at U(-ε_0, ε_0)/√D. K passes at X + δ + η, gradients averaged as in FreeLB. Ascent:
+    δ ← δ + α g/‖g‖_F per example; η^i ← n^i (η^i + α g^i/‖g^i‖_2) with n^i = ‖η^i‖ / max_j ‖η^j‖ of the ascended
+    η; then ‖δ + η‖_F ≤ ε scales both. After K steps Z[w_i] ← η_K^i, the mean over a token's occurrences in the
+    batch (`table_update="add"`: the published code's sum). Cost of a step: 3K.
+
+    Settings: those of FreeLB, and table_update "mean". Shapes: δ, η `[B, L, D]`, Z `[V, D]` (only touched rows).
+
+    >>> from engine.methods.textat import TextAT
+    >>> TextAT(ascent_steps=2).floor
+    6.0
+    """
+
+    name = "textat"
+    title = "TextAT"
+    reference = "Li and Qiu, arXiv 2004.14543, eq. (3) and (4)"
+    equation = (
+        r"\eta_0^i\leftarrow Z[w_i],\quad \eta_t^i=n^i\left(\eta_{t-1}^i+\alpha\, g^i/\|g^i\|_2\right),\;"
+        r"n^i=\frac{\|\eta^i\|}{\max_j\|\eta^j\|},\quad \|\delta_t+\eta_t\|_F\le\epsilon,\quad Z[w_i]\leftarrow\eta_K^i"
+    )
+    summary = "FreeLB with a memory: each token keeps the perturbation that it gathered over the whole training."
+    Settings = TextATSettings
+    presets = {}
+    keeps_last_ascent = True
+    table: TokenTable | None = None
+    _pending: Mapping[str, Tensor] | None = None
+
+    def start(self, batch: EmbeddedBatch) -> tuple[Tensor, Tensor]:
+        """(δ_0, η_0), jointly inside the ball."""
+        if self.table is None:
+            self.table = TokenTable(
+                batch.vocabulary_size,
+                batch.embeddings.shape[-1],
+                magnitude=self.settings.start_magnitude,
+                seed=self.seed,
+                like=batch.embeddings,
+            )
+            if self._pending is not None:
+                self.table.load_state_dict(self._pending)
+        return self._inside(self.random_start(batch), self.table.look_up(batch.ids, batch.mask))
+
+    def total(self, state: tuple[Tensor, Tensor]) -> Tensor:
+        """δ + η."""
+        return state[0] + state[1]
+
+    def ascend(
+        self, state: tuple[Tensor, Tensor], gradient: Tensor, batch: EmbeddedBatch
+    ) -> tuple[Tensor, Tensor]:
+        """Slides eq. (3), (4)."""
+        alpha = self.settings.step_size
+        delta = state[0] + alpha * unit_example(gradient)
+        eta = state[1] + alpha * unit_token(gradient)
+        norms = token_norms(eta)
+        largest = norms.amax(dim=-1, keepdim=True)
+        scale = norms / largest.where(largest > 0, largest.new_ones(()))
+        return self._inside(delta, eta * scale[..., None])
+
+    def _inside(self, delta: Tensor, eta: Tensor) -> tuple[Tensor, Tensor]:
+        if self.settings.epsilon is None:
+            return delta, eta
+        factor = shrink_factor(delta + eta, self.settings.epsilon)
+        return delta * factor, eta * factor
+
+    def keep(self, state: tuple[Tensor, Tensor], batch: EmbeddedBatch) -> None:
+        """Z[w_i] ← η_K^i."""
+        assert self.table is not None
+        self.table.write(batch.ids, batch.mask, state[1], add=self.settings.table_update == "add")
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The touched rows of Z."""
+        return self.table.state_dict() if self.table is not None else {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take back Z; it is put into place when the model is next seen."""
+        self.table, self._pending = None, dict(state) or None

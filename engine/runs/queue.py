@@ -1,0 +1,125 @@
+"""Start, cancel and resume runs. At most `DELTABOOK_PARALLEL` (1) at a time; the rest wait in the order they came.
+
+There is no daemon: whoever looks (a page, a CLI call, a worker that ends) moves the queue on, and a run is claimed in
+one transaction, so that two of them never start it twice.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from engine.errors import UserError
+from engine.runs.config import TrainConfig
+from engine.runs.store import ACTIVE, RESUMABLE, Run, Store
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def parallel() -> int:
+    """How many runs may train at once."""
+    value = os.environ.get("DELTABOOK_PARALLEL", "1")
+    if not value.isdigit() or int(value) < 1:
+        raise UserError(f"DELTABOOK_PARALLEL must be a whole number from 1, but it is {value[:20]!r}.")
+    return int(value)
+
+
+def submit(config: TrainConfig) -> Run:
+    """Put a new run in the queue, and start it if there is room."""
+    store = Store()
+    run = store.create(config.as_dict())
+    advance(store)
+    return store.get(run.id)
+
+
+def advance(store: Store | None = None) -> None:
+    """Notice crashes, then start waiting runs while there is room."""
+    store = store or Store()
+    store.reap()
+    while (claimed := _claim(store)) is not None:
+        _launch(store, claimed)
+
+
+def _claim(store: Store) -> str | None:
+    with store.connect() as connection:
+        row = connection.execute(
+            "UPDATE runs SET status = 'starting', started = ?, host = ?, pid = NULL WHERE id = ("
+            " SELECT id FROM runs WHERE status = 'queued' ORDER BY created LIMIT 1"
+            ") AND (SELECT COUNT(*) FROM runs WHERE status IN ('starting', 'running')) < ? RETURNING id",
+            (time.time(), socket.gethostname(), parallel()),
+        ).fetchone()
+        return None if row is None else str(row["id"])
+
+
+def _launch(store: Store, identifier: str) -> None:
+    run = store.get(identifier)
+    environment: dict[str, Any] = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    try:
+        with run.log_file.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "engine.runs.worker", run.id],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # It outlives the server and the terminal.
+                env=environment,
+                cwd=ROOT,
+            )
+    except OSError as problem:
+        store.update(run.id, status="failed", finished=time.time(), message=f"It could not be started: {problem}.")
+        return
+    _CHILDREN.append(process)
+    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+
+
+# Kept so that ended workers are waited for and do not stay as zombies.
+_CHILDREN: list[subprocess.Popen[bytes]] = []
+
+
+def cancel(reference: str) -> Run:
+    """Stop a run: a waiting one at once, a running one after its present step, with a checkpoint to resume from.
+
+    Raises:
+        UserError: it has ended already.
+    """
+    store = Store()
+    store.reap()
+    run = store.find(reference)
+    if store.update(run.id, only_if=("queued",), status="cancelled", finished=time.time(), message="Cancelled."):
+        return store.get(run.id)
+    if not store.update(run.id, only_if=ACTIVE, cancel=1):
+        raise UserError(f"{run.id} is {store.get(run.id).status}: there is nothing to cancel.")
+    return store.get(run.id)
+
+
+def resume(reference: str, *, start: bool = True) -> Run:
+    """Put a cancelled, crashed or failed run back in the queue; it goes on from its last checkpoint.
+
+    Raises:
+        UserError: it cannot be resumed.
+    """
+    store = Store()
+    store.reap()
+    run = store.find(reference)
+    status: dict[str, Any] = {"status": "queued"} if start else own_process()
+    if not store.update(run.id, only_if=RESUMABLE, cancel=0, message="", finished=None, **status):
+        raise UserError(f"{run.id} is {run.status}: only {', '.join(RESUMABLE)} runs can be resumed.")
+    if start:
+        advance(store)
+    return store.get(run.id)
+
+
+def own_process() -> dict[str, Any]:
+    """The columns that say: this process is doing it."""
+    import psutil
+
+    return {
+        "status": "starting",
+        "started": time.time(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "pid_started": psutil.Process().create_time(),
+    }

@@ -1,0 +1,261 @@
+"""The process of one run: `python -m engine.runs.worker RUN`. It trains, logs, and says how it ended."""
+
+import json
+import logging
+import os
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from transformers import TrainerCallback, TrainingArguments
+
+from engine.data.encoding import collator, encode
+from engine.data.sources import load_dataset
+from engine.data.tasks import TaskData, metrics_of
+from engine.errors import UserError
+from engine.methods import get_method
+from engine.methods.textat import TextAT
+from engine.models import Loaded, best_device, load_model
+from engine.runs.config import TrainConfig
+from engine.runs.queue import advance, own_process
+from engine.runs.store import Run, Store
+from engine.trainer import AdversarialTrainer
+
+LOGGED_POINTS = 500
+
+
+class RunRecorder(TrainerCallback):
+    """Writes live figures into the database, and stops the training when it is asked to."""
+
+    def __init__(self, store: Store, run: Run, spent: float) -> None:
+        self.store, self.run, self.spent = store, run, spent
+        self.trainer: AdversarialTrainer | None = None
+        self.began = time.monotonic()
+        self._mark = (0, self.began)
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, earlier sittings included."""
+        return self.spent + time.monotonic() - self.began
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Note where it starts."""
+        self._mark = (state.global_step, time.monotonic())
+        self.store.forget_after(self.run.id, state.global_step)
+        self.store.update(self.run.id, max_steps=state.max_steps, step=state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        """Loss, learning rate, δ norms, validation metrics, steps per second."""
+        figures = {
+            name: float(value)
+            for name, value in (logs or {}).items()
+            if isinstance(value, int | float)
+            and not name.startswith(("train_", "total_"))
+            and not name.endswith(("_runtime", "_per_second"))
+            and name != "epoch"
+        }
+        if not figures:
+            return
+        if "loss" in figures:
+            step, then = self._mark
+            now = time.monotonic()
+            if state.global_step > step and now > then:
+                figures["steps_per_second"] = (state.global_step - step) / (now - then)
+            self._mark = (state.global_step, now)
+            table = getattr(self.trainer.method, "table", None) if self.trainer is not None else None
+            if table is not None:
+                figures["table_rows"] = len(table)
+        self.store.log(self.run.id, state.global_step, figures, seconds=self.seconds)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """TextAT: keep how the table stands; evaluation time is not training speed."""
+        self._mark = (state.global_step, time.monotonic())
+        method = self.trainer.method if self.trainer is not None else None
+        if isinstance(method, TextAT) and method.table is not None:
+            folder = self.run.folder / "table"
+            folder.mkdir(exist_ok=True)
+            save_file(method.table.snapshot(), folder / f"{state.global_step:08d}.safetensors")
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Look whether the run was cancelled."""
+        if self.store.get(self.run.id).cancel:
+            control.should_training_stop = True
+            control.should_save = True
+
+
+def training_arguments(config: TrainConfig, folder: Path, batches: int, progress: bool) -> TrainingArguments:
+    """Trainer's arguments for a run. `batches`: batches per epoch."""
+    per_epoch = max(1, -(-batches // config.gradient_accumulation))
+    total = config.max_steps or max(1, int(config.epochs * per_epoch))
+    device = best_device()
+    bf16 = config.precision == "bf16" or (
+        config.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
+    )
+    return TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        max_steps=config.max_steps or -1,
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=max(64, config.batch_size),
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        warmup_steps=config.warmup_share if config.warmup_share < 1 else total,
+        max_grad_norm=config.max_gradient_norm,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        eval_strategy="steps",
+        eval_steps=max(1, -(-total // config.evaluations)),
+        save_strategy="steps",
+        save_steps=max(1, -(-total // (config.checkpoints + 1))),
+        save_total_limit=1,
+        logging_steps=max(1, total // LOGGED_POINTS),
+        logging_nan_inf_filter=False,
+        bf16=bf16,
+        tf32=True if device.type == "cuda" else None,
+        optim="adamw_torch_fused" if device.type == "cuda" else "adamw_torch",
+        torch_compile=config.compile,
+        use_cpu=device.type == "cpu",
+        dataloader_pin_memory=device.type == "cuda",
+        seed=config.seed,
+        report_to=[],
+        disable_tqdm=not progress,
+    )
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end (`trainer_state.json` is written last), else None."""
+    whole = []
+    for each in (folder / "checkpoints").glob("checkpoint-*"):
+        try:
+            whole.append((int(json.loads((each / "trainer_state.json").read_text())["global_step"]), each))
+        except (OSError, ValueError, KeyError):
+            continue
+    return max(whole)[1] if whole else None
+
+
+def build_trainer(
+    config: TrainConfig, loaded: Loaded, data: TaskData, folder: Path, progress: bool
+) -> AdversarialTrainer:
+    """The trainer of a run, ready to train."""
+    length = min(config.max_length, loaded.max_length)
+    train, validation = (
+        encode(data.splits[split], loaded.tokenizer, data.task, length) for split in ("train", "validation")
+    )
+    method_class = get_method(config.method)
+    method = method_class(
+        method_class.Settings.parse(config.method_settings),
+        special_token_ids=loaded.tokenizer.all_special_ids,
+        seed=config.seed,
+    )
+    return AdversarialTrainer(
+        loaded.model,
+        training_arguments(config, folder, -(-len(train) // config.batch_size), progress),
+        data_collator=collator(loaded.tokenizer),
+        train_dataset=train,
+        eval_dataset=validation.sort("length"),  # Batches of equal lengths; no metric depends on the order.
+        processing_class=loaded.tokenizer,
+        compute_metrics=metrics_of(data.task),
+        method=method,
+    )
+
+
+def train(store: Store, run: Run, progress: bool) -> None:
+    """Train the run to its end, or until it is cancelled."""
+    config = TrainConfig.build(run.config)
+    data = load_dataset(config.dataset)
+    loaded = load_model(config.model, data.task, config.seed)
+    recorder = RunRecorder(store, run, run.seconds)
+    trainer = recorder.trainer = build_trainer(config, loaded, data, run.folder, progress)
+    trainer.add_callback(recorder)
+    checkpoint = last_checkpoint(run.folder)
+    recorder.began = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    seconds = recorder.seconds
+    step, total = trainer.state.global_step, trainer.state.max_steps
+    if step < total and store.get(run.id).cancel:
+        message = f"Cancelled at step {step} of {total}; it can be resumed."
+        store.update(run.id, status="cancelled", finished=time.time(), seconds=seconds, step=step, message=message)
+        return
+    last = trainer.state.log_history[-1:] + trainer.state.log_history[-2:-1]
+    evaluated = next((each for each in last if "eval_loss" in each and each["step"] == step), None)
+    metrics = {
+        name.removeprefix("eval_"): value
+        for name, value in (evaluated or trainer.evaluate()).items()
+        if name.removeprefix("eval_") in (*data.task.metrics, "loss")
+    }
+    metrics["main_metric"] = data.task.main_metric
+    if data.task.kind == "classification":
+        metrics["majority"] = data.majority_rate("validation")
+    scratch = run.folder / "model.partial"
+    shutil.rmtree(scratch, ignore_errors=True)
+    trainer.save_model(str(scratch))
+    trainer.save_method(scratch)
+    shutil.rmtree(run.model_folder, ignore_errors=True)
+    scratch.replace(run.model_folder)  # The folder is there whole or not at all.
+    shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
+    info = {
+        "device": str(trainer.args.device),
+        "bf16": trainer.args.bf16,
+        "torch": torch.__version__,
+        "train_sentences": len(data.splits["train"]),
+        "sentences_per_second": step * config.batch_size * config.gradient_accumulation / max(seconds, 1e-9),
+    }
+    store.update(
+        run.id, status="completed", finished=time.time(), seconds=seconds, step=step, metrics=metrics, info=info
+    )
+
+
+def execute(identifier: str, *, progress: bool = False) -> Run:
+    """Do a run that was claimed for this process, whatever comes, and say how it ended; then move the queue on.
+
+    Raises:
+        UserError: bad input found only now; the run is `failed` and says why.
+    """
+    store = Store()
+    run = store.get(identifier)
+    store.update(run.id, **{**own_process(), "status": "running"})
+    try:
+        train(store, run, progress)
+    except UserError as problem:
+        store.update(run.id, status="failed", finished=time.time(), message=str(problem))
+        raise
+    except KeyboardInterrupt:
+        message = "Interrupted; it can be resumed from its last checkpoint."
+        store.update(run.id, status="cancelled", finished=time.time(), message=message)
+        raise
+    except torch.OutOfMemoryError:
+        message = "The device ran out of memory. Lower batch_size or max_length (and raise gradient_accumulation)."
+        store.update(run.id, status="failed", finished=time.time(), message=message)
+        raise UserError(message) from None
+    except Exception as problem:
+        message = f"{type(problem).__name__}: {problem}"
+        store.update(run.id, status="crashed", finished=time.time(), message=message[:1500])
+        raise
+    return store.get(run.id)
+
+
+def main() -> int:
+    """Entry point of the worker process."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        execute(sys.argv[1])
+    except UserError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except Exception:
+        traceback.print_exc()
+        return 1
+    finally:
+        advance()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

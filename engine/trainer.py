@@ -1,0 +1,188 @@
+"""`AdversarialTrainer`: `transformers.Trainer` with its training step handed to a method.
+
+All else is Trainer's: schedules, clipping, accumulation, mixed precision, checkpoints, several devices.
+"""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+from accelerate.data_loader import SeedableRandomSampler
+from safetensors.torch import load_file, save_file
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
+from transformers import Trainer
+from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
+
+from engine.errors import NonFiniteLoss
+from engine.methods import get_method
+from engine.methods.base import Method
+
+METHOD_FILE = "method.safetensors"
+
+
+class EpochLengthGroupedSampler(LengthGroupedSampler):
+    """Length-grouped order drawn from (seed, epoch) alone, so that a resumed run meets the same batches."""
+
+    def __init__(self, *args: Any, seed: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the data loader at the start of each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed + 1_000_003 * self.epoch)
+        return iter(get_length_grouped_indices(self.lengths, self.batch_size, generator=generator))
+
+
+class ReplaySampler(BatchSampler):
+    """Yields every group of `group` batches `replays` times in a row (FreeAT).
+
+    A group is what one optimiser step consumes: accumulation steps × processes.
+    """
+
+    def __init__(self, sampler: Sampler[int], batch_size: int, drop_last: bool, *, replays: int, group: int) -> None:
+        super().__init__(sampler, batch_size, drop_last)
+        self.replays, self.group = replays, group
+
+    def set_epoch(self, epoch: int) -> None:
+        """Hand the epoch on to the sampler."""
+        if hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return super().__len__() * self.replays
+
+    def __iter__(self) -> Iterator[list[int]]:
+        waiting: list[list[int]] = []
+        for batch in super().__iter__():
+            waiting.append(batch)
+            if len(waiting) == self.group:
+                yield from waiting * self.replays
+                waiting = []
+        yield from waiting * self.replays
+
+
+class AdversarialTrainer(Trainer):
+    """A `Trainer` that fine-tunes with an adversarial method.
+
+    Args:
+        method: a method's name (`"freelb"`) or an instance (`FreeLB(ascent_steps=2)`).
+        Everything else as `transformers.Trainer`. The loss is the task's own (cross-entropy, squared error, with
+        `label_smoothing_factor`); a `compute_loss_func` is refused, since a method decides what is minimised.
+
+    With FreeAT each minibatch is replayed m times and `num_train_epochs` is divided by m, so the cost is vanilla's.
+
+    Raises:
+        NonFiniteLoss: the loss became NaN or infinite; a checkpoint of the last good weights is kept.
+    """
+
+    def __init__(self, *args: Any, method: str | Method[Any] = "freelb", **kwargs: Any) -> None:
+        if kwargs.get("compute_loss_func") is not None:
+            raise ValueError("compute_loss_func cannot be used: the method decides what is minimised")
+        super().__init__(*args, **kwargs)
+        if isinstance(method, str):
+            special = getattr(self.processing_class, "all_special_ids", ())
+            method = get_method(method)(special_token_ids=special, seed=self.args.seed)
+        self.method = method
+        self._micro_batch = 0
+        self._figures: dict[str, torch.Tensor] = {}
+        if method.replays > 1:
+            self.args = copy.copy(self.args)  # The caller's own arguments stay as they are.
+            self.args.num_train_epochs /= method.replays
+
+    def training_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Hand one micro-batch to the method; returns the loss it minimised, scaled for accumulation."""
+        model.train()
+        inputs = self._prepare_inputs(inputs)
+        scale = 1.0 / self.current_gradient_accumulation_steps
+        report = self.method.step(
+            model,
+            inputs,
+            scale=scale,
+            micro_batch=self._micro_batch,
+            backward=self.accelerator.backward,
+            label_smoothing=self.args.label_smoothing_factor,
+        )
+        if not torch.isfinite(report.loss):
+            self._stop_unstable(model, float(report.loss))
+        self._micro_batch = 0 if self.accelerator.sync_gradients else self._micro_batch + 1
+        self._figures = report.scalars()
+        return report.loss * scale
+
+    def _stop_unstable(self, model: torch.nn.Module, loss: float) -> None:
+        model.zero_grad()
+        if all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
+            self._save_checkpoint(model, trial=None)
+        raise NonFiniteLoss(
+            f"The loss became {loss} at step {self.state.global_step + 1}. The last checkpoint with finite weights is"
+            " kept. Try a lower learning rate, a smaller epsilon or step_size, or fp32 precision."
+        )
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Add the method's figures (mean ‖δ‖_F, KL, …) of the last step to what is logged with the loss."""
+        if "loss" in logs:
+            logs |= {name: float(value) for name, value in self._figures.items()}
+        super().log(logs, *args, **kwargs)
+
+    # Order of the data: the same for the same seed, before and after a resume.
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        # The whole data set, since the one that is handed over has lost its length column.
+        sampler = super()._get_train_sampler(self.train_dataset)
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        if isinstance(sampler, LengthGroupedSampler):
+            return EpochLengthGroupedSampler(sampler.batch_size, lengths=list(sampler.lengths), seed=seed)
+        if isinstance(sampler, RandomSampler) and self.method.replays > 1:
+            return SeedableRandomSampler(sampler.data_source, data_seed=seed)
+        return sampler
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Trainer's; with FreeAT, one that repeats each batch m times."""
+        if self.method.replays == 1:
+            return super().get_train_dataloader()
+        batches = ReplaySampler(
+            self._get_train_sampler(),
+            self._train_batch_size,
+            self.args.dataloader_drop_last,
+            replays=self.method.replays,
+            group=self.args.gradient_accumulation_steps * self.args.world_size,
+        )
+        dataset, collate = self.train_dataset, self.data_collator
+        if isinstance(dataset, datasets.Dataset):
+            dataset = self._remove_unused_columns(dataset, description="training")
+        else:
+            collate = self._get_collator_with_removed_columns(collate, description="training")
+        loader = DataLoader(
+            dataset,
+            batch_sampler=batches,
+            collate_fn=collate,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
+
+    # The method's own state lies in every checkpoint, beside the optimiser's.
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        if self.args.should_save:
+            self.save_method(Path(output_dir))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None and (file := Path(checkpoint) / METHOD_FILE).exists():
+            self.method.load_state_dict(load_file(file, device=str(self.args.device)))
+
+    def save_method(self, folder: Path) -> None:
+        """Write what the method keeps (TextAT's table, FreeAT's δ) to `folder/method.safetensors`, if anything."""
+        state = self.method.state_dict()
+        if state:
+            save_file({name: tensor.detach().contiguous().cpu() for name, tensor in state.items()}, folder / METHOD_FILE)
+

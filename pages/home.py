@@ -1,0 +1,29 @@
+"""Home: what this is, and where to start."""
+
+import streamlit as st
+
+from app.layout import heading
+
+heading(
+    "Deltabook",
+    "See what adversarial perturbations do to a text encoder, token by token, and train against them with"
+    " PGD, FreeAT, FreeLB, SMART and TextAT. Everything runs on this machine, with a real encoder and real sentences.",
+    r"\min_\theta\; \mathbb{E}_{(Z,y)\sim\mathcal{D}}\left[\max_{\|\delta\|\le\epsilon} L(f_\theta(X+\delta), y)\right]",
+)
+look, train, compare = st.columns(3, border=True)
+with look:
+    st.subheader("Look", anchor=False)
+    st.markdown("Type a sentence, choose a method and a radius ε, and watch which tokens the adversary moves.")
+    st.page_link("pages/perturb.py", label="Open Perturb", icon=":material/tune:")
+with train:
+    st.subheader("Train", anchor=False)
+    st.markdown("Launch a short fine-tune with any of the methods. It goes on when you close the browser.")
+    st.page_link("pages/train.py", label="Open Train", icon=":material/model_training:")
+with compare:
+    st.subheader("Compare", anchor=False)
+    st.markdown("Lay the curves and results of your runs over one another, and take the model away.")
+    st.page_link("pages/runs.py", label="Open Runs", icon=":material/monitoring:")
+st.caption(
+    "X are the word embeddings of a sentence, δ is the perturbation that is added to them, θ are the model's weights:"
+    " the inner maximum finds the worst δ in a small ball, the outer minimum learns to withstand it."
+)

@@ -1,0 +1,127 @@
+"""Tiny randomly initialised models of every architecture, and data to go with them."""
+
+import random
+
+import torch
+from transformers import (
+    AlbertConfig,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    DebertaV2Config,
+    DistilBertConfig,
+    ElectraConfig,
+    MPNetConfig,
+    RobertaConfig,
+)
+
+SMALL = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+CONFIGS = {
+    "bert": lambda: BertConfig(**SMALL, max_position_embeddings=40),
+    "roberta": lambda: RobertaConfig(**SMALL, max_position_embeddings=40, pad_token_id=1),
+    "distilbert": lambda: DistilBertConfig(
+        vocab_size=60, dim=16, n_layers=2, n_heads=2, hidden_dim=24, max_position_embeddings=40
+    ),
+    "albert": lambda: AlbertConfig(**SMALL, embedding_size=8, max_position_embeddings=40),
+    "electra": lambda: ElectraConfig(**SMALL, embedding_size=8, max_position_embeddings=40),
+    "mpnet": lambda: MPNetConfig(**SMALL, max_position_embeddings=40, pad_token_id=1),
+    "deberta-v2": lambda: DebertaV2Config(
+        **SMALL, max_position_embeddings=40, relative_attention=True, pos_att_type=["p2c", "c2p"], position_buckets=8
+    ),
+}
+LENGTHS = (7, 3, 5, 7)
+
+
+def model(architecture="bert", num_labels=2, dropout=0.0, seed=0, dtype=torch.float64):
+    """A tiny model with random weights large enough for gradients to differ between tokens."""
+    config = CONFIGS[architecture]()
+    config.num_labels = num_labels
+    config.problem_type = "regression" if num_labels == 1 else "single_label_classification"
+    for name in vars(config):
+        if "dropout" in name and isinstance(getattr(config, name), float):
+            setattr(config, name, dropout)
+    config.classifier_dropout = dropout
+    config.seq_classif_dropout = dropout
+    config.initializer_range = 0.2
+    torch.manual_seed(seed)
+    return AutoModelForSequenceClassification.from_config(config).to(dtype).train()
+
+
+def batch(num_labels=2, lengths=LENGTHS, pad=0, pad_to=None, seed=1, vocabulary=60):
+    """Random ids (5 and up), padded on the right."""
+    generator = torch.Generator().manual_seed(seed)
+    width = pad_to or max(lengths)
+    ids = torch.full((len(lengths), width), pad)
+    mask = torch.zeros(len(lengths), width, dtype=torch.long)
+    for row, length in enumerate(lengths):
+        ids[row, :length] = torch.randint(5, vocabulary, (length,), generator=generator)
+        mask[row, :length] = 1
+    if num_labels == 1:
+        labels = torch.randn(len(lengths), generator=generator, dtype=torch.float64)
+    else:
+        labels = torch.randint(0, num_labels, (len(lengths),), generator=generator)
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def gradients(model):
+    """Copies of all parameter gradients by name (zero where there is none)."""
+    return {
+        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.detach().clone()
+        for name, parameter in model.named_parameters()
+    }
+
+
+def assert_same(first, second, atol=1e-9):
+    """All tensors of two dicts agree, and at least one is not zero."""
+    assert first.keys() == second.keys()
+    assert any(tensor.abs().max() > 1e-6 for tensor in first.values())
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], atol=atol, rtol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def plain_loss(model, embeddings, batch):
+    """The task's mean loss and the logits, written out: what the tests' own loops use."""
+    logits = model(inputs_embeds=embeddings, attention_mask=batch["attention_mask"]).logits
+    if logits.shape[-1] == 1:
+        return ((logits[:, 0] - batch["labels"]) ** 2).mean(), logits
+    return -logits.log_softmax(-1).gather(1, batch["labels"][:, None]).mean(), logits
+
+
+GOOD = "good great lovely wonderful superb brilliant".split()
+BAD = "bad awful dull terrible boring horrible".split()
+FILLER = "the film was a story with people and music in town on monday very quite really truly".split()
+
+
+def sentences(count, seed=0):
+    """A TSV of sentences with labels, learnable from one word."""
+    chance = random.Random(seed)
+    lines = ["sentence\tlabel"]
+    for place in range(count):
+        words = chance.sample(FILLER, 6) + [chance.choice(GOOD if place % 2 else BAD), str(place)]
+        chance.shuffle(words)
+        lines.append(f"{' '.join(words)}\t{place % 2}")
+    return "\n".join(lines) + "\n"
+
+
+def save_encoder(folder):
+    """Save a small BERT encoder without a head, with a WordPiece tokenizer over the words above."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *GOOD, *BAD, *FILLER, *"0123456789", *(f"##{d}" for d in range(10))]
+    vocabulary = {word: place for place, word in enumerate(words)}
+    core = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    core.normalizer = normalizers.BertNormalizer()
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    core.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        mask_token="[MASK]", model_max_length=64,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=64,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
