@@ -99,6 +99,7 @@ def token_strip(
 
     Args:
         largest: the value of the darkest ground, kept the same over the steps so that they can be compared.
+
     """
     shares = [min(1.0, value / largest) if largest else 0.0 for value in values]
     colours = sample_colorscale(AMOUNT, shares) if shares else []

@@ -94,7 +94,9 @@ def run_card(run: Run, key: str) -> None:
     curves = Store().figures(run.id)
     with st.container(border=True):
         words, action = st.columns([6, 1], vertical_alignment="center")
-        words.markdown(f"{ICONS[run.status]} **{plain(run.title)}** · {plain(run.id)}  \n{plain(status_line(run, curves))}")
+        words.markdown(
+            f"{ICONS[run.status]} **{plain(run.title)}** · {plain(run.id)}  \n{plain(status_line(run, curves))}"
+        )
         run_actions(run, action, key)
         if run.status in ("queued", *ACTIVE):
             share = run.step / run.max_steps if run.max_steps else 0.0

@@ -35,6 +35,7 @@ def keep(name: str, content: bytes) -> Path:
 
     Raises:
         UserError: it cannot be read; says why.
+
     """
     suffix = Path(name).suffix.lower()
     if suffix not in SUFFIXES:
@@ -86,6 +87,7 @@ def check(config: Any) -> None:
 
     Raises:
         UserError: says what is wrong.
+
     """
     path = Path(config.dataset)
     _checked(config.dataset, config.model, path.stat().st_mtime if path.exists() else 0.0)

@@ -34,7 +34,9 @@ def _show(document: Any, as_json: bool, text: str) -> None:
 def _columns(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
     cells = [list(header), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[place]) for row in cells) for place in range(len(header))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
 
 
 def _methods(options: argparse.Namespace) -> None:
@@ -117,7 +119,9 @@ def _finish(identifier: str, as_json: bool) -> None:
         queue.advance()
     document = run.document()
     score = ", ".join(f"{name} {value:.4f}" for name, value in run.metrics.items() if isinstance(value, float))
-    _show(document, as_json, f"{run.id} {run.status} after {run.step} steps, {run.seconds:.0f} s: {score}\n{run.folder}")
+    _show(
+        document, as_json, f"{run.id} {run.status} after {run.step} steps, {run.seconds:.0f} s: {score}\n{run.folder}"
+    )
 
 
 def _runs(options: argparse.Namespace) -> None:

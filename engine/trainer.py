@@ -79,6 +79,7 @@ class AdversarialTrainer(Trainer):
 
     Raises:
         NonFiniteLoss: the loss became NaN or infinite; a checkpoint of the last good weights is kept.
+
     """
 
     def __init__(self, *args: Any, method: str | Method[Any] = "freelb", **kwargs: Any) -> None:
@@ -154,7 +155,8 @@ class AdversarialTrainer(Trainer):
             replays=self.method.replays,
             group=self.args.gradient_accumulation_steps * self.args.world_size,
         )
-        dataset, collate = self.train_dataset, self.data_collator
+        dataset: Any = self.train_dataset
+        collate = self.data_collator
         if isinstance(dataset, datasets.Dataset):
             dataset = self._remove_unused_columns(dataset, description="training")
         else:
@@ -166,7 +168,7 @@ class AdversarialTrainer(Trainer):
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
         )
-        return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
+        return self.accelerator.prepare(loader)
 
     # The method's own state lies in every checkpoint, beside the optimiser's.
 
@@ -184,5 +186,6 @@ class AdversarialTrainer(Trainer):
         """Write what the method keeps (TextAT's table, FreeAT's δ) to `folder/method.safetensors`, if anything."""
         state = self.method.state_dict()
         if state:
-            save_file({name: tensor.detach().contiguous().cpu() for name, tensor in state.items()}, folder / METHOD_FILE)
-
+            save_file(
+                {name: tensor.detach().contiguous().cpu() for name, tensor in state.items()}, folder / METHOD_FILE
+            )

@@ -7,8 +7,8 @@ from app.layout import heading
 heading(
     "Deltabook",
     "See what adversarial perturbations do to a text encoder, token by token, and train against them with"
-    " PGD, FreeAT, FreeLB, SMART and TextAT. Everything runs on this machine, with a real encoder and real sentences.",
-    r"\min_\theta\; \mathbb{E}_{(Z,y)\sim\mathcal{D}}\left[\max_{\|\delta\|\le\epsilon} L(f_\theta(X+\delta), y)\right]",
+    " PGD, FreeAT, FreeLB, SMART and TextAT. All of it runs on this machine, with a real encoder and real data.",
+    r"\min_\theta\; \mathbb{E}_{(Z,y)\sim\mathcal{D}}\Big[\max_{\|\delta\|\le\epsilon} L(f_\theta(X+\delta), y)\Big]",
 )
 look, train, compare = st.columns(3, border=True)
 with look:

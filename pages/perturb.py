@@ -96,7 +96,7 @@ from engine.analysis.trace import shift_to_gap  # noqa: E402
 
 shares = shift_to_gap(found)
 hover = [
-    f"{token}: nearest {', '.join(f'{each["token"]} ({each["distance"]:.2f})' for each in near)}"
+    f"{token}: nearest " + ", ".join(f"{each['token']} ({each['distance']:.2f})" for each in near)
     for token, near in zip(found.tokens, found.nearest, strict=True)
 ]
 bars = figures.bars(
@@ -110,7 +110,11 @@ st.plotly_chart(bars, key="nearest-figure")
 with st.expander("Nearest vocabulary tokens of each perturbed token"):
     st.dataframe(
         [
-            {"token": token, "‖δ‖": norm, **{f"nearest {n + 1}": f"{e['token']} ({e['distance']:.2f})" for n, e in enumerate(near)}}
+            {
+                "token": token,
+                "‖δ‖": norm,
+                **{f"nearest {n + 1}": f"{e['token']} ({e['distance']:.2f})" for n, e in enumerate(near)},
+            }
             for token, norm, near in zip(found.tokens, found.token_norms[-1], found.nearest, strict=True)
         ],
         hide_index=True,

@@ -88,7 +88,9 @@ with errors_in_a_box():
         curves = {name: Store().figures(run.id) for name, run in chosen.items()}
         live.curve_figures(curves, "compare")
         results = {
-            name: run.metrics[run.metrics["main_metric"]] for name, run in chosen.items() if run.metrics.get("main_metric")
+            name: run.metrics[run.metrics["main_metric"]]
+            for name, run in chosen.items()
+            if run.metrics.get("main_metric")
         }
         metrics = {run.metrics["main_metric"] for run in chosen.values() if run.metrics.get("main_metric")}
         if len(results) > 1 and len(metrics) == 1:

@@ -92,7 +92,9 @@ def board() -> None:
         busy = [run for run in runs if run.status in ("queued", *ACTIVE)]
         st.subheader("Now", anchor=False)
         if not busy:
-            st.caption("Nothing is training. Start something above: 150 steps of FreeLB take a few minutes on a laptop.")
+            st.caption(
+                "Nothing is training. Start something above: 150 steps of FreeLB take a few minutes on a laptop."
+            )
         for run in sorted(busy, key=lambda run: run.created):
             live.run_card(run, "now")
         ended = [run for run in runs if run not in busy][:3]

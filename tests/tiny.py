@@ -86,9 +86,10 @@ def plain_loss(model, embeddings, batch):
     return -logits.log_softmax(-1).gather(1, batch["labels"][:, None]).mean(), logits
 
 
-GOOD = "good great lovely wonderful superb brilliant".split()
-BAD = "bad awful dull terrible boring horrible".split()
-FILLER = "the film was a story with people and music in town on monday very quite really truly".split()
+GOOD = ["good", "great", "lovely", "wonderful", "superb", "brilliant"]
+BAD = ["bad", "awful", "dull", "terrible", "boring", "horrible"]
+FILLER = ["the", "film", "was", "a", "story", "with", "people", "and", "music", "in", "town", "on", "monday", "very"]
+FILLER += ["quite", "really", "truly"]
 
 
 def sentences(count, seed=0):
@@ -96,7 +97,7 @@ def sentences(count, seed=0):
     chance = random.Random(seed)
     lines = ["sentence\tlabel"]
     for place in range(count):
-        words = chance.sample(FILLER, 6) + [chance.choice(GOOD if place % 2 else BAD), str(place)]
+        words = [*chance.sample(FILLER, 6), chance.choice(GOOD if place % 2 else BAD), str(place)]
         chance.shuffle(words)
         lines.append(f"{' '.join(words)}\t{place % 2}")
     return "\n".join(lines) + "\n"
@@ -107,7 +108,18 @@ def save_encoder(folder):
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *GOOD, *BAD, *FILLER, *"0123456789", *(f"##{d}" for d in range(10))]
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *GOOD,
+        *BAD,
+        *FILLER,
+        *"0123456789",
+        *(f"##{d}" for d in range(10)),
+    ]
     vocabulary = {word: place for place, word in enumerate(words)}
     core = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     core.normalizer = normalizers.BertNormalizer()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from engine.data.sources import load_dataset
-from engine.data.tasks import Task, metrics_of
 from engine.errors import UserError
 from engine.home import cache
 from engine.models import BUILTIN, best_device, hub_knows, load_model, model_path
@@ -57,6 +56,7 @@ def load_classifier(
 
     Raises:
         UserError: no such run or model, or the run has no finished model.
+
     """
     if run is not None:
         record = Store().find(run)

@@ -24,6 +24,7 @@ def largest_rows(run: Run, tokenizer: Any, top: int = 20) -> dict[str, Any]:
 
     Raises:
         UserError: the run is not one of TextAT's, or has no snapshot yet.
+
     """
     if run.config["method"] != "textat":
         raise UserError(f"{run.id} was trained with {run.config['method']}: only textat runs have a table.")
@@ -35,7 +36,9 @@ def largest_rows(run: Run, tokenizer: Any, top: int = 20) -> dict[str, Any]:
     order = latest["norms"].argsort(descending=True)[:top]
     tokens = latest["tokens"][order].tolist()
     names = tokenizer.convert_ids_to_tokens(tokens)
-    growth = {token: [(at, norm) for at, state in states if (norm := _norm_of(state, token)) is not None] for token in tokens}
+    growth = {
+        token: [(at, norm) for at, state in states if (norm := _norm_of(state, token)) is not None] for token in tokens
+    }
     return {
         "run": run.id,
         "step": step,

@@ -25,6 +25,7 @@ class Trace:
         probabilities: [K+1][C] (regression: the score itself). label: the class (or score) the loss is taken against.
         nearest: [L], vocabulary tokens nearest to the perturbed embedding, each with its distance.
         truncated: whether the text was cut to the model's length.
+
     """
 
     method: str
@@ -54,6 +55,7 @@ def encode_text(classifier: Classifier, text: str, text_pair: str | None = None)
 
     Raises:
         UserError: the text is empty.
+
     """
     if not text.strip() or (text_pair is not None and not text_pair.strip()):
         raise UserError("The text is empty: give at least one word.")
@@ -79,7 +81,11 @@ def _label(classifier: Classifier, label: str | int | float | None, clean: Tenso
             return torch.tensor([place], device=clean.device), True
     except ValueError:
         pass
-    allowed = "a number" if classifier.is_regression else f"0 to {len(classifier.labels) - 1}, or {', '.join(classifier.labels)}"
+    allowed = (
+        "a number"
+        if classifier.is_regression
+        else f"0 to {len(classifier.labels) - 1}, or {', '.join(classifier.labels)}"
+    )
     raise UserError(f"The label {str(label)[:40]!r} is out of range: allowed is {allowed}.")
 
 
@@ -100,6 +106,7 @@ def trace(
 
     Raises:
         UserError: empty text, or a label out of range.
+
     """
     batch, truncated = encode_text(classifier, text, text_pair)
     model = classifier.model
@@ -159,7 +166,9 @@ def _load_table(classifier: Classifier, method: Method[Any]) -> None:
             method.load_state_dict(state)
 
 
-def nearest_tokens(classifier: Classifier, embeddings: Tensor, ids: Tensor, count: int = NEAREST) -> list[list[dict[str, Any]]]:
+def nearest_tokens(
+    classifier: Classifier, embeddings: Tensor, ids: Tensor, count: int = NEAREST
+) -> list[list[dict[str, Any]]]:
     """The vocabulary tokens whose word embeddings are nearest (L2) to each of `embeddings` `[L, D]`.
 
     A token itself, special tokens and unused vocabulary places are left out.

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 LENGTH = "length"
 
 
-def encode(
-    table: pd.DataFrame, tokenizer: PreTrainedTokenizerBase, task: Task, max_length: int
-) -> "Dataset":
+def encode(table: pd.DataFrame, tokenizer: PreTrainedTokenizerBase, task: Task, max_length: int) -> "Dataset":
     """Tokenise a split: `input_ids`, … , `labels` and `length` (tokens). No padding yet."""
     import datasets
 

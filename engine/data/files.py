@@ -30,6 +30,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
     Raises:
         UserError: not readable as what its ending says.
+
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -147,12 +148,18 @@ def load_file(path: Path) -> TaskData:
 
     Raises:
         UserError: says which file, what is wrong and what is allowed.
+
     """
     name = path.stem
     if path.is_dir():
         found = {
             split: next(
-                (path / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES if (path / f"{stem}{suffix}").exists()),
+                (
+                    path / f"{stem}{suffix}"
+                    for stem in stems
+                    for suffix in SUFFIXES
+                    if (path / f"{stem}{suffix}").exists()
+                ),
                 None,
             )
             for split, stems in SPLIT_FILES.items()

@@ -19,6 +19,7 @@ def load_dataset(name: str) -> TaskData:
 
     Raises:
         UserError: none such, or it cannot be read; says what is allowed.
+
     """
     if name in TASKS:
         return load_builtin(name)

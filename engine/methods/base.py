@@ -1,10 +1,10 @@
 """What a method is. The loop around any of them:
 
-    method = get_method("freelb")(ascent_steps=3)
-    for batch in batches:
-        for _ in range(method.replays):             # 1 for all but FreeAT
-            report = method.step(model, batch)      # leaves gradients in p.grad
-            optimizer.step(); optimizer.zero_grad()
+method = get_method("freelb")(ascent_steps=3)
+for batch in batches:
+    for _ in range(method.replays):             # 1 for all but FreeAT
+        report = method.step(model, batch)      # leaves gradients in p.grad
+        optimizer.step(); optimizer.zero_grad()
 """
 
 from abc import ABC, abstractmethod
@@ -43,6 +43,7 @@ class Method(ABC, Generic[S]):
         settings: an instance of the method's `Settings`; or give single settings by name.
         special_token_ids: the tokenizer's special tokens, needed when `perturb_special_tokens` is off.
         seed: of whatever the method keeps between batches (TextAT's table).
+
     """
 
     name: ClassVar[str]
@@ -94,6 +95,7 @@ class Method(ABC, Generic[S]):
         Args:
             scale: multiplies the gradients (1/n under n-fold gradient accumulation).
             micro_batch: place of the batch within its optimiser step (0 without accumulation).
+
         """
         embedded = self.embed(model, batch, backward=backward, label_smoothing=label_smoothing)
         report = self.accumulate(embedded, scale, micro_batch)

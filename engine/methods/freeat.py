@@ -59,7 +59,7 @@ class FreeAT(Method[FreeATSettings]):
 
     @property
     def replays(self) -> int:
-        """m."""
+        """M."""
         return self.settings.ascent_steps
 
     @property

@@ -1,6 +1,7 @@
 """FreeLB: the gradient of θ is averaged over the K points of the ascent path."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -50,7 +51,7 @@ class FreeLB(Method[FreeLBSettings]):
     )
     summary = "Learns from every point of the climb: the gradients of the K steps are averaged, none is wasted."
     Settings: type[Any] = FreeLBSettings
-    presets = {
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "RoBERTa-large SST-2": {"ascent_steps": 2, "step_size": 1e-1, "start_magnitude": 6e-1, "epsilon": None},
         "RoBERTa-large MRPC": {"ascent_steps": 3, "step_size": 4e-2, "start_magnitude": 4e-1, "epsilon": None},
         "RoBERTa-large CoLA": {"ascent_steps": 3, "step_size": 2.5e-2, "start_magnitude": 3e-1, "epsilon": None},

@@ -39,6 +39,7 @@ class EmbeddedBatch:
         batch: `input_ids` `[B, L]`, optional `attention_mask`, `token_type_ids` …, and `labels` `[B]`.
         special_token_ids: tokens that must not be perturbed.
         backward: how to run a backward pass (`accelerator.backward` under a Trainer).
+
     """
 
     def __init__(
@@ -129,7 +130,8 @@ class EmbeddedBatch:
 @dataclass
 class Report:
     """What a step did. `loss`: the objective that was minimised (scalar). `token_norms`: ‖δ^i‖ for each pass,
-    a list of `[B, L]`. `losses`: the task's mean loss at each pass. `figures`: further scalars by name."""
+    a list of `[B, L]`. `losses`: the task's mean loss at each pass. `figures`: further scalars by name.
+    """
 
     loss: Tensor
     token_norms: list[Tensor] = field(default_factory=list)

@@ -39,9 +39,7 @@ class PGD(Method[PGDSettings]):
     name = "pgd"
     title = "PGD"
     reference = "Madry et al., ICLR 2018; slides eq. (2)"
-    equation = (
-        r"\delta_{t+1}=\Pi_{\|\delta\|_F\le\epsilon}\left(\delta_t+\alpha\, g(\delta_t)/\|g(\delta_t)\|_F\right)"
-    )
+    equation = r"\delta_{t+1}=\Pi_{\|\delta\|_F\le\epsilon}\left(\delta_t+\alpha\, g(\delta_t)/\|g(\delta_t)\|_F\right)"
     summary = "Climbs K steps towards the worst δ in the ball, then learns from that last δ only."
     Settings = PGDSettings
 
@@ -70,7 +68,7 @@ class PGD(Method[PGDSettings]):
         """δ_0 = 0, or the random start."""
         settings = self.settings
         if not settings.start_magnitude:
-            return super().start(batch)  # type: ignore[no-any-return]
+            return super().start(batch)
         start = uniform_start(
             batch.mask, batch.keys(), batch.embeddings, magnitude=settings.start_magnitude, seed=batch_seed()
         )

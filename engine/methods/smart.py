@@ -85,9 +85,7 @@ class SMART(Method[SMARTSettings]):
     def floor(self) -> float:
         """2T + 6 (3 with λ_s = 0), and 1 more for the Bregman term."""
         settings = self.settings
-        return (2.0 * settings.ascent_steps + 6 if settings.smoothness_weight else 3.0) + bool(
-            settings.bregman_weight
-        )
+        return (2.0 * settings.ascent_steps + 6 if settings.smoothness_weight else 3.0) + bool(settings.bregman_weight)
 
     @property
     def norm(self) -> Norm:

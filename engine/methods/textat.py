@@ -1,7 +1,7 @@
 """TextAT: FreeLB with a perturbation per token that accumulates over the whole training."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -46,8 +46,9 @@ class TextAT(FreeLB):
     )
     summary = "FreeLB with a memory: each token keeps the perturbation that it gathered over the whole training."
     Settings = TextATSettings
-    presets = {}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     keeps_last_ascent = True
+    settings: TextATSettings
     table: TokenTable | None = None
     _pending: Mapping[str, Tensor] | None = None
 
@@ -69,9 +70,7 @@ class TextAT(FreeLB):
         """δ + η."""
         return state[0] + state[1]
 
-    def ascend(
-        self, state: tuple[Tensor, Tensor], gradient: Tensor, batch: EmbeddedBatch
-    ) -> tuple[Tensor, Tensor]:
+    def ascend(self, state: tuple[Tensor, Tensor], gradient: Tensor, batch: EmbeddedBatch) -> tuple[Tensor, Tensor]:
         """Slides eq. (3), (4)."""
         alpha = self.settings.step_size
         delta = state[0] + alpha * unit_example(gradient)

@@ -64,6 +64,7 @@ class TrainConfig(Settings):
 
         Raises:
             UserError: says which name or value is wrong and what is allowed.
+
         """
         method = get_method(str(values.get("method", "freelb")))
         names = method.Settings.names()

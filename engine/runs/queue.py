@@ -56,7 +56,10 @@ def _claim(store: Store) -> str | None:
 
 def _launch(store: Store, identifier: str) -> None:
     run = store.get(identifier)
-    environment: dict[str, Any] = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    environment: dict[str, Any] = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    }
     try:
         with run.log_file.open("ab") as log:
             process = subprocess.Popen(
@@ -84,6 +87,7 @@ def cancel(reference: str) -> Run:
 
     Raises:
         UserError: it has ended already.
+
     """
     store = Store()
     store.reap()
@@ -100,6 +104,7 @@ def resume(reference: str, *, start: bool = True) -> Run:
 
     Raises:
         UserError: it cannot be resumed.
+
     """
     store = Store()
     store.reap()

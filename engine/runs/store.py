@@ -113,6 +113,7 @@ class Store:
 
         Raises:
             UserError: the database cannot be used (locked, read-only, disk full, not a database).
+
         """
         try:
             connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
@@ -180,6 +181,7 @@ class Store:
 
         Raises:
             UserError: there is none.
+
         """
         with self._reading() as connection:
             row = connection.execute("SELECT * FROM runs WHERE id = ?", (identifier,)).fetchone()
@@ -200,7 +202,9 @@ class Store:
             if len(match) == 1:
                 return match[0]
             if match:
-                raise UserError(f"{reference[:80]!r} means {len(match)} runs: {', '.join(run.id for run in match[:5])}.")
+                raise UserError(
+                    f"{reference[:80]!r} means {len(match)} runs: {', '.join(run.id for run in match[:5])}."
+                )
         return self.get(reference)
 
     def update(self, identifier: str, *, only_if: tuple[str, ...] = (), **values: Any) -> bool:
@@ -246,6 +250,7 @@ class Store:
 
         Raises:
             UserError: it is still running.
+
         """
         run = self.get(identifier)
         with self.connect() as connection:

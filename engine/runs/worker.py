@@ -184,7 +184,7 @@ def train(store: Store, run: Run, progress: bool) -> None:
         return
     last = trainer.state.log_history[-1:] + trainer.state.log_history[-2:-1]
     evaluated = next((each for each in last if "eval_loss" in each and each["step"] == step), None)
-    metrics = {
+    metrics: dict[str, Any] = {
         name.removeprefix("eval_"): value
         for name, value in (evaluated or trainer.evaluate()).items()
         if name.removeprefix("eval_") in (*data.task.metrics, "loss")
@@ -216,6 +216,7 @@ def execute(identifier: str, *, progress: bool = False) -> Run:
 
     Raises:
         UserError: bad input found only now; the run is `failed` and says why.
+
     """
     store = Store()
     run = store.get(identifier)

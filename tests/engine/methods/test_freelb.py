@@ -64,9 +64,7 @@ def test_with_dropout_the_same_mask_holds_in_all_passes(batch, kind, steps):
     method = FreeLB(ascent_steps=steps, step_size=0.3, epsilon=None, start_magnitude=0.4)
     start = first_delta(method, model, batch, seed=11)
     state = torch.get_rng_state()  # After the draw of the start: what the first pass meets.
-    expected, _ = plain_freelb(
-        model, batch, start, steps, 0.3, None, before_pass=lambda: torch.set_rng_state(state)
-    )
+    expected, _ = plain_freelb(model, batch, start, steps, 0.3, None, before_pass=lambda: torch.set_rng_state(state))
     model.zero_grad()
     torch.manual_seed(11)
     method.step(model, batch)

@@ -87,7 +87,7 @@ def test_delta_stays_in_the_ball(name, epsilon, step_size, seed):
     # SMART's ball is L∞, and its Gaussian start is inside it only after the first projection.
     for delta in steps[1:] if name == "smart" else steps:
         size = delta.abs().amax((1, 2)) if name == "smart" else delta.flatten(1).norm(dim=1)
-        assert (size <= epsilon * (1 + 1e-9)).all()
+        assert (size <= epsilon * (1 + 1e-9) + 1e-300).all()  # 1e-300: where numbers of float64 end.
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -55,9 +55,7 @@ def noise_of(method, model, batch, seed):
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_smart_equals_the_plain_loop(model, batch, steps):
-    method = SMART(
-        ascent_steps=steps, step_size=0.02, epsilon=0.05, start_sigma=0.01, smoothness_weight=3.0
-    )
+    method = SMART(ascent_steps=steps, step_size=0.02, epsilon=0.05, start_sigma=0.01, smoothness_weight=3.0)
     noise = noise_of(method, model, batch, 5)
     expected, loss = plain_smart(model, batch, noise, steps, 0.02, 0.05, 3.0)
     model.zero_grad()
@@ -69,9 +67,7 @@ def test_smart_equals_the_plain_loop(model, batch, steps):
 
 
 def test_bregman_term_follows_the_averaged_weights(model, batch):
-    method = SMART(
-        step_size=0.02, epsilon=0.05, start_sigma=0.01, bregman_weight=1.0, bregman_momentum=0.8
-    )
+    method = SMART(step_size=0.02, epsilon=0.05, start_sigma=0.01, bregman_weight=1.0, bregman_momentum=0.8)
     reference = copy.deepcopy(model)
     average = copy.deepcopy(model)  # θ̃_0 = θ_0
     for update in range(3):

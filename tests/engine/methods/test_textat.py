@@ -47,9 +47,7 @@ def plain_textat(model, batch, delta, eta, steps, alpha, epsilon):
 @pytest.mark.parametrize("steps", [1, 2, 3])
 @pytest.mark.parametrize("update", ["mean", "add"])
 def test_textat_equals_the_plain_loop_over_two_batches(model, kind, steps, update):
-    method = TextAT(
-        ascent_steps=steps, step_size=0.3, epsilon=0.9, start_magnitude=0.4, table_update=update, seed=4
-    )
+    method = TextAT(ascent_steps=steps, step_size=0.3, epsilon=0.9, start_magnitude=0.4, table_update=update, seed=4)
     table = {}
     for place, batch in enumerate([tiny.batch(kind), tiny.batch(kind, (6, 8), seed=2, vocabulary=12)]):
         ids, mask = batch["input_ids"], batch["attention_mask"].bool()
