@@ -1,6 +1,7 @@
 """Which encoders there are, and how one is loaded: safetensors only, no remote code."""
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,6 +71,8 @@ def model_path(name: str) -> str:
         return str(folder)
     if is_file or name.startswith((".", "/", "~")):
         raise UserError(f"A model must be a folder with config.json and safetensors weights; {name[:200]} is not one.")
+    if not re.fullmatch(r"[\w.-]{1,96}(/[\w.-]{1,96})?", name):
+        raise UserError(f"{name[:80]!r} is no model name. Allowed: {', '.join(BUILTIN)}; a folder; or a hub name.")
     return name
 
 

@@ -13,7 +13,7 @@ import torch
 from accelerate.data_loader import SeedableRandomSampler
 from safetensors.torch import load_file, save_file
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
-from transformers import Trainer
+from transformers import Trainer, set_seed
 from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 
 from engine.errors import NonFiniteLoss
@@ -95,6 +95,11 @@ class AdversarialTrainer(Trainer):
         if method.replays > 1:
             self.args = copy.copy(self.args)  # The caller's own arguments stay as they are.
             self.args.num_train_epochs /= method.replays
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Trainer's, but seeded here too: the result does not depend on what ran in the process before."""
+        set_seed(self.args.seed)
+        return super().train(*args, **kwargs)
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.layout import heading
+from app.navigation import link
 
 heading(
     "Deltabook",
@@ -14,15 +15,15 @@ look, train, compare = st.columns(3, border=True)
 with look:
     st.subheader("Look", anchor=False)
     st.markdown("Type a sentence, choose a method and a radius ε, and watch which tokens the adversary moves.")
-    st.page_link("pages/perturb.py", label="Open Perturb", icon=":material/tune:")
+    link("perturb", "Open Perturb")
 with train:
     st.subheader("Train", anchor=False)
     st.markdown("Launch a short fine-tune with any of the methods. It goes on when you close the browser.")
-    st.page_link("pages/train.py", label="Open Train", icon=":material/model_training:")
+    link("train", "Open Train")
 with compare:
     st.subheader("Compare", anchor=False)
     st.markdown("Lay the curves and results of your runs over one another, and take the model away.")
-    st.page_link("pages/runs.py", label="Open Runs", icon=":material/monitoring:")
+    link("runs", "Open Runs")
 st.caption(
     "X are the word embeddings of a sentence, δ is the perturbation that is added to them, θ are the model's weights:"
     " the inner maximum finds the worst δ in a small ball, the outer minimum learns to withstand it."

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.layout import errors_in_a_box, heading, plain
+from app.navigation import link
 
 heading(
     "Runs",
@@ -78,7 +79,7 @@ with errors_in_a_box():
     everything = Store().all()
     if not everything:
         st.info("There are no runs yet. Start one on Train, or with `python -m engine train`.")
-        st.page_link("pages/train.py", label="Open Train", icon=":material/model_training:")
+        link("train", "Open Train")
         st.stop()
 
     @st.fragment(run_every=2.0 if any(run.status in ("queued", *ACTIVE) for run in everything) else None)

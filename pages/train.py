@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.layout import errors_in_a_box, heading
+from app.navigation import link
 
 heading(
     "Train",
@@ -105,4 +106,4 @@ def board() -> None:
 
 
 board()
-st.page_link("pages/runs.py", label="All runs", icon=":material/monitoring:")
+link("runs", "All runs")

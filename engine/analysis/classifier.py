@@ -144,7 +144,7 @@ def _fine_tune(name: str, target: Path, progress: Callable[[int, int], None] | N
     config = TrainConfig.build(
         {"method": "vanilla", "dataset": READY_DATASET, "model": name, "max_steps": READY_STEPS, "evaluations": 1}
     )
-    trainer = build_trainer(config, load_model(name, data.task, config.seed), data, target.parent, progress=False)
+    trainer = build_trainer(config, load_model(name, data.task, config.seed), data, target.parent)
     trainer.args.save_strategy = "no"
     trainer.add_callback(Steps())
     trainer.train()

@@ -17,8 +17,8 @@ from engine.settings import CONFIG
 class FreeLBSettings(AscentSettings):
     """Settings of FreeLB (and, with a table, of TextAT)."""
 
-    start_magnitude: float = Field(default=0.6, ge=0)
-    """Random start U(-ε₀, ε₀)/√N (the paper's ε₀, SST-2: 0.6)."""
+    start_magnitude: float = Field(default=0.3, ge=0)
+    """Random start U(-ε₀, ε₀)/√N (ε₀ in FreeLB's scripts: 0 to 0.6)."""
     fixed_dropout: bool = True
     """The same dropout mask in all K passes of a batch, as in the paper; the published code draws new ones."""
     clean_loss_weight: float = Field(default=0.0, ge=0)
@@ -33,8 +33,8 @@ class FreeLB(Method[FreeLBSettings]):
     Cost of a step: 3K. Unlike the published code, the dropout mask is the same in all K passes, as section 3.3
     says (`fixed_dropout=False` gives the code's behaviour), and δ_0 never leaves the ball.
 
-    Settings: epsilon 1.0 (None: the published scripts do not project), step_size 0.1, ascent_steps 3,
-    start_magnitude 0.6, fixed_dropout True, clean_loss_weight 0, perturb_special_tokens True.
+    Settings: epsilon 0.5 (None: the published scripts do not project), step_size 0.05, ascent_steps 3,
+    start_magnitude 0.3, fixed_dropout True, clean_loss_weight 0, perturb_special_tokens True.
     Shapes: δ `[B, L, D]`, N_δ = (Σ M_i)·D per example.
 
     >>> from engine.methods.freelb import FreeLB

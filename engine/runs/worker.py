@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback, TrainingArguments
 
 from engine.data.encoding import collator, encode
 from engine.data.sources import load_dataset
@@ -88,7 +88,14 @@ class RunRecorder(TrainerCallback):
             control.should_save = True
 
 
-def training_arguments(config: TrainConfig, folder: Path, batches: int, progress: bool) -> TrainingArguments:
+class ProgressBar(ProgressCallback):
+    """Trainer's bar, on stderr, without the lines that it prints to stdout."""
+
+    def on_log(self, *_: Any, **__: Any) -> None:
+        """Print nothing."""
+
+
+def training_arguments(config: TrainConfig, folder: Path, batches: int) -> TrainingArguments:
     """Trainer's arguments for a run. `batches`: batches per epoch."""
     per_epoch = max(1, -(-batches // config.gradient_accumulation))
     total = config.max_steps or max(1, int(config.epochs * per_epoch))
@@ -124,7 +131,7 @@ def training_arguments(config: TrainConfig, folder: Path, batches: int, progress
         dataloader_pin_memory=device.type == "cuda",
         seed=config.seed,
         report_to=[],
-        disable_tqdm=not progress,
+        disable_tqdm=True,
     )
 
 
@@ -139,10 +146,8 @@ def last_checkpoint(folder: Path) -> Path | None:
     return max(whole)[1] if whole else None
 
 
-def build_trainer(
-    config: TrainConfig, loaded: Loaded, data: TaskData, folder: Path, progress: bool
-) -> AdversarialTrainer:
-    """The trainer of a run, ready to train."""
+def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: Path) -> AdversarialTrainer:
+    """The trainer of a run, ready to train. It prints nothing by itself."""
     length = min(config.max_length, loaded.max_length)
     train, validation = (
         encode(data.splits[split], loaded.tokenizer, data.task, length) for split in ("train", "validation")
@@ -153,9 +158,9 @@ def build_trainer(
         special_token_ids=loaded.tokenizer.all_special_ids,
         seed=config.seed,
     )
-    return AdversarialTrainer(
+    trainer = AdversarialTrainer(
         loaded.model,
-        training_arguments(config, folder, -(-len(train) // config.batch_size), progress),
+        training_arguments(config, folder, -(-len(train) // config.batch_size)),
         data_collator=collator(loaded.tokenizer),
         train_dataset=train,
         eval_dataset=validation.sort("length"),  # Batches of equal lengths; no metric depends on the order.
@@ -163,6 +168,8 @@ def build_trainer(
         compute_metrics=metrics_of(data.task),
         method=method,
     )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def train(store: Store, run: Run, progress: bool) -> None:
@@ -171,8 +178,9 @@ def train(store: Store, run: Run, progress: bool) -> None:
     data = load_dataset(config.dataset)
     loaded = load_model(config.model, data.task, config.seed)
     recorder = RunRecorder(store, run, run.seconds)
-    trainer = recorder.trainer = build_trainer(config, loaded, data, run.folder, progress)
+    trainer = recorder.trainer = build_trainer(config, loaded, data, run.folder)
     trainer.add_callback(recorder)
+    trainer.add_callback(ProgressBar() if progress else PrinterCallback())
     checkpoint = last_checkpoint(run.folder)
     recorder.began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

@@ -1,0 +1,33 @@
+"""Which pages there are, in which order, and links to them."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Section → (file and address, title, icon).
+SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "": (("home", "Home", ":material/home:"),),
+    "Look": (("perturb", "Perturb", ":material/tune:"),),
+    "Train": (
+        ("train", "Train", ":material/model_training:"),
+        ("runs", "Runs", ":material/monitoring:"),
+    ),
+}
+
+
+def _page(name: str, title: str, icon: str) -> Any:
+    return st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
+
+
+def sections() -> dict[str, list[Any]]:
+    """What `st.navigation` takes."""
+    return {section: [_page(*each) for each in pages] for section, pages in SECTIONS.items()}
+
+
+def link(name: str, label: str) -> None:
+    """A link to a page by its file's name."""
+    found = next(each for pages in SECTIONS.values() for each in pages if each[0] == name)
+    st.page_link(_page(*found), label=label, icon=found[2])

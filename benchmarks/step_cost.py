@@ -1,0 +1,90 @@
+"""What one minibatch costs under every method, in units of vanilla's, beside its floor.
+
+    python benchmarks/step_cost.py [--rounds 12] [--ascent-steps 3] [--batch-size 32] [--model minilm]
+
+The floor counts forward = 1, backward to the inputs = 1, backward to the weights = 1 (vanilla: 3). Methods take turns,
+so that a machine whose speed drifts treats them alike; the ratio of each round is taken against vanilla in that round.
+Optimiser steps are left out: they cost the same whatever the method.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from engine.data.encoding import LENGTH, collator, encode
+from engine.data.sources import load_dataset
+from engine.methods import methods
+from engine.models import best_device, load_model
+
+
+def measure(model_name: str, dataset: str, batch_size: int, ascent_steps: int, rounds: int) -> list[dict[str, object]]:
+    """One row per method: median ratio to vanilla, floor, overhead, spread."""
+    data = load_dataset(dataset)
+    loaded = load_model(model_name, data.task)
+    device = best_device()
+    model = loaded.model.to(device).train()
+    rows = encode(data.splits["train"].head(40 * batch_size), loaded.tokenizer, data.task, 128).sort(LENGTH)
+    middle = len(rows) // 2
+    chosen = rows.select(range(middle, middle + batch_size)).remove_columns(LENGTH)
+    batch = {name: tensor.to(device) for name, tensor in collator(loaded.tokenizer)(list(chosen)).items()}
+    candidates = []
+    for method in methods():
+        settings = {"ascent_steps": ascent_steps} if "ascent_steps" in method.Settings.names() else {}
+        if method.name == "smart":
+            settings["ascent_steps"] = 1
+        candidates.append(method(**settings))
+    times: dict[str, list[float]] = {each.name: [] for each in candidates}
+    for turn in range(rounds + 2):
+        for each in candidates:
+            model.zero_grad()
+            began = time.perf_counter()
+            for _ in range(each.replays):
+                each.step(model, batch)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            if turn >= 2:  # The first ones warm up.
+                times[each.name].append(time.perf_counter() - began)
+    found = []
+    for each in candidates:
+        ratios = [own / base for own, base in zip(times[each.name], times["vanilla"], strict=True)]
+        floor = each.floor / 3
+        found.append(
+            {
+                "method": each.name,
+                "ratio": statistics.median(ratios),
+                "floor": floor,
+                "overhead": statistics.median(ratios) / floor,
+                "lowest": min(ratios) / floor,
+                "highest": max(ratios) / floor,
+            }
+        )
+    print(
+        f"{model_name}, {dataset}, batch {tuple(batch['input_ids'].shape)}, {device}, {torch.get_num_threads()} threads"
+    )
+    return found
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--ascent-steps", type=int, default=3, help="K (and FreeAT's m); SMART's T is 1")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--model", default="minilm")
+    parser.add_argument("--dataset", default="movie-sentiment")
+    options = parser.parse_args()
+    rows = measure(options.model, options.dataset, options.batch_size, options.ascent_steps, options.rounds)
+    print(f"{'method':<10}{'cost / vanilla':>16}{'floor':>8}{'cost / floor':>14}{'(lowest, highest)':>20}")
+    for row in rows:
+        spread = f"({row['lowest']:.2f}, {row['highest']:.2f})"
+        print(f"{row['method']:<10}{row['ratio']:>16.2f}{row['floor']:>8.2f}{row['overhead']:>14.3f}{spread:>20}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""A real server and a real Chromium."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+]
+
+
+def chromium():
+    """Where Debian's Chromium (or Chrome) is; None if there is none."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def free_port():
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return opened.getsockname()[1]
+
+
+class Server:
+    """`streamlit run app/main.py` on a free port, with a home folder of its own."""
+
+    def __init__(self, home):
+        self.home, self.port, self.process = home, free_port(), None
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        environment = {**os.environ, "DELTABOOK_HOME": str(self.home)}
+        command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(self.port)]
+        log = (self.home.parent / "server.log").open("ab")
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1)
+                return self
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError((self.home.parent / "server.log").read_text())
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests, headless, each page with a fresh profile."""
+    binary = chromium()
+    if binary is None:
+        pytest.skip("no Chromium on this machine: install Debian's package chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=binary, headless=True, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server for the tests of one file."""
+    started = Server(tmp_path_factory.mktemp("browser") / "home").start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def page(browser):
+    """A page in a context of its own; a JavaScript error or a Streamlit exception fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    problems = []
+    opened.on("pageerror", lambda problem: problems.append(str(problem)))
+    opened.set_default_timeout(60_000)
+    yield opened
+    exceptions = opened.locator('[data-testid="stException"]').all_inner_texts()
+    context.close()
+    assert not exceptions
+    assert not problems
