@@ -28,6 +28,7 @@ RARE = [
     "max_length",
     "evaluations",
     "checkpoints",
+    "keep_models",
     "precision",
     "compile",
 ]

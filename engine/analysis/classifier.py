@@ -13,7 +13,7 @@ from engine.data.sources import load_dataset
 from engine.errors import UserError
 from engine.home import cache
 from engine.models import BUILTIN, best_device, hub_knows, load_model, model_path
-from engine.runs.store import Store
+from engine.runs.store import Store, last_checkpoint
 
 READY_DATASET = "movie-sentiment"
 READY_STEPS = 150
@@ -49,7 +49,10 @@ def _fingerprint(folder: Path) -> str:
 def load_classifier(
     model: str | None = None, run: str | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Classifier:
-    """The classifier of a finished run, or of a model by name, on the best device and in evaluation mode.
+    """The classifier of a run, or of a model by name, on the best device and in evaluation mode.
+
+    `run` is a run's id or name: its finished model, while it trains its last checkpoint; `RUN@STEP` is a model kept at
+    an evaluation (`keep_models`).
 
     A model without a trained head (such as the built-in one) is fine-tuned once, `READY_STEPS` vanilla steps on
     `READY_DATASET`, and kept in the cache. `progress(step, steps)` is called meanwhile.
@@ -59,10 +62,7 @@ def load_classifier(
 
     """
     if run is not None:
-        record = Store().find(run)
-        if not (record.model_folder / "config.json").exists():
-            raise UserError(f"{record.id} is {record.status} and has no finished model yet. Let it end, or resume it.")
-        loaded_from, origin = record.model_folder, f"run {record.id}"
+        loaded_from, origin = _of_run(run)
     else:
         name = model or "minilm"
         found = Path(model_path(name))
@@ -89,6 +89,24 @@ def load_classifier(
         _fingerprint(Path(loaded_from)),
         loaded_from / "method.safetensors" if (loaded_from / "method.safetensors").exists() else None,
     )
+
+
+def _of_run(reference: str) -> tuple[Path, str]:
+    """The folder of a run's model, and where it stands in words."""
+    name, at, step = reference.partition("@")
+    record = Store().find(name)
+    if at:
+        kept = record.kept_models
+        if not step.isdigit() or int(step) not in kept:
+            allowed = ", ".join(map(str, kept)) or "none"
+            raise UserError(f"{record.id} kept no model of step {step[:20]!r}. Kept: {allowed}.")
+        return kept[int(step)], f"run {record.id} at step {step}"
+    if (record.model_folder / "config.json").exists():
+        return record.model_folder, f"run {record.id}"
+    checkpoint = last_checkpoint(record.folder)
+    if checkpoint is None:
+        raise UserError(f"{record.id} is {record.status} and has no model or checkpoint yet. Let it train on.")
+    return checkpoint, f"run {record.id}, {record.status}, its checkpoint {checkpoint.name.removeprefix('checkpoint-')}"
 
 
 def _downloaded(name: str) -> Path:

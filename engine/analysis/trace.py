@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.analysis.ascent import climb
 from engine.analysis.classifier import Classifier
 from engine.errors import UserError
 from engine.methods.base import Method
-from engine.perturbation import example_norms, token_norms
+from engine.perturbation import token_norms
 
 NEAREST = 5
 
@@ -67,8 +68,19 @@ def encode_text(classifier: Classifier, text: str, text_pair: str | None = None)
     return batch, len(full["input_ids"]) > encoded["input_ids"].shape[1]
 
 
-def _label(classifier: Classifier, label: str | int | float | None, clean: Tensor) -> tuple[Tensor, bool]:
-    """The label as `[1]`: as given (a class number, a class name, a score), else what the model says."""
+def resolve_label(
+    classifier: Classifier, label: str | int | float | None, batch: Mapping[str, Tensor]
+) -> tuple[Tensor, bool]:
+    """The label of one example as `[1]`, and whether it was given: a class number, a class name or a score.
+
+    None takes what the model says of the clean input.
+
+    Raises:
+        UserError: it is out of range.
+
+    """
+    with torch.no_grad():
+        clean = classifier.model(**batch).logits
     if label is None:
         value = clean.reshape(-1)[:1] if classifier.is_regression else clean.argmax(dim=-1)
         return value.detach(), False
@@ -111,29 +123,14 @@ def trace(
     batch, truncated = encode_text(classifier, text, text_pair)
     model = classifier.model
     count = steps if steps is not None else getattr(method.settings, "ascent_steps", 1)
-    with torch.no_grad():
-        clean = model(**batch).logits
-    labels, given = _label(classifier, label, clean)
+    labels, given = resolve_label(classifier, label, batch)
     _load_table(classifier, method)
-    norms, losses, objectives, outputs = [], [], [], []
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        embedded = method.embed(model, {**batch, "labels": labels})
-        objective = method.ascent_objective(embedded)
-        state = method.start(embedded)
-        for step in range(count + 1):
-            delta = method.total(state)
-            at = embedded.forward(delta)
-            value = objective(at.logits)
-            norms.append(token_norms(delta)[0])
-            losses.append(embedded.losses(at.logits.detach())[0])
-            objectives.append(value.detach()[0])
-            outputs.append(at.logits.detach()[0].float())
-            if step < count:
-                state = method.ascend(state, embedded.input_gradient(value.sum(), at), embedded)
-    probabilities = torch.stack(outputs)
+    path = climb(method, model, {**batch, "labels": labels}, steps=count, seed=seed)
+    norms = [token_norms(point.delta)[0] for point in path]
+    probabilities = torch.stack([point.logits[0].float() for point in path])
     if not classifier.is_regression:
         probabilities = probabilities.softmax(dim=-1)
+    looked_up = model.get_input_embeddings()(batch["input_ids"])[0]
     ids = batch["input_ids"][0]
     special = set(classifier.tokenizer.all_special_ids)
     return Trace(
@@ -144,13 +141,13 @@ def trace(
         special=[token in special for token in ids.tolist()],
         token_norms=torch.stack(norms).tolist(),
         norms=[float(each.norm()) for each in norms],
-        loss=torch.stack(losses).tolist(),
-        objective=torch.stack(objectives).tolist(),
+        loss=[float(point.loss[0]) for point in path],
+        objective=[float(point.objective[0]) for point in path],
         probabilities=probabilities.tolist(),
         labels=list(classifier.labels),
         label=labels[0].item(),
         label_given=given,
-        nearest=nearest_tokens(classifier, embedded.embeddings[0] + delta[0], ids),
+        nearest=nearest_tokens(classifier, looked_up + path[-1].delta[0], ids),
         truncated=truncated,
         origin=classifier.origin,
     )
@@ -198,6 +195,3 @@ def shift_to_gap(trace_: Trace) -> list[float]:
         norm / near[0]["distance"] if near and near[0]["distance"] else 0.0
         for norm, near in zip(last, trace_.nearest, strict=True)
     ]
-
-
-__all__ = ["Trace", "encode_text", "example_norms", "nearest_tokens", "shift_to_gap", "trace"]

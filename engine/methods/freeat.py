@@ -18,8 +18,6 @@ class FreeATSettings(AscentSettings):
 
     ascent_steps: int = Field(default=3, ge=1, le=50)
     """Replays m of each minibatch; each takes an optimiser step and an ascent step."""
-    step_size: float = Field(default=0.1, ge=0)
-    """Ascent step size α (adv_lr), in embedding units."""
 
 
 class FreeAT(Method[FreeATSettings]):
@@ -30,7 +28,7 @@ class FreeAT(Method[FreeATSettings]):
     kept in checkpoints. `step` is one replay: feed each minibatch `method.replays` times in a row (the Trainer
     does, and divides the epochs by m). Cost of a minibatch: 3m for m optimiser steps.
 
-    Settings: epsilon 0.5, step_size 0.1, ascent_steps 3 (m), perturb_special_tokens True. Shapes: δ `[B, L, D]`.
+    Settings: epsilon 0.5, step_size 0.05, ascent_steps 3 (m), perturb_special_tokens True. Shapes: δ `[B, L, D]`.
 
     >>> from engine.methods.freeat import FreeAT
     >>> FreeAT(ascent_steps=4).replays

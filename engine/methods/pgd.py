@@ -14,8 +14,6 @@ from engine.settings import CONFIG
 class PGDSettings(AscentSettings):
     """Settings of PGD. K = 1 with ε = α is FGM."""
 
-    step_size: float = Field(default=0.1, ge=0)
-    """Ascent step size α (adv_lr), in embedding units."""
     start_magnitude: float = Field(default=0.0, ge=0)
     """Random start U(-ε₀, ε₀)/√N; 0 starts at δ = 0, as in the slides."""
     clean_loss_weight: float = Field(default=0.0, ge=0)
@@ -28,7 +26,7 @@ class PGD(Method[PGDSettings]):
     δ_{t+1} = Π_{‖δ‖_F ≤ ε}(δ_t + α g(δ_t) / ‖g(δ_t)‖_F), K times; then one update from ∇_θ L(f(X + δ_K), y).
     The ascent passes compute no gradients of parameters. Cost of a step: 2K + 3 (+3 with the clean loss).
 
-    Settings: epsilon 0.5, step_size 0.1, ascent_steps 3, start_magnitude 0 (random start off),
+    Settings: epsilon 0.5, step_size 0.05, ascent_steps 3, start_magnitude 0 (random start off),
     clean_loss_weight 0, perturb_special_tokens True. Shapes: δ `[B, L, D]`, Frobenius norm per example.
 
     >>> from engine.methods.pgd import PGD

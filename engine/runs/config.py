@@ -42,6 +42,8 @@ class TrainConfig(Settings):
     """How often the model is evaluated on the validation split, evenly spread, the end included."""
     checkpoints: int = Field(default=4, ge=1, le=1000)
     """How often a checkpoint is written from which the run can be resumed, evenly spread."""
+    keep_models: bool = False
+    """Keep the model of every evaluation, to look back at how it changed (each takes the model's full size)."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Number format: bf16 on a GPU that has it, else fp32."""
     compile: bool = False

@@ -71,6 +71,16 @@ class Run:
         return self.folder / "model"
 
     @property
+    def table_file(self) -> Path:
+        """TextAT's table as it stood at the latest evaluation."""
+        return self.folder / "table.safetensors"
+
+    @property
+    def kept_models(self) -> dict[int, Path]:
+        """Models kept at evaluations (`keep_models`), by optimiser step."""
+        return {int(each.name): each for each in sorted((self.folder / "models").glob("[0-9]*"))}
+
+    @property
     def log_file(self) -> Path:
         """What the worker printed."""
         return self.folder / "log.txt"
@@ -279,6 +289,17 @@ def _alive(run: Run) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - (run.pid_started or 0)) < 2
     except psutil.Error:
         return False
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end (`trainer_state.json` is written last), else None."""
+    whole = []
+    for each in (folder / "checkpoints").glob("checkpoint-*"):
+        try:
+            whole.append((int(json.loads((each / "trainer_state.json").read_text())["global_step"]), each))
+        except (OSError, ValueError, KeyError):
+            continue
+    return max(whole)[1] if whole else None
 
 
 def last_lines(path: Path, count: int = 5, most: int = 1500) -> str:

@@ -1,6 +1,5 @@
 """The process of one run: `python -m engine.runs.worker RUN`. It trains, logs, and says how it ended."""
 
-import json
 import logging
 import os
 import shutil
@@ -23,7 +22,7 @@ from engine.methods.textat import TextAT
 from engine.models import Loaded, best_device, load_model
 from engine.runs.config import TrainConfig
 from engine.runs.queue import advance, own_process
-from engine.runs.store import Run, Store
+from engine.runs.store import Run, Store, last_checkpoint
 from engine.trainer import AdversarialTrainer
 
 LOGGED_POINTS = 500
@@ -32,8 +31,8 @@ LOGGED_POINTS = 500
 class RunRecorder(TrainerCallback):
     """Writes live figures into the database, and stops the training when it is asked to."""
 
-    def __init__(self, store: Store, run: Run, spent: float) -> None:
-        self.store, self.run, self.spent = store, run, spent
+    def __init__(self, store: Store, run: Run, keep_models: bool) -> None:
+        self.store, self.run, self.spent, self.keep_models = store, run, run.seconds, keep_models
         self.trainer: AdversarialTrainer | None = None
         self.began = time.monotonic()
         self._mark = (0, self.began)
@@ -47,6 +46,9 @@ class RunRecorder(TrainerCallback):
         """Note where it starts."""
         self._mark = (state.global_step, time.monotonic())
         self.store.forget_after(self.run.id, state.global_step)
+        for file in (self.run.folder / "table").glob("*.safetensors"):
+            if int(file.stem) > state.global_step:
+                file.unlink()
         self.store.update(self.run.id, max_steps=state.max_steps, step=state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
@@ -73,13 +75,19 @@ class RunRecorder(TrainerCallback):
         self.store.log(self.run.id, state.global_step, figures, seconds=self.seconds)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """TextAT: keep how the table stands; evaluation time is not training speed."""
-        self._mark = (state.global_step, time.monotonic())
-        method = self.trainer.method if self.trainer is not None else None
+        """Keep how TextAT's table stands, and the model if that was asked for."""
+        if self.trainer is None:
+            return
+        method, folder = self.trainer.method, self.run.folder / "table"
         if isinstance(method, TextAT) and method.table is not None:
-            folder = self.run.folder / "table"
             folder.mkdir(exist_ok=True)
             save_file(method.table.snapshot(), folder / f"{state.global_step:08d}.safetensors")
+            partial = self.run.folder / "table.partial"
+            save_file({name: tensor.cpu() for name, tensor in method.table.state_dict().items()}, partial)
+            partial.replace(self.run.table_file)  # Readers see the whole table or the one before.
+        if self.keep_models:
+            self.trainer.save_model(str(self.run.folder / "models" / f"{state.global_step:08d}"))
+        self._mark = (state.global_step, time.monotonic())  # The time of an evaluation is not training speed.
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Look whether the run was cancelled."""
@@ -135,17 +143,6 @@ def training_arguments(config: TrainConfig, folder: Path, batches: int) -> Train
     )
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end (`trainer_state.json` is written last), else None."""
-    whole = []
-    for each in (folder / "checkpoints").glob("checkpoint-*"):
-        try:
-            whole.append((int(json.loads((each / "trainer_state.json").read_text())["global_step"]), each))
-        except (OSError, ValueError, KeyError):
-            continue
-    return max(whole)[1] if whole else None
-
-
 def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: Path) -> AdversarialTrainer:
     """The trainer of a run, ready to train. It prints nothing by itself."""
     length = min(config.max_length, loaded.max_length)
@@ -177,7 +174,7 @@ def train(store: Store, run: Run, progress: bool) -> None:
     config = TrainConfig.build(run.config)
     data = load_dataset(config.dataset)
     loaded = load_model(config.model, data.task, config.seed)
-    recorder = RunRecorder(store, run, run.seconds)
+    recorder = RunRecorder(store, run, config.keep_models)
     trainer = recorder.trainer = build_trainer(config, loaded, data, run.folder)
     trainer.add_callback(recorder)
     trainer.add_callback(ProgressBar() if progress else PrinterCallback())

@@ -3,25 +3,11 @@
 import pytest
 import torch
 
-from engine.analysis import trace as module
-from engine.analysis.classifier import Classifier, load_classifier
 from engine.analysis.trace import nearest_tokens, shift_to_gap, trace
-from engine.data.tasks import Task
 from engine.errors import UserError
 from engine.methods import REGISTRY, get_method
-from engine.models import load_model
 
 TEXT = "a very dull story with good music"
-
-
-@pytest.fixture(scope="module")
-def classifier(encoder, tmp_path_factory):
-    """A tiny classifier from a folder, through the real loader."""
-    folder = tmp_path_factory.mktemp("classifier")
-    made = load_model(str(encoder), Task("t", "classification", ("bad", "good")), seed=2)
-    made.model.save_pretrained(folder)
-    made.tokenizer.save_pretrained(folder)
-    return load_classifier(str(folder))
 
 
 def make(name, **settings):
@@ -77,14 +63,12 @@ def test_the_label_is_the_models_own_prediction_unless_given(classifier):
             trace(classifier, make("pgd"), TEXT, label=label)
 
 
-def test_regression_is_traced_by_its_squared_error(encoder):
-    made = load_model(str(encoder), Task("r", "regression"))
-    scorer = Classifier(made.model, made.tokenizer, 64, ("score",), True, "test", "x")
-    found = trace(scorer, make("pgd", step_size=0.1), TEXT, label="2.5", steps=2)
+def test_regression_is_traced_by_its_squared_error(regressor):
+    found = trace(regressor, make("pgd", step_size=0.1), TEXT, label="2.5", steps=2)
     for loss, (score,) in zip(found.loss, found.probabilities, strict=True):
         assert loss == pytest.approx((score - 2.5) ** 2, rel=1e-4)
     with pytest.raises(UserError, match="allowed is a number"):
-        trace(scorer, make("pgd"), TEXT, label="good")
+        trace(regressor, make("pgd"), TEXT, label="good")
 
 
 def test_nearest_tokens_are_those_of_a_plain_search(classifier):
@@ -113,7 +97,3 @@ def test_empty_and_overlong_texts(classifier):
     assert found.truncated
     assert len(found.tokens) == classifier.max_length
     assert not trace(classifier, make("pgd"), TEXT, "a dull film", steps=1).truncated
-
-
-def test_everything_a_trace_needs_is_public():
-    assert set(module.__all__) <= set(vars(module))

@@ -1,0 +1,186 @@
+"""Which tokens a model's output rests on, by Captum, for the clean and for the perturbed input."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from captum.attr import LayerGradientShap, LayerGradientXActivation, LayerIntegratedGradients, Occlusion
+from torch import Tensor, nn
+
+from engine.analysis.ascent import climb
+from engine.analysis.classifier import Classifier
+from engine.analysis.trace import encode_text, resolve_label
+from engine.errors import known
+from engine.methods.base import Method
+from engine.perturbation import token_norms
+
+ALGORITHMS = {
+    "integrated gradients": "Sundararajan et al. 2017: the gradient, averaged on the way from the baseline, × the way.",
+    "gradient × input": "The gradient at the input times the input; one pass.",
+    "gradient SHAP": "Lundberg and Lee 2017: the gradient at random points of the way from the baseline, × the way.",
+    "occlusion": "What the output loses when one token's embedding is replaced by the baseline's.",
+}
+
+
+class _FromEmbeddings(nn.Module):
+    """The model as a function of its word embeddings; attributions are taken where they enter, at `inputs`."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model, self.inputs = model, nn.Identity()
+
+    def forward(self, embeddings: Tensor, mask: Tensor, types: Tensor | None = None) -> Tensor:
+        count = len(embeddings)
+        more = {} if types is None else {"token_type_ids": types.expand(count, -1)}
+        logits: Tensor = self.model(
+            inputs_embeds=self.inputs(embeddings), attention_mask=mask.expand(count, -1), **more
+        ).logits
+        return logits
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    # Captum draws from numpy's global state.
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What each token adds to the logit of one class (for regression: to the score).
+
+    Attributes:
+        values: [L], in logits. output, baseline: the logit at the input and at the baseline, in which every token but
+            the special ones is replaced by the padding token's embedding. gap: Σ values - (output - baseline), 0 where
+            an algorithm is complete. convergence: Captum's own convergence delta (None: it gives none).
+
+    """
+
+    values: list[float]
+    output: float
+    baseline: float
+    gap: float
+    convergence: float | None
+
+
+def attribute(
+    classifier: Classifier,
+    batch: dict[str, Tensor],
+    delta: Tensor | None = None,
+    algorithm: str = "integrated gradients",
+    *,
+    target: int = 0,
+    steps: int = 50,
+    seed: int = 0,
+) -> Attribution:
+    """Attribute the logit of class `target` to the tokens of one example, at X + δ.
+
+    Args:
+        batch: of one example. delta: δ `[1, L, D]`, or None for the clean input. algorithm: one of `ALGORITHMS`.
+        steps: points of the integral (integrated gradients) or samples (gradient SHAP). seed: of gradient SHAP.
+
+    Raises:
+        UserError: unknown algorithm.
+
+    """
+    known("attribution algorithm", algorithm, list(ALGORITHMS))
+    ids, look_up = batch["input_ids"], classifier.model.get_input_embeddings()
+    special = torch.isin(ids, torch.tensor(classifier.tokenizer.all_special_ids, device=ids.device))
+    blank = look_up(torch.where(special, ids, torch.full_like(ids, classifier.tokenizer.pad_token_id or 0))).detach()
+    inputs = look_up(ids).detach() if delta is None else look_up(ids).detach() + delta
+    function, more = _FromEmbeddings(classifier.model), (batch["attention_mask"], batch.get("token_type_ids"))
+    shared: dict[str, Any] = {"target": target, "additional_forward_args": more}
+    convergence: float | None = None
+    with _seeded(seed):
+        if algorithm == "integrated gradients":
+            found, gaps = LayerIntegratedGradients(function, function.inputs).attribute(
+                inputs, blank, n_steps=steps, internal_batch_size=32, return_convergence_delta=True, **shared
+            )
+            convergence = float(gaps.sum())
+        elif algorithm == "gradient SHAP":
+            found, gaps = LayerGradientShap(function, function.inputs).attribute(
+                inputs, blank, n_samples=steps, stdevs=0.0, return_convergence_delta=True, **shared
+            )
+            convergence = float(gaps.mean())
+        elif algorithm == "gradient × input":
+            found = LayerGradientXActivation(function, function.inputs).attribute(inputs, **shared)
+        else:  # The window covers all D coordinates of a token; each of them then holds the token's whole effect.
+            window = (1, inputs.shape[-1])
+            found = Occlusion(function).attribute(inputs, window, baselines=blank, **shared)[..., :1]
+    with torch.no_grad():
+        output, baseline = (float(function(each, *more)[0, target]) for each in (inputs, blank))
+    values = found.detach().sum(dim=-1)[0]
+    return Attribution(values.tolist(), output, baseline, float(values.sum()) - (output - baseline), convergence)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Attributions of one example before and after a method's ascent, and how far it moved each token.
+
+    Attributes:
+        tokens, special, token_norms: [L], ‖δ^i‖_2 at the end. label: the class (or score) that the loss is against.
+        rank_correlation: Spearman's ρ between |attribution| of the clean input and ‖δ^i‖, special tokens left out;
+            NaN for fewer than 3 tokens or where one of them is constant.
+
+    """
+
+    tokens: list[str]
+    special: list[bool]
+    token_norms: list[float]
+    label: int | float
+    clean: Attribution
+    perturbed: Attribution
+    rank_correlation: float
+    truncated: bool
+
+
+def compare(
+    classifier: Classifier,
+    method: Method[Any],
+    text: str,
+    text_pair: str | None = None,
+    label: str | int | float | None = None,
+    algorithm: str = "integrated gradients",
+    *,
+    steps: int = 50,
+    seed: int = 0,
+) -> Comparison:
+    """Attribute the label's logit at X and at X + δ_K of the method: does the adversary go where the model looks?"""
+    batch, truncated = encode_text(classifier, text, text_pair)
+    labels, _ = resolve_label(classifier, label, batch)
+    target = 0 if classifier.is_regression else int(labels[0])
+    count = getattr(method.settings, "ascent_steps", 1)
+    delta = climb(method, classifier.model, {**batch, "labels": labels}, steps=count, seed=seed)[-1].delta
+    clean, perturbed = (
+        attribute(classifier, batch, each, algorithm, target=target, steps=steps, seed=seed) for each in (None, delta)
+    )
+    ids = batch["input_ids"][0].tolist()
+    special = [token in set(classifier.tokenizer.all_special_ids) for token in ids]
+    norms = token_norms(delta)[0].tolist()
+    return Comparison(
+        classifier.tokenizer.convert_ids_to_tokens(ids),
+        special,
+        norms,
+        labels[0].item(),
+        clean,
+        perturbed,
+        rank_correlation(clean.values, norms, special),
+        truncated,
+    )
+
+
+def rank_correlation(values: list[float], norms: list[float], special: list[bool]) -> float:
+    """Spearman's ρ between |values| and norms over the tokens that are not special."""
+    from scipy import stats
+
+    chosen = [(abs(value), norm) for value, norm, skip in zip(values, norms, special, strict=True) if not skip]
+    if len(chosen) < 3 or len({value for value, _ in chosen}) == 1 or len({norm for _, norm in chosen}) == 1:
+        return float("nan")
+    return float(stats.spearmanr(*zip(*chosen, strict=True)).statistic)

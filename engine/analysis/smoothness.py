@@ -1,0 +1,138 @@
+"""How smooth a model is: SMART's ℓ_s in the worst direction and in a random one, example by example."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from engine.analysis.ascent import climb
+from engine.analysis.classifier import Classifier
+from engine.analysis.examples import Progress, batches, tokens_of
+from engine.methods.base import Method
+from engine.methods.passes import EmbeddedBatch
+from engine.methods.smart import SMART, divergence
+from engine.perturbation import example_noise, project, token_norms, unit_example
+
+EPSILONS = tuple(10.0**power for power in (-5, -4.5, -4, -3.5, -3, -2.5, -2))
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example: ℓ_s along the worst and along a random direction at the same ε, and where the worst one moved it."""
+
+    place: int
+    text: str
+    adversarial: float
+    random: float
+    tokens: list[str]
+    token_norms: list[float]
+
+
+def method_at(epsilon: float, **settings: Any) -> SMART:
+    """SMART's inner maximisation at ε (L∞, per coordinate), scaled from the paper's: η = 100 ε, σ = ε, T = 1."""
+    return SMART(
+        **{"epsilon": epsilon, "step_size": 100 * epsilon, "start_sigma": epsilon, "ascent_steps": 1} | settings
+    )
+
+
+def random_delta(batch: EmbeddedBatch, method: SMART, seed: int) -> Tensor:
+    """A random point of the ball's surface: ±ε in every coordinate (L∞), a random direction of length ε (Frobenius)."""
+    noise = example_noise(batch.mask, batch.keys(), batch.embeddings, seed=seed, normal=True)
+    epsilon = method.settings.epsilon or 0.0
+    return project(epsilon * (noise.sign() if method.norm == "max" else unit_example(noise)), epsilon, method.norm)
+
+
+def smoothness(
+    classifier: Classifier,
+    table: pd.DataFrame,
+    method: SMART | None = None,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[Example]:
+    """ℓ_s(f(x̃), f(x)) of every example, in the table's order; symmetrised KL, for regression the squared difference.
+
+    Args:
+        table: `text`, perhaps `text_pair`, `label`. method: the inner maximisation; None: the paper's settings.
+        seed: of the random start and of the random direction.
+
+    """
+    method = method or SMART()
+    found: dict[int, Example] = {}
+    for places, batch in batches(classifier, table, progress=progress):
+        worst = climb(method, classifier.model, batch, steps=method.settings.ascent_steps, seed=seed)[-1]
+        random = random_divergence(classifier, method, batch, seed)
+        norms = token_norms(worst.delta)
+        for row, place in enumerate(places):
+            names = tokens_of(classifier, batch, row)
+            found[place] = Example(
+                place,
+                str(table["text"].iloc[place]),
+                float(worst.objective[row]),
+                float(random[row]),
+                names,
+                norms[row][batch["attention_mask"][row].bool()].tolist(),
+            )
+    return [found[place] for place in sorted(found)]
+
+
+def random_divergence(classifier: Classifier, method: Method[Any], batch: dict[str, Tensor], seed: int) -> Tensor:
+    """ℓ_s at a random point of the ball's surface, [B]."""
+    assert isinstance(method, SMART)
+    with torch.no_grad():
+        embedded = method.embed(classifier.model, batch)
+        clean = embedded.forward(ascent=False).logits
+        moved = embedded.forward(random_delta(embedded, method, seed + 1), ascent=False).logits
+        return divergence(moved, clean)
+
+
+def bootstrap(values: Sequence[float], *, draws: int = 1000, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean."""
+    data = np.asarray(values, dtype=float)
+    chance = np.random.default_rng(seed)
+    means = data[chance.integers(0, len(data), (draws, len(data)))].mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def against_epsilon(
+    classifier: Classifier,
+    table: pd.DataFrame,
+    epsilons: Sequence[float] = EPSILONS,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[dict[str, float]]:
+    """Mean ℓ_s against ε, worst and random direction, with bootstrap intervals (95 %) and their ratio.
+
+    Returns:
+        One row per ε: `epsilon`, `adversarial`, `adversarial_low`, `adversarial_high`, `random`, `random_low`,
+        `random_high`, `ratio`.
+
+    """
+    rows = []
+    for place, epsilon in enumerate(epsilons):
+        found = smoothness(classifier, table, method_at(epsilon), seed=seed)
+        worst, random = [each.adversarial for each in found], [each.random for each in found]
+        low, high = bootstrap(worst)
+        random_low, random_high = bootstrap(random)
+        mean, random_mean = float(np.mean(worst)), float(np.mean(random))
+        rows.append(
+            {
+                "epsilon": float(epsilon),
+                "adversarial": mean,
+                "adversarial_low": low,
+                "adversarial_high": high,
+                "random": random_mean,
+                "random_low": random_low,
+                "random_high": random_high,
+                "ratio": mean / random_mean if random_mean else float("nan"),
+            }
+        )
+        if progress is not None:
+            progress(place + 1, len(epsilons))
+    return rows

@@ -1,0 +1,67 @@
+"""What all verbs share: settings, output, progress."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from engine.errors import UserError
+
+
+class Verb(Protocol):
+    """Adds a verb to the parser: its name, what it does, its help; `json_` gives it the flag --json."""
+
+    def __call__(  # noqa: D102
+        self, name: str, action: Callable[[argparse.Namespace], None], help_: str, json_: bool = True
+    ) -> argparse.ArgumentParser: ...
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """What --set was given, as a dict."""
+    settings = {}
+    for pair in given:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set takes key=value, but it is {pair[:60]!r}.")
+        settings[key.strip()] = value.strip()
+    return settings
+
+
+def show(document: Any, as_json: bool, text: str) -> None:
+    """Print one JSON document, or the text."""
+    print(json.dumps(document, ensure_ascii=False) if as_json else text)
+
+
+def columns(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
+    """A plain table."""
+    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def progress(label: str) -> Any:
+    """A progress bar on stderr for what may take longer than a second."""
+    from tqdm import tqdm
+
+    bar = tqdm(desc=label, leave=False, disable=not sys.stderr.isatty(), delay=1)
+
+    def report(step: int, steps: int) -> None:
+        bar.total = steps
+        bar.update(step - bar.n)
+
+    return report
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """The flag --set."""
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting; may be repeated")
+
+
+def add_classifier(parser: argparse.ArgumentParser) -> None:
+    """The flags --run and --model, one of which may be given."""
+    of = parser.add_mutually_exclusive_group()
+    of.add_argument("--run", help="a run (RUN@STEP: a model it kept)")
+    of.add_argument("--model", help="built-in name, folder or hub name; default: the built-in one")

@@ -1,0 +1,245 @@
+"""Looking inside: traces, tables, smoothness, landscapes, attributions, maps."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from engine.commands.common import Verb, add_classifier, add_settings, columns, pairs, progress, show
+from engine.errors import UserError, known
+
+
+def add(verb: Verb) -> None:
+    """The verbs of this module."""
+    made = verb("trace", _trace, "Follow a method's ascent on one text, step by step.")
+    _add_text(made)
+    made.add_argument("--method", default="pgd")
+    made.add_argument("--steps", type=int, metavar="K")
+    add_settings(made)
+    made = verb("table", _table, "Show the largest rows of a TextAT run's table.")
+    made.add_argument("--run", required=True)
+    made.add_argument("--top", type=int, default=20, metavar="N")
+    made = verb("smoothness", _smoothness, "SMART's KL of every example, worst and random direction, and against ε.")
+    _add_dataset(made)
+    add_settings(made)
+    made = verb("landscape", _landscape, "The loss over a plane through one text's embedding, with the ascent paths.")
+    _add_text(made)
+    made.add_argument("--epsilon", type=float, default=0.5, help="radius of the ball (0.5)")
+    made.add_argument("--points", type=int, default=41, metavar="N", help="of the grid, each way; odd (41)")
+    made.add_argument("--towards", metavar="PLACE:WORD", help="second direction: the token at PLACE becomes WORD")
+    made = verb("attribution", _attribution, "Which tokens the output rests on, clean and perturbed (Captum).")
+    _add_text(made)
+    made.add_argument("--method", default="pgd")
+    made.add_argument("--algorithm", default="integrated gradients")
+    add_settings(made)
+    made = verb("flip", _flip, "At which ε each method's ascent changes the prediction of one text.")
+    _add_text(made)
+    made.add_argument("--steps", type=int, default=5, metavar="K")
+    made = verb("examples", _examples, "Loss, margin, smoothness and flip-ε of a data set's examples.")
+    _add_dataset(made)
+    made = verb("map", _map, "UMAP of a split's sentence embeddings, clean and perturbed.")
+    _add_dataset(made)
+    made.add_argument("--method", default="pgd")
+    made.add_argument("--epsilon", type=float, default=0.5)
+
+
+def _add_text(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--text", required=True)
+    parser.add_argument("--text-pair")
+    parser.add_argument("--label", help="class number or name, or score; default: the model's own prediction")
+    parser.add_argument("--seed", type=int, default=0)
+    add_classifier(parser)
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", default="movie-sentiment", help="built-in name, path or hub name")
+    parser.add_argument("--split", default="validation")
+    parser.add_argument("--limit", type=int, default=200, metavar="N", help="the first N examples (200)")
+    parser.add_argument("--seed", type=int, default=0)
+    add_classifier(parser)
+
+
+def _classifier(options: argparse.Namespace) -> Any:
+    from engine.analysis.classifier import load_classifier
+
+    return load_classifier(options.model, options.run, progress("fine-tuning the ready-made classifier, once"))
+
+
+def _table_of(options: argparse.Namespace, classifier: Any) -> Any:
+    from engine.analysis.examples import examples
+
+    return examples(classifier, options.dataset, options.split, options.limit)
+
+
+def _trace(options: argparse.Namespace) -> None:
+    from engine.methods import get_method
+
+    method_class = get_method(options.method)
+    settings = method_class.Settings.parse(pairs(options.set))
+    if options.steps is not None and not 0 <= options.steps <= 50:
+        raise UserError(f"--steps must be 0 to 50, but it is {options.steps}.")
+    if not options.text.strip():
+        raise UserError("The text is empty: give at least one word.")
+    from engine.analysis.trace import trace
+
+    classifier = _classifier(options)
+    method = method_class(settings, special_token_ids=classifier.tokenizer.all_special_ids, seed=options.seed)
+    found = trace(
+        classifier, method, options.text, options.text_pair, options.label, steps=options.steps, seed=options.seed
+    )
+    if found.truncated:
+        print(f"The text was cut to the first {len(found.tokens)} tokens, all that the model reads.", file=sys.stderr)
+    rows = [
+        (step, f"{norm:.4g}", f"{loss:.4f}", "  ".join(f"{value:.4f}" for value in row))
+        for step, (norm, loss, row) in enumerate(zip(found.norms, found.loss, found.probabilities, strict=True))
+    ]
+    tokens = [
+        (token, f"{norm:.4g}", near[0]["token"] if near else "-", f"{near[0]['distance']:.3f}" if near else "-")
+        for token, norm, near in zip(found.tokens, found.token_norms[-1], found.nearest, strict=True)
+    ]
+    text = f"{found.origin}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(found.labels)))}\n\n"
+    text += columns(tokens, ("token", "|delta|", "nearest other", "distance"))
+    show(found.document(), options.json, text)
+
+
+def _table(options: argparse.Namespace) -> None:
+    from engine.analysis.table import largest_rows
+    from engine.models import load_tokenizer
+    from engine.runs.store import Store
+
+    if options.top < 1:
+        raise UserError(f"--top must be at least 1, but it is {options.top}.")
+    run = Store().find(options.run)
+    found = largest_rows(run, load_tokenizer(run.config["model"]), options.top)
+    rows = [(row["token"], f"{row['norm']:.4f}", row["count"]) for row in found["rows"]]
+    text = f"step {found['step']}: {found['touched']} of {found['vocabulary']} rows were ever touched\n"
+    show(found, options.json, text + columns(rows, ("token", "|Z[w]|", "times written")))
+
+
+def _smoothness(options: argparse.Namespace) -> None:
+    from engine.methods.smart import SMART
+
+    settings = SMART.Settings.parse(pairs(options.set))
+    from engine.analysis.smoothness import against_epsilon, bootstrap, smoothness
+
+    classifier = _classifier(options)
+    table = _table_of(options, classifier)
+    found = smoothness(classifier, table, SMART(settings), seed=options.seed, progress=progress("examples"))
+    curve = against_epsilon(classifier, table, seed=options.seed, progress=progress("ε"))
+    worst = [each.adversarial for each in found]
+    document = {
+        "origin": classifier.origin,
+        "dataset": options.dataset,
+        "settings": settings.as_dict(),
+        "mean": sum(worst) / len(worst),
+        "interval": bootstrap(worst),
+        "examples": [asdict(each) for each in found],
+        "curve": curve,
+    }
+    least = sorted(found, key=lambda each: -each.adversarial)[:10]
+    rows = [(f"{each.adversarial:.3e}", f"{each.random:.3e}", each.text[:80]) for each in least]
+    names = ("epsilon", "adversarial", "random", "ratio")
+    text = f"{classifier.origin}\n\nleast smooth at ε = {settings.epsilon}:\n"
+    text += columns(rows, ("worst", "random", "text")) + "\n\n"
+    text += columns([[f"{row[name]:.3e}" for name in names] for row in curve], ("epsilon", "worst", "random", "ratio"))
+    show(document, options.json, text)
+
+
+def _landscape(options: argparse.Namespace) -> None:
+    from engine.analysis.landscape import landscape
+
+    towards = None
+    if options.towards is not None:
+        place, _, word = options.towards.partition(":")
+        if not place.isdigit() or not word:
+            raise UserError(f"--towards takes PLACE:WORD, such as 3:bad, but it is {options.towards[:40]!r}.")
+        towards = (int(place), word)
+    found = landscape(
+        _classifier(options),
+        options.text,
+        options.text_pair,
+        options.label,
+        epsilon=options.epsilon,
+        points=options.points,
+        towards=towards,
+        seed=options.seed,
+        progress=progress("points"),
+    )
+    middle = len(found.axis) // 2
+    rows = [
+        (name, step, f"{at['a']:.3f}", f"{at['b']:.3f}", f"{at['off']:.3f}", f"{at['loss']:.4f}")
+        for name, path in found.paths.items()
+        for step, at in enumerate(path)
+    ]
+    text = f"loss in the middle {found.loss[middle][middle]:.4f}, largest {max(map(max, found.loss)):.4f}\n\n"
+    show(asdict(found), options.json, text + columns(rows, ("method", "step", "a", "b", "off the plane", "loss")))
+
+
+def _attribution(options: argparse.Namespace) -> None:
+    from engine.methods import get_method
+
+    method_class = get_method(options.method)
+    settings = method_class.Settings.parse(pairs(options.set))
+    from engine.analysis.attribution import ALGORITHMS, compare
+
+    known("attribution algorithm", options.algorithm, list(ALGORITHMS))
+    classifier = _classifier(options)
+    method = method_class(settings, special_token_ids=classifier.tokenizer.all_special_ids, seed=options.seed)
+    found = compare(
+        classifier, method, options.text, options.text_pair, options.label, options.algorithm, seed=options.seed
+    )
+    rows = [
+        (token, f"{clean:.4f}", f"{perturbed:.4f}", f"{norm:.4f}")
+        for token, clean, perturbed, norm in zip(
+            found.tokens, found.clean.values, found.perturbed.values, found.token_norms, strict=True
+        )
+    ]
+    text = columns(rows, ("token", "clean", "perturbed", "|delta|"))
+    text += f"\n\nrank correlation of |clean| and |delta|: {found.rank_correlation:.3f}"
+    show(asdict(found), options.json, text)
+
+
+def _flip(options: argparse.Namespace) -> None:
+    from engine.analysis.examples import flip_radius
+    from engine.analysis.trace import encode_text
+    from engine.methods import REGISTRY
+
+    if not 1 <= options.steps <= 50:
+        raise UserError(f"--steps must be 1 to 50, but it is {options.steps}.")
+    classifier = _classifier(options)
+    batch, _ = encode_text(classifier, options.text, options.text_pair)
+    found = {
+        name: flip_radius(classifier, name, batch, steps=options.steps, seed=options.seed)
+        for name in REGISTRY
+        if name != "vanilla"
+    }
+    rows = [(name, "never" if epsilon is None else f"{epsilon:.4f}") for name, epsilon in found.items()]
+    show({"origin": classifier.origin, "flip_epsilon": found}, options.json, columns(rows, ("method", "flips at ε")))
+
+
+def _examples(options: argparse.Namespace) -> None:
+    from engine.analysis.examples import example_table
+
+    classifier = _classifier(options)
+    table = example_table(classifier, _table_of(options, classifier), progress("examples"))
+    found = table.astype(object).where(table.notna(), None).to_dict("records")
+    show({"origin": classifier.origin, "examples": found}, options.json, table.round(4).to_string(max_colwidth=60))
+
+
+def _map(options: argparse.Namespace) -> None:
+    from engine.methods import REGISTRY
+
+    known("method", options.method, list(REGISTRY))
+    from engine.analysis.projection import sentence_map
+
+    classifier = _classifier(options)
+    table = sentence_map(
+        classifier,
+        _table_of(options, classifier),
+        method=options.method,
+        epsilon=options.epsilon,
+        seed=options.seed,
+        progress=progress("sentences"),
+    )
+    document = {"origin": classifier.origin, "sentences": table.to_dict("records")}
+    show(document, options.json, table.to_string(max_colwidth=50))

@@ -1,0 +1,110 @@
+"""Runs: train, list, cancel, resume; and what the app needs to be ready."""
+
+import argparse
+
+from engine.commands.common import Verb, add_settings, columns, pairs, progress, show
+
+
+def add(verb: Verb) -> None:
+    """The verbs of this module."""
+    made = verb("train", _train, "Fine-tune a model; the run is kept.")
+    for name, help_ in (
+        ("--method", "vanilla, pgd, freeat, freelb, smart, textat"),
+        ("--dataset", "built-in name, path or hub name"),
+        ("--model", "built-in name, folder or hub name"),
+        ("--max-steps", "optimiser steps (else --set epochs=3)"),
+        ("--seed", "seed of everything random"),
+        ("--name", "a name for people"),
+    ):
+        made.add_argument(name, required=name in ("--method", "--dataset"), help=help_)
+    add_settings(made)
+    made.add_argument("--detach", action="store_true", help="train in the background, through the queue")
+    verb("runs", _runs, "List the runs.")
+    made = verb("cancel", _cancel, "Stop a run; it can be resumed.")
+    made.add_argument("run")
+    made = verb("resume", _resume, "Go on with a cancelled, crashed or failed run from its last checkpoint.")
+    made.add_argument("run")
+    made.add_argument("--detach", action="store_true", help="in the background, through the queue")
+    verb("prepare", _prepare, "Fetch the built-in data and make the ready-made classifier.", json_=False)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from engine.runs.config import TrainConfig
+
+    given = {name: value for name in TrainConfig.own_names() if (value := getattr(options, name, None)) is not None}
+    config = TrainConfig.build(given, pairs(options.set))
+    from engine.data.sources import load_dataset
+    from engine.models import load_model
+    from engine.runs import queue
+    from engine.runs.store import Store
+
+    # Everything that can be wrong is looked at before a run exists, so that nothing half-made stays behind.
+    data = load_dataset(config.dataset)
+    load_model(config.model, data.task, config.seed)
+    if options.detach:
+        run = queue.submit(config)
+        show(run.document(), options.json, f"{run.id} {run.status}\n{run.folder}")
+        return
+    run = Store().create(config.as_dict(), status="starting")
+    _finish(run.id, options.json)
+
+
+def _finish(identifier: str, as_json: bool) -> None:
+    """Do a run in this process, with a progress bar on stderr."""
+    from engine.runs import queue
+    from engine.runs.worker import execute
+
+    try:
+        run = execute(identifier, progress=True)
+    finally:
+        queue.advance()
+    document = run.document()
+    score = ", ".join(f"{name} {value:.4f}" for name, value in run.metrics.items() if isinstance(value, float))
+    show(document, as_json, f"{run.id} {run.status} after {run.step} steps, {run.seconds:.0f} s: {score}\n{run.folder}")
+
+
+def _runs(options: argparse.Namespace) -> None:
+    from engine.runs import queue
+    from engine.runs.store import Store
+
+    queue.advance()
+    found = Store().all()
+    rows = [
+        (
+            run.id,
+            run.status,
+            f"{run.step}/{run.max_steps or '?'}",
+            f"{run.metrics[run.metrics['main_metric']]:.4f}" if run.metrics.get("main_metric") else "-",
+            run.title,
+        )
+        for run in found
+    ]
+    text = columns(rows, ("run", "status", "step", "score", "name")) if rows else "There are no runs yet."
+    show([run.document() for run in found], options.json, text)
+
+
+def _cancel(options: argparse.Namespace) -> None:
+    from engine.runs import queue
+
+    run = queue.cancel(options.run)
+    word = "cancelled" if run.status == "cancelled" else "stops after its present step"
+    show(run.document(), options.json, f"{run.id} {word}")
+
+
+def _resume(options: argparse.Namespace) -> None:
+    from engine.runs import queue
+
+    run = queue.resume(options.run, start=options.detach)
+    if options.detach:
+        show(run.document(), options.json, f"{run.id} {run.status}")
+    else:
+        _finish(run.id, options.json)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from engine.analysis.classifier import load_classifier
+    from engine.data.builtin import prepare
+
+    prepare()
+    classifier = load_classifier(progress=progress("fine-tuning the ready-made classifier, once"))
+    print(f"Ready: {classifier.origin}.")

@@ -1,0 +1,93 @@
+"""Smoothness against a plain computation of SMART's inner maximisation."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from engine.analysis.smoothness import against_epsilon, bootstrap, method_at, random_delta, smoothness
+from engine.methods.smart import SMART
+
+
+def kl(first, second):
+    p, q = first.softmax(-1), second.softmax(-1)
+    return float((p * (p / q).log()).sum() + (q * (q / p).log()).sum())
+
+
+def test_each_example_is_the_plain_inner_maximisation(classifier, table):
+    """One example at a time, without padding, ordinary autograd, from the same start (σ = 0 would have no gradient)."""
+    method = SMART(epsilon=0.02, step_size=0.05, start_sigma=0.01, ascent_steps=2)
+    found = smoothness(classifier, table, method, seed=3)
+    assert [each.place for each in found] == list(range(len(table)))
+    model = classifier.model
+    torch.manual_seed(3)
+    drawn = int(torch.randint(2**31, ()).item())
+    from engine.methods.passes import EmbeddedBatch
+    from engine.perturbation import gaussian_start
+
+    for place in (0, 7, 23):
+        encoded = classifier.tokenizer(table["text"][place], return_tensors="pt")
+        batch = {**encoded, "labels": torch.tensor([0])}
+        embedded = EmbeddedBatch(model, batch)
+        delta = gaussian_start(embedded.mask, embedded.keys(), embedded.embeddings, sigma=0.01, seed=drawn)
+        words = embedded.embeddings
+        clean = model(inputs_embeds=words, attention_mask=encoded["attention_mask"]).logits.detach()
+        for _ in range(2):
+            delta = delta.detach().requires_grad_()
+            logits = model(inputs_embeds=words + delta, attention_mask=encoded["attention_mask"]).logits
+            p, q = logits.softmax(-1), clean.softmax(-1)
+            loss = ((p - q) * (p.log() - q.log())).sum()
+            (gradient,) = torch.autograd.grad(loss, delta)
+            delta = (delta + 0.05 * gradient / gradient.abs().max()).clamp(-0.02, 0.02)
+        moved = model(inputs_embeds=words + delta, attention_mask=encoded["attention_mask"]).logits
+        assert found[place].adversarial == pytest.approx(kl(moved.double(), clean.double()), rel=2e-2, abs=1e-8)
+        assert found[place].token_norms == pytest.approx(delta[0].norm(dim=-1).tolist(), rel=1e-3)
+        assert found[place].tokens == classifier.tokenizer.convert_ids_to_tokens(encoded["input_ids"][0].tolist())
+
+
+def test_the_worst_direction_is_worse_than_a_random_one(classifier, table):
+    rows = against_epsilon(classifier, table, (1e-3, 1e-2, 1e-1), seed=1)
+    for row in rows:
+        assert row["adversarial"] > row["random"] > 0
+        assert row["ratio"] == pytest.approx(row["adversarial"] / row["random"])
+        assert row["adversarial_low"] <= row["adversarial"] <= row["adversarial_high"]
+        assert row["random_low"] <= row["random"] <= row["random_high"]
+    assert rows[0]["adversarial"] < rows[1]["adversarial"] < rows[2]["adversarial"]
+    # For small ε, KL grows with the square of ε.
+    assert rows[1]["adversarial"] / rows[0]["adversarial"] == pytest.approx(100, rel=0.3)
+
+
+def test_no_radius_no_change(classifier, table):
+    found = smoothness(classifier, table.head(5), method_at(0.0))
+    assert [each.adversarial for each in found] == [0.0] * 5
+    assert [each.random for each in found] == [0.0] * 5
+
+
+def test_the_random_direction_is_on_the_surface_of_the_same_ball(classifier, table):
+    encoded = classifier.tokenizer(table["text"].tolist()[:3], return_tensors="pt", padding=True)
+    batch = SMART().embed(classifier.model, {**encoded, "labels": torch.zeros(3, dtype=torch.long)})
+    real = batch.mask[..., None].expand_as(batch.embeddings)
+    delta = random_delta(batch, SMART(epsilon=0.2), 0)
+    assert torch.equal(delta[real].abs(), torch.full_like(delta[real], 0.2))
+    assert delta[~real].abs().sum() == 0
+    delta = random_delta(batch, SMART(epsilon=0.2, norm="frobenius"), 0)
+    torch.testing.assert_close(delta.flatten(1).norm(dim=1), torch.full((3,), 0.2))
+
+
+def test_regression_uses_the_squared_difference(regressor, table):
+    scores = table.assign(label=table["label"].astype(float))
+    found = smoothness(regressor, scores, method_at(0.01), seed=0)
+    assert all(each.adversarial > 0 for each in found)
+    rows = against_epsilon(regressor, scores, (1e-3, 1e-2))
+    assert rows[1]["adversarial"] / rows[0]["adversarial"] == pytest.approx(100, rel=0.3)
+
+
+def test_the_bootstrap_interval_covers_the_mean_as_often_as_it_says():
+    chance = np.random.default_rng(5)
+    hits = 0
+    for trial in range(200):
+        low, high = bootstrap(chance.normal(1.0, 2.0, 60), draws=300, seed=trial)
+        hits += low <= 1.0 <= high
+    assert hits / 200 == pytest.approx(0.95, abs=0.05)
+    assert math.isclose(*bootstrap([2.0, 2.0, 2.0]))
