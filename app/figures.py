@@ -1,23 +1,24 @@
-"""Figures, as Plotly, and the token strip, as escaped HTML. Colours: Okabe–Ito for series, one hue for amounts."""
+"""Figures, as Plotly. Colours: Okabe–Ito for series, steadily darkening scales for amounts; every text is escaped."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale, unlabel_rgb
 
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#999999")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+MARKERS = ("circle", "diamond", "square", "triangle-up", "x", "cross")
 AMOUNT = "YlOrBr"  # Its lightness falls steadily: readable without seeing hues, and in grey.
+HEIGHT_SCALE = "Cividis"  # Made for colour-blind readers.
 HEIGHT = 300
 
 
-def figure(x: str, y: str, **layout: Any) -> go.Figure:
+def figure(x: str, y: str, height: int = HEIGHT, **layout: Any) -> go.Figure:
     """An empty figure with axis titles."""
     made = go.Figure()
     made.update_layout(
-        height=HEIGHT,
+        height=height,
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
         legend={"orientation": "h", "y": 1.12, "x": 0},
         hovermode="closest",
@@ -28,44 +29,85 @@ def figure(x: str, y: str, **layout: Any) -> go.Figure:
     return made
 
 
+def line_style(place: int) -> dict[str, str]:
+    """Colour and dash of series number `place`."""
+    return {"color": SERIES[place % len(SERIES)], "dash": DASHES[place // len(SERIES) % len(DASHES)]}
+
+
 def lines(
-    curves: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str, *, marker_at: int | None = None
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    x: str,
+    y: str,
+    *,
+    bands: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    log: bool = False,
 ) -> go.Figure:
-    """One line per name over shared axes; a dotted line marks `marker_at`."""
+    """One line per name over shared axes; `bands` gives (low, high) at each of a line's points; `log`: both axes."""
     made = figure(x, y)
     for place, (name, points) in enumerate(curves.items()):
+        across = [point[0] for point in points]
+        style = line_style(place)
+        if bands and name in bands:
+            low, high = zip(*bands[name], strict=True)
+            red, green, blue = (int(style["color"][at : at + 2], 16) for at in (1, 3, 5))
+            made.add_scatter(
+                x=[*across, *across[::-1]],
+                y=[*high, *low[::-1]],
+                fill="toself",
+                fillcolor=f"rgba({red},{green},{blue},0.18)",
+                line={"width": 0},
+                hoverinfo="skip",
+                showlegend=False,
+            )
         made.add_scatter(
-            x=[point[0] for point in points],
+            x=across,
             y=[point[1] for point in points],
             name=escape(name),
             mode="lines+markers" if len(points) <= 40 else "lines",
-            line={"color": SERIES[place % len(SERIES)], "dash": DASHES[place // len(SERIES) % len(DASHES)]},
-            hovertemplate=f"{escape(name)}<br>{x} %{{x}}<br>{y} %{{y:.4g}}<extra></extra>",
+            line=style,
+            hovertemplate=f"{escape(name)}<br>{x} %{{x:.4g}}<br>{y} %{{y:.4g}}<extra></extra>",
         )
-    if marker_at is not None:
-        made.add_vline(x=marker_at, line={"dash": "dot", "color": "#888888"})
+    if log:
+        made.update_xaxes(type="log", exponentformat="power", dtick=1)
+        made.update_yaxes(type="log", exponentformat="power")
     made.update_layout(showlegend=len(curves) > 1)
     return made
 
 
-def bars(values: Mapping[str, float], x: str, y: str, hover: Sequence[str] = ()) -> go.Figure:
-    """One bar per name."""
+def bars(groups: Mapping[str, Mapping[str, float]], x: str, y: str, hover: Sequence[str] = ()) -> go.Figure:
+    """One bar per name, side by side for several groups: {group: {name: value}}. Names may repeat once numbered."""
     made = figure(x, y)
-    names = [escape(name) for name in values]
-    made.add_bar(
-        x=list(range(len(names))),
-        y=list(values.values()),
-        marker_color=SERIES[0],
-        customdata=[escape(text) for text in hover] or names,
-        hovertemplate="%{customdata}<br>" + y + " %{y:.4g}<extra></extra>",
-    )
-    made.update_xaxes(tickvals=list(range(len(names))), ticktext=names)
+    for place, (group, values) in enumerate(groups.items()):
+        names = [escape(name) for name in values]
+        made.add_bar(
+            x=list(range(len(names))),
+            y=list(values.values()),
+            name=escape(group),
+            marker_color=SERIES[place % len(SERIES)],
+            customdata=[escape(text) for text in hover] or names,
+            hovertemplate=f"%{{customdata}}<br>{escape(group)} %{{y:.4g}}<extra></extra>",
+        )
+        made.update_xaxes(tickvals=list(range(len(names))), ticktext=names)
+    made.update_layout(barmode="group", showlegend=len(groups) > 1)
+    return made
+
+
+def token_bars(
+    tokens: Sequence[str], groups: Mapping[str, Sequence[float]], y: str, hover: Sequence[str] = ()
+) -> go.Figure:
+    """Bars over tokens, which may occur more than once."""
+    numbered = {
+        group: {f"{place}:{token}": value for place, (token, value) in enumerate(zip(tokens, values, strict=True))}
+        for group, values in groups.items()
+    }
+    made = bars(numbered, "token", y, hover)
+    made.update_xaxes(ticktext=[escape(token) for token in tokens], tickangle=-45)
     return made
 
 
 def token_heatmap(tokens: Sequence[str], norms: Sequence[Sequence[float]]) -> go.Figure:
     """‖δ^i‖ for every token (across) and ascent step (upwards)."""
-    made = figure("token", "ascent step")
+    made = figure("token", "ascent step", max(220, 34 * len(norms) + 150))
     places = list(range(len(tokens)))
     names = [escape(token) for token in tokens]
     made.add_heatmap(
@@ -80,37 +122,77 @@ def token_heatmap(tokens: Sequence[str], norms: Sequence[Sequence[float]]) -> go
     )
     made.update_xaxes(tickvals=places, ticktext=names, tickangle=-45)
     made.update_yaxes(dtick=1)
-    made.update_layout(height=max(220, 34 * len(norms) + 150))
     return made
 
 
-def _chip(colour: str, text: str, title: str, faded: bool) -> str:
-    red, green, blue = unlabel_rgb(colour)
-    ink = "#111" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#fff"
-    style = f"background:{colour};color:{ink};border-radius:4px;padding:3px 5px;margin:2px 1px;display:inline-block"
-    style += ";font-style:italic;font-size:85%" if faded else ""
-    return f'<span data-token style="{style}" title="{escape(title)}">{escape(text)}</span>'
+def histogram(groups: Mapping[str, Sequence[float]], x: str, *, log: bool = False) -> go.Figure:
+    """How often which value occurs; `log`: bins of equal width in powers of ten (values of 0 are left out)."""
+    import numpy as np
+
+    made = figure(x, "examples")
+    positive = [value for values in groups.values() for value in values if value > 0 or not log]
+    if not positive:
+        return made
+    low, high = (np.log10(min(positive)), np.log10(max(positive))) if log else (min(positive), max(positive))
+    edges = np.linspace(low, high if high > low else low + 1, 31)
+    for place, (name, values) in enumerate(groups.items()):
+        data = np.log10([value for value in values if value > 0]) if log else np.asarray(values)
+        counts, _ = np.histogram(data, bins=edges)
+        middles = (edges[:-1] + edges[1:]) / 2
+        made.add_scatter(
+            x=10**middles if log else middles,
+            y=counts,
+            name=escape(name),
+            mode="lines",
+            line={**line_style(place), "shape": "hvh"},
+            fill="tozeroy",
+            hovertemplate=f"{escape(name)}<br>{x} about %{{x:.3g}}<br>%{{y}} examples<extra></extra>",
+        )
+    if log:
+        made.update_xaxes(type="log", exponentformat="power")
+    made.update_layout(showlegend=len(groups) > 1)
+    return made
 
 
-def token_strip(
-    tokens: Sequence[str], values: Sequence[float], largest: float, titles: Sequence[str], faded: Sequence[bool]
-) -> str:
-    """Tokens side by side, each on a ground as dark as its value; every text in it is escaped.
-
-    Args:
-        largest: the value of the darkest ground, kept the same over the steps so that they can be compared.
-
-    """
-    shares = [min(1.0, value / largest) if largest else 0.0 for value in values]
-    colours = sample_colorscale(AMOUNT, shares) if shares else []
-    chips = "".join(
-        _chip(colour, token, title, dim)
-        for colour, token, title, dim in zip(colours, tokens, titles, faded, strict=True)
-    )
-    ramp = ",".join(sample_colorscale(AMOUNT, [place / 8 for place in range(9)]))
-    legend = (
-        '<div style="display:flex;align-items:center;gap:8px;font-size:80%;margin-top:8px"><span>‖δ‖ 0</span>'
-        f'<span style="width:180px;height:10px;border-radius:5px;background:linear-gradient(to right,{ramp})"></span>'
-        f"<span>{largest:.3g} embedding units</span></div>"
-    )
-    return f'<div style="line-height:2.1;font-size:1.15rem">{chips}</div>{legend}'
+def scatter(
+    x: Sequence[float],
+    y: Sequence[float],
+    x_title: str,
+    y_title: str,
+    hover: Sequence[str],
+    *,
+    colour: Sequence[Any] | None = None,
+    colour_title: str = "",
+    log: bool = False,
+    height: int = 480,
+) -> go.Figure:
+    """Points; `colour` gives floats (a scale) or anything else (a colour and a marker for each)."""
+    made = figure(x_title, y_title, height)
+    texts = [escape(text).replace("\n", "<br>") for text in hover]
+    numeric = colour is not None and all(isinstance(value, float) for value in colour)
+    if colour is None or numeric:
+        marker: dict[str, Any] = {"size": 7, "color": SERIES[0], "opacity": 0.8}
+        if numeric:
+            marker |= {"color": colour, "colorscale": HEIGHT_SCALE, "showscale": True}
+            marker["colorbar"] = {"title": colour_title}
+        made.add_scatter(
+            x=x, y=y, mode="markers", marker=marker, customdata=list(zip(range(len(texts)), texts, strict=True)),
+            hovertemplate="%{customdata[1]}<extra></extra>", showlegend=False,
+        )  # fmt: skip
+    else:
+        assert colour is not None
+        for place, name in enumerate(dict.fromkeys(colour)):
+            chosen = [at for at, value in enumerate(colour) if value == name]
+            made.add_scatter(
+                x=[x[at] for at in chosen],
+                y=[y[at] for at in chosen],
+                mode="markers",
+                name=escape(str(name)),
+                marker={"size": 7, "color": SERIES[place % len(SERIES)], "symbol": MARKERS[place % len(MARKERS)]},
+                customdata=[(at, texts[at]) for at in chosen],
+                hovertemplate="%{customdata[1]}<extra></extra>",
+            )
+    if log:
+        made.update_xaxes(type="log", exponentformat="power")
+        made.update_yaxes(type="log", exponentformat="power")
+    return made

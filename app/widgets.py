@@ -66,25 +66,113 @@ def method_settings(method: Any, prefix: str) -> Any:
     return method.Settings.parse(values)
 
 
-def classifier_choice() -> tuple[str | None, str | None]:
-    """Choose what is looked at: the built-in model, a finished run, a folder or hub name. Returns (model, run)."""
+def choices() -> dict[str, str]:
+    """What can be looked at, name → words for people: built-in models; runs with a model or a checkpoint."""
     from engine.models import BUILTIN
-    from engine.runs.store import Store
+    from engine.runs.store import Store, last_checkpoint
 
-    finished = {f"run:{run.id}": run for run in Store().all() if run.status == "completed"}
+    found = {name: name for name in BUILTIN}
+    for run in Store().all():
+        if run.model_folder.exists() or last_checkpoint(run.folder):
+            state = "" if run.status == "completed" else f" ({run.status})"
+            found[f"run:{run.id}"] = f"{run.title} · {run.id}{state}"
+    return found
+
+
+def _loaded(chosen: str) -> Any:
+    from app import state
+
+    run = chosen.removeprefix("run:") if chosen.startswith("run:") else None
+    return state.classifier(None if run else chosen, run)
+
+
+def classifier_choice() -> Any:
+    """Choose what is looked at: the built-in model, a run (one that still trains too), a folder or hub name."""
+    names = choices()
     chosen = st.selectbox(
         "Model",
-        [*BUILTIN, *finished],
-        format_func=lambda name: f"{finished[name].title} · {finished[name].id}" if name in finished else name,
+        list(names),
+        format_func=lambda name: names.get(name, name),
         accept_new_options=True,
         key="of",
         bind="query-params",
-        help="The built-in encoder, one of your finished runs, or type a folder or hub name.",
+        help="The built-in encoder, one of your runs, or type a folder or hub name.",
     )
-    chosen = chosen or next(iter(BUILTIN))
-    return (None, chosen.removeprefix("run:")) if chosen.startswith("run:") else (chosen, None)
+    return _loaded(chosen or next(iter(names)))
+
+
+def classifiers_choice() -> dict[str, Any]:
+    """Choose several models to be laid over one another, by their names for people."""
+    names = choices()
+    chosen = st.multiselect(
+        "Models",
+        list(names),
+        default=[next(iter(names))],
+        format_func=lambda name: names.get(name, name),
+        key="models",
+        bind="query-params",
+        max_selections=6,
+        help="The built-in encoder and your runs; several are laid over one another.",
+    )
+    return {names[name]: _loaded(name) for name in chosen or [next(iter(names))]}
 
 
 def origin_note(origin: str) -> None:
     """Say which classifier is looked at, and how it was made."""
     st.caption(f"Classifier: {plain(origin)}")
+
+
+def dataset_choice() -> dict[str, Any]:
+    """Choose a data set and how much of its validation split; returns `dataset` and `limit`."""
+    from app.uploads import short_name, uploaded
+    from engine.data.builtin import TASKS
+
+    dataset = st.selectbox(
+        "Data set",
+        [*TASKS, *uploaded()],
+        accept_new_options=True,
+        key="dataset",
+        bind="query-params",
+        format_func=short_name,
+        help="Its validation split is looked at. Built in, uploaded on Train, or type a path or a hub name.",
+    )
+    limit = st.number_input(
+        "Examples", 10, 100_000, 100, 50, key="limit", bind="query-params", help="The first so many of the split."
+    )
+    return {"dataset": dataset or next(iter(TASKS)), "limit": int(limit)}
+
+
+EXAMPLE = "The film is a little slow, but the acting is wonderful."
+
+
+def sentence() -> dict[str, Any]:
+    """A sentence, or a pair; returns `text` and `text_pair`."""
+    text = st.text_area("Sentence", EXAMPLE, key="text", bind="query-params", height=80)
+    pair = st.text_input("Second sentence (for pairs; leave empty otherwise)", key="pair", bind="query-params")
+    return {"text": text, "text_pair": pair or None}
+
+
+def label_choice(classifier: Any) -> str | None:
+    """What the loss is taken against; None: the model's own prediction."""
+    if classifier.is_regression:
+        return None
+    names = ["the model's own prediction", *classifier.labels]
+    chosen = st.segmented_control(
+        "Loss is taken against", names, default=names[0], key="label", required=True, bind="query-params"
+    )
+    return None if chosen in (None, names[0]) else str(chosen)
+
+
+def seed_input() -> int:
+    """The seed of whatever an analysis draws."""
+    return int(st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params", help="Of what is random."))
+
+
+def radius_input(default: float = 0.5) -> float:
+    """ε, shared by all methods that are compared."""
+    return float(
+        st.number_input(
+            "Epsilon", 0.001, 100.0, default, 0.05, key="epsilon", bind="query-params", format="%.4g",
+            help="Radius ε of the ball that δ stays in (Frobenius norm per sentence, embedding units).",
+        )
+    )  # fmt: skip

@@ -65,10 +65,12 @@ def _classifier(options: argparse.Namespace) -> Any:
     return load_classifier(options.model, options.run, progress("fine-tuning the ready-made classifier, once"))
 
 
-def _table_of(options: argparse.Namespace, classifier: Any) -> Any:
-    from engine.analysis.examples import examples
+def _text(options: argparse.Namespace) -> dict[str, Any]:
+    return {"text": options.text, "text_pair": options.text_pair, "label": options.label}
 
-    return examples(classifier, options.dataset, options.split, options.limit)
+
+def _dataset(options: argparse.Namespace) -> dict[str, Any]:
+    return {"dataset": options.dataset, "split": options.split, "limit": options.limit}
 
 
 def _trace(options: argparse.Namespace) -> None:
@@ -117,20 +119,20 @@ def _table(options: argparse.Namespace) -> None:
 
 
 def _smoothness(options: argparse.Namespace) -> None:
+    from engine.analysis.catalogue import analyse
+    from engine.analysis.smoothness import bootstrap
     from engine.methods.smart import SMART
 
-    settings = SMART.Settings.parse(pairs(options.set))
-    from engine.analysis.smoothness import against_epsilon, bootstrap, smoothness
-
+    settings = SMART.Settings.parse(pairs(options.set)).as_dict()
     classifier = _classifier(options)
-    table = _table_of(options, classifier)
-    found = smoothness(classifier, table, SMART(settings), seed=options.seed, progress=progress("examples"))
-    curve = against_epsilon(classifier, table, seed=options.seed, progress=progress("ε"))
+    of = _dataset(options)
+    found = analyse("smoothness", classifier, progress("examples"), settings=settings, seed=options.seed, **of)
+    curve = analyse("smoothness curve", classifier, progress("ε"), seed=options.seed, **of)
     worst = [each.adversarial for each in found]
     document = {
         "origin": classifier.origin,
         "dataset": options.dataset,
-        "settings": settings.as_dict(),
+        "settings": settings,
         "mean": sum(worst) / len(worst),
         "interval": bootstrap(worst),
         "examples": [asdict(each) for each in found],
@@ -139,14 +141,14 @@ def _smoothness(options: argparse.Namespace) -> None:
     least = sorted(found, key=lambda each: -each.adversarial)[:10]
     rows = [(f"{each.adversarial:.3e}", f"{each.random:.3e}", each.text[:80]) for each in least]
     names = ("epsilon", "adversarial", "random", "ratio")
-    text = f"{classifier.origin}\n\nleast smooth at ε = {settings.epsilon}:\n"
+    text = f"{classifier.origin}\n\nleast smooth at ε = {settings['epsilon']}:\n"
     text += columns(rows, ("worst", "random", "text")) + "\n\n"
     text += columns([[f"{row[name]:.3e}" for name in names] for row in curve], ("epsilon", "worst", "random", "ratio"))
     show(document, options.json, text)
 
 
 def _landscape(options: argparse.Namespace) -> None:
-    from engine.analysis.landscape import landscape
+    from engine.analysis.catalogue import analyse
 
     towards = None
     if options.towards is not None:
@@ -154,16 +156,15 @@ def _landscape(options: argparse.Namespace) -> None:
         if not place.isdigit() or not word:
             raise UserError(f"--towards takes PLACE:WORD, such as 3:bad, but it is {options.towards[:40]!r}.")
         towards = (int(place), word)
-    found = landscape(
+    found = analyse(
+        "landscape",
         _classifier(options),
-        options.text,
-        options.text_pair,
-        options.label,
+        progress("points"),
         epsilon=options.epsilon,
         points=options.points,
         towards=towards,
         seed=options.seed,
-        progress=progress("points"),
+        **_text(options),
     )
     middle = len(found.axis) // 2
     rows = [
@@ -176,17 +177,20 @@ def _landscape(options: argparse.Namespace) -> None:
 
 
 def _attribution(options: argparse.Namespace) -> None:
+    from engine.analysis.attribution import ALGORITHMS
+    from engine.analysis.catalogue import analyse
     from engine.methods import get_method
 
-    method_class = get_method(options.method)
-    settings = method_class.Settings.parse(pairs(options.set))
-    from engine.analysis.attribution import ALGORITHMS, compare
-
+    settings = get_method(options.method).Settings.parse(pairs(options.set)).as_dict()
     known("attribution algorithm", options.algorithm, list(ALGORITHMS))
-    classifier = _classifier(options)
-    method = method_class(settings, special_token_ids=classifier.tokenizer.all_special_ids, seed=options.seed)
-    found = compare(
-        classifier, method, options.text, options.text_pair, options.label, options.algorithm, seed=options.seed
+    found = analyse(
+        "attribution",
+        _classifier(options),
+        method=options.method,
+        settings=settings,
+        algorithm=options.algorithm,
+        seed=options.seed,
+        **_text(options),
     )
     rows = [
         (token, f"{clean:.4f}", f"{perturbed:.4f}", f"{norm:.4f}")
@@ -200,46 +204,38 @@ def _attribution(options: argparse.Namespace) -> None:
 
 
 def _flip(options: argparse.Namespace) -> None:
-    from engine.analysis.examples import flip_radius
-    from engine.analysis.trace import encode_text
-    from engine.methods import REGISTRY
+    from engine.analysis.catalogue import analyse
 
-    if not 1 <= options.steps <= 50:
-        raise UserError(f"--steps must be 1 to 50, but it is {options.steps}.")
     classifier = _classifier(options)
-    batch, _ = encode_text(classifier, options.text, options.text_pair)
-    found = {
-        name: flip_radius(classifier, name, batch, steps=options.steps, seed=options.seed)
-        for name in REGISTRY
-        if name != "vanilla"
-    }
+    of = {"text": options.text, "text_pair": options.text_pair}
+    found = analyse("flip", classifier, progress("methods"), steps=options.steps, seed=options.seed, **of)
     rows = [(name, "never" if epsilon is None else f"{epsilon:.4f}") for name, epsilon in found.items()]
     show({"origin": classifier.origin, "flip_epsilon": found}, options.json, columns(rows, ("method", "flips at ε")))
 
 
 def _examples(options: argparse.Namespace) -> None:
-    from engine.analysis.examples import example_table
+    from engine.analysis.catalogue import analyse
 
     classifier = _classifier(options)
-    table = example_table(classifier, _table_of(options, classifier), progress("examples"))
+    table = analyse("examples", classifier, progress("examples"), **_dataset(options))
     found = table.astype(object).where(table.notna(), None).to_dict("records")
     show({"origin": classifier.origin, "examples": found}, options.json, table.round(4).to_string(max_colwidth=60))
 
 
 def _map(options: argparse.Namespace) -> None:
+    from engine.analysis.catalogue import analyse
     from engine.methods import REGISTRY
 
     known("method", options.method, list(REGISTRY))
-    from engine.analysis.projection import sentence_map
-
     classifier = _classifier(options)
-    table = sentence_map(
+    table = analyse(
+        "map",
         classifier,
-        _table_of(options, classifier),
+        progress("sentences"),
         method=options.method,
         epsilon=options.epsilon,
         seed=options.seed,
-        progress=progress("sentences"),
+        **_dataset(options),
     )
     document = {"origin": classifier.origin, "sentences": table.to_dict("records")}
     show(document, options.json, table.to_string(max_colwidth=50))

@@ -61,7 +61,7 @@ def test_regression_has_no_margin_and_no_flip(regressor, table):
     assert found["loss"].to_numpy() == pytest.approx((found["prediction"] - found["label"]).to_numpy() ** 2, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["pgd", "freelb", "textat", "smart"])
+@pytest.mark.parametrize("name", ["pgd", "freeat", "freelb", "textat"])
 def test_bisection_finds_the_edge(classifier, name):
     batch, _ = encode_text(classifier, "a very dull story with good music")
     epsilon = flip_radius(classifier, name, batch, steps=4, rounds=10)
