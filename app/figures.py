@@ -1,7 +1,7 @@
 """Figures, as Plotly. Colours: Okabe–Ito for series, steadily darkening scales for amounts; every text is escaped."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from html import escape as escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -20,7 +20,7 @@ def figure(x: str, y: str, height: int = HEIGHT, **layout: Any) -> go.Figure:
     made.update_layout(
         height=height,
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        legend={"orientation": "h", "y": 1.12, "x": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         hovermode="closest",
         **layout,
     )
@@ -31,7 +31,7 @@ def figure(x: str, y: str, height: int = HEIGHT, **layout: Any) -> go.Figure:
 
 def line_style(place: int) -> dict[str, str]:
     """Colour and dash of series number `place`."""
-    return {"color": SERIES[place % len(SERIES)], "dash": DASHES[place // len(SERIES) % len(DASHES)]}
+    return {"color": SERIES[place % len(SERIES)], "dash": DASHES[place % len(DASHES)]}
 
 
 def lines(
@@ -175,7 +175,7 @@ def scatter(
         if numeric:
             marker |= {"color": colour, "colorscale": HEIGHT_SCALE, "showscale": True}
             marker["colorbar"] = {"title": colour_title}
-        made.add_scatter(
+        made.add_scattergl(
             x=x, y=y, mode="markers", marker=marker, customdata=list(zip(range(len(texts)), texts, strict=True)),
             hovertemplate="%{customdata[1]}<extra></extra>", showlegend=False,
         )  # fmt: skip
@@ -183,7 +183,7 @@ def scatter(
         assert colour is not None
         for place, name in enumerate(dict.fromkeys(colour)):
             chosen = [at for at, value in enumerate(colour) if value == name]
-            made.add_scatter(
+            made.add_scattergl(
                 x=[x[at] for at in chosen],
                 y=[y[at] for at in chosen],
                 mode="markers",

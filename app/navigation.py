@@ -10,7 +10,14 @@ ROOT = Path(__file__).resolve().parents[1]
 # Section → (file and address, title, icon).
 SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "": (("home", "Home", ":material/home:"),),
-    "Look": (("perturb", "Perturb", ":material/tune:"),),
+    "Look": (
+        ("perturb", "Perturb", ":material/tune:"),
+        ("landscape", "Landscape", ":material/landscape:"),
+        ("attribution", "Attribution", ":material/center_focus_strong:"),
+        ("smoothness", "Smoothness", ":material/blur_on:"),
+        ("table", "TextAT table", ":material/table_rows:"),
+        ("projector", "Projector", ":material/scatter_plot:"),
+    ),
     "Train": (
         ("train", "Train", ":material/model_training:"),
         ("runs", "Runs", ":material/monitoring:"),

@@ -77,9 +77,9 @@ def kept(key: str, text: str, compute: Callable[[Callable[[int, int], None]], An
     return results[key]
 
 
-def analyse(name: str, classifier_: Any, text: str = "Computing", **values: Any) -> Any:
+def analyse(name: str, classifier_: Any, words: str = "Computing", /, **values: Any) -> Any:
     """An analysis of the catalogue, kept by the model's fingerprint and all its settings."""
     from engine.analysis.catalogue import analyse as run
 
     key = json.dumps([name, classifier_.fingerprint, _changed(values), values], sort_keys=True)
-    return kept(key, text, lambda report: run(name, classifier_, report, **values))
+    return kept(key, words, lambda report: run(name, classifier_, report, **values))

@@ -137,7 +137,14 @@ def dataset_choice() -> dict[str, Any]:
         help="Its validation split is looked at. Built in, uploaded on Train, or type a path or a hub name.",
     )
     limit = st.number_input(
-        "Examples", 10, 100_000, 100, 50, key="limit", bind="query-params", help="The first so many of the split."
+        "Examples",
+        10,
+        100_000,
+        100,
+        50,
+        key="limit",
+        bind="query-params",
+        help="A fixed random sample of the split, so many of it.",
     )
     return {"dataset": dataset or next(iter(TASKS)), "limit": int(limit)}
 

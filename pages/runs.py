@@ -95,7 +95,7 @@ with errors_in_a_box():
         }
         metrics = {run.metrics["main_metric"] for run in chosen.values() if run.metrics.get("main_metric")}
         if len(results) > 1 and len(metrics) == 1:
-            st.plotly_chart(figures.bars(results, "run", f"validation {metrics.pop()}"), key="results")
+            st.plotly_chart(figures.bars({"result": results}, "run", f"validation {metrics.pop()}"), key="results")
         if len(chosen) == 1:
             details(next(iter(chosen.values())))
 

@@ -190,7 +190,7 @@ ANALYSES: dict[str, Callable[..., Any]] = {
 }
 
 
-def analyse(name: str, classifier: Classifier, progress: Progress = None, **values: Any) -> Any:
+def analyse(name: str, classifier: Classifier, progress: Progress = None, /, **values: Any) -> Any:
     """Run an analysis by its name.
 
     Args:

@@ -20,7 +20,7 @@ FLIP_STEPS = 3
 
 
 def examples(classifier: Classifier, dataset: str, split: str = "validation", limit: int | None = 200) -> pd.DataFrame:
-    """The first `limit` examples of a split whose labels fit the classifier.
+    """A split, or a fixed random sample of `limit` of it, whose labels fit the classifier.
 
     Raises:
         UserError: the data set is unknown, or of another kind or number of classes than the classifier.
@@ -38,7 +38,10 @@ def examples(classifier: Classifier, dataset: str, split: str = "validation", li
         )
     if split not in data.splits:
         raise UserError(f"{dataset} has no {split} split. Allowed: {', '.join(data.splits)}.")
-    return data.splits[split].head(limit) if limit else data.splits[split]
+    table = data.splits[split]
+    if limit is None or limit >= len(table):
+        return table
+    return table.sample(limit, random_state=0).sort_index().reset_index(drop=True)
 
 
 def batches(

@@ -54,7 +54,7 @@ def _add_text(parser: argparse.ArgumentParser) -> None:
 def _add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", default="movie-sentiment", help="built-in name, path or hub name")
     parser.add_argument("--split", default="validation")
-    parser.add_argument("--limit", type=int, default=200, metavar="N", help="the first N examples (200)")
+    parser.add_argument("--limit", type=int, default=200, metavar="N", help="a fixed sample of N examples (200)")
     parser.add_argument("--seed", type=int, default=0)
     add_classifier(parser)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -15,8 +16,14 @@ from engine.settings import CONFIG
 
 @dataclass(config=CONFIG, kw_only=True, frozen=True)
 class TextATSettings(FreeLBSettings):
-    """Settings of TextAT."""
+    """Settings of TextAT. α moves every token, so the sentence by α√L: smaller values than FreeLB's."""
 
+    epsilon: float | None = Field(default=0.3, ge=0)
+    """Radius ε of the ball that δ + η stays in (embedding units, per sentence). None: no projection."""
+    step_size: float = Field(default=0.02, ge=0)
+    """Ascent step size α: of δ per sentence, of η per token, in embedding units."""
+    start_magnitude: float = Field(default=0.1, ge=0)
+    """Starts: δ at U(-ε₀, ε₀)/√N, rows of Z at U(-ε₀, ε₀)/√D."""
     table_update: Literal["mean", "add"] = "mean"
     """How a token's occurrences in a batch enter Z: their mean, or (published code) their sum added to Z."""
 
@@ -30,7 +37,7 @@ class TextAT(FreeLB):
     η; then ‖δ + η‖_F ≤ ε scales both. After K steps Z[w_i] ← η_K^i, the mean over a token's occurrences in the
     batch (`table_update="add"`: the published code's sum). Cost of a step: 3K.
 
-    Settings: those of FreeLB, and table_update "mean". Shapes: δ, η `[B, L, D]`, Z `[V, D]` (only touched rows).
+    Settings: those of FreeLB, but epsilon 0.3, step_size 0.02, start_magnitude 0.1; and table_update "mean". Shapes: δ, η `[B, L, D]`, Z `[V, D]` (only touched rows).
 
     >>> from engine.methods.textat import TextAT
     >>> TextAT(ascent_steps=2).floor

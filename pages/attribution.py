@@ -1,0 +1,77 @@
+"""Attribution: which tokens the output rests on, clean beside perturbed."""
+
+import math
+
+import streamlit as st
+
+from app.layout import errors_in_a_box, heading, plain
+
+heading(
+    "Attribution",
+    "What each token adds to the output, before and after the adversary moved the sentence (by Captum). The question"
+    " below them: does the adversary go where the model looks?",
+    r"\mathrm{IG}_i=\sum_d (x_{id}-x'_{id})\int_0^1\frac{\partial f(x'+t(x-x'))}{\partial x_{id}}\,dt,\qquad"
+    r"\sum_i \mathrm{IG}_i=f(x)-f(x')",
+)
+
+from app import figures, state, widgets  # noqa: E402
+from engine.analysis.attribution import ALGORITHMS  # noqa: E402
+
+with errors_in_a_box():
+    of = widgets.sentence()
+    with st.sidebar:
+        models = widgets.classifiers_choice()
+        algorithm = st.selectbox(
+            "Attribution by", list(ALGORITHMS), key="algorithm", bind="query-params", help="Computed by Captum."
+        )
+        method = widgets.method_choice()
+        settings = widgets.method_settings(method, "attribution")
+        seed = widgets.seed_input()
+    st.caption(ALGORITHMS[algorithm])
+    label = widgets.label_choice(next(iter(models.values())))
+    for place, (name, classifier) in enumerate(models.items()):
+        found = state.analyse(
+            "attribution", classifier, "Attributing", method=method.name, settings=settings.as_dict(), label=label,
+            algorithm=algorithm, seed=seed, **of,
+        )  # fmt: skip
+        if len(models) > 1:
+            st.subheader(plain(name), anchor=False)
+        widgets.origin_note(classifier.origin)
+        if found.truncated:
+            st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
+        target = (
+            "the score" if classifier.is_regression else f"the logit of {plain(classifier.labels[int(found.label)])}"
+        )
+        st.markdown(
+            f"Of {target}: **{found.clean.output:.3f}** clean, **{found.perturbed.output:.3f}** perturbed; with every word"
+            f" blanked out {found.clean.baseline:.3f}."
+        )
+        groups = {"clean": found.clean.values, f"perturbed by {method.title}": found.perturbed.values}
+        st.plotly_chart(figures.token_bars(found.tokens, groups, "attribution (logits)"), key=f"attribution-{place}")
+        gaps = ", ".join(
+            f"{word} {each.gap:.2g}" + ("" if each.convergence is None else f" (Captum's delta {each.convergence:.2g})")
+            for word, each in (("clean", found.clean), ("perturbed", found.perturbed))
+        )
+        st.caption(f"Completeness gap, Σ attributions less what there is to explain: {gaps}. 0 is exact.")
+        left, right = st.columns([2, 1], vertical_alignment="center")
+        kept = [at for at, special in enumerate(found.special) if not special]
+        left.plotly_chart(
+            figures.scatter(
+                [abs(found.clean.values[at]) for at in kept],
+                [found.token_norms[at] for at in kept],
+                "|attribution|, clean (logits)",
+                "‖δ‖ (embedding units)",
+                [
+                    f"{found.tokens[at]}\n|attribution| {abs(found.clean.values[at]):.3g}\n‖δ‖ {found.token_norms[at]:.3g}"
+                    for at in kept
+                ],
+                height=320,
+            ),
+            key=f"where-{place}",
+        )
+        rho = found.rank_correlation
+        right.metric(
+            "Rank correlation of |attribution| and ‖δ‖",
+            "none" if math.isnan(rho) else f"{rho:.2f}",
+            help="Spearman's ρ over the tokens that are not special: 1 if the adversary moves most what matters most.",
+        )

@@ -1,0 +1,49 @@
+"""Landscape: the loss around one sentence, and the paths that the methods climb in it."""
+
+import streamlit as st
+
+from app.layout import errors_in_a_box, heading
+
+heading(
+    "Landscape",
+    "The loss over a plane through your sentence's embedding X: across, the direction in which PGD went; upwards, a random"
+    " direction or the way to another word. The white circle is the ball of radius ε; the lines are the methods' ascents.",
+    r"(a,b)\;\mapsto\;L\big(f_\theta(X+a\,u+b\,v),y\big),\qquad u=\delta_K/\|\delta_K\|_F,\quad v\perp u,\ \|v\|_F=1",
+)
+
+from app import landscape_figures, state, widgets  # noqa: E402
+
+with errors_in_a_box():
+    of = widgets.sentence()
+    with st.sidebar:
+        classifier = widgets.classifier_choice()
+        epsilon = widgets.radius_input()
+        points = st.select_slider("Points each way", [11, 21, 41, 61], 21, key="points", bind="query-params")
+        extent = st.slider("How far, in ε", 1.0, 4.0, 1.5, 0.5, key="extent", bind="query-params")
+        seed = widgets.seed_input()
+    widgets.origin_note(classifier.origin)
+    label = widgets.label_choice(classifier)
+    first, second, third = st.columns([2, 1, 1], vertical_alignment="bottom")
+    word = first.text_input(
+        "Second direction: towards the word (empty: a random direction)", key="word", bind="query-params"
+    )
+    place = second.number_input(
+        "in place of token number", 0, 511, 1, key="place", bind="query-params", help="0 is the first."
+    )
+    height = third.segmented_control(
+        "Height", ["loss", "margin"], default="loss", key="height", required=True, bind="query-params",
+        help="margin: the label's logit less the largest other one; below 0 the prediction is wrong.",
+    )  # fmt: skip
+    found = state.analyse(
+        "landscape", classifier, "Computing the plane", label=label, epsilon=epsilon, points=points, extent=extent,
+        towards=[int(place), word.strip()] if word.strip() else None, seed=seed, **of,
+    )  # fmt: skip
+    if found.truncated:
+        st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
+    flat, solid = st.columns([3, 2])
+    flat.plotly_chart(landscape_figures.contour(found, height or "loss"), key="contour")
+    solid.plotly_chart(landscape_figures.surface(found, height or "loss"), key="surface")
+    st.caption(
+        "A path is drawn where it falls on the plane; hovering says how far off the plane a point really is, and its own"
+        " loss. Inside the circle an adversary with radius ε may go."
+    )

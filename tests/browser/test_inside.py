@@ -1,0 +1,131 @@
+"""The pages that look inside: with no runs, with one that trains, with finished ones; in a real browser."""
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from engine.data.tasks import Task
+from engine.models import load_model
+from engine.runs import queue
+from engine.runs.config import TrainConfig
+from engine.runs.store import FINISHED, Store
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("perturb", "landscape", "attribution", "smoothness", "table", "projector", "train", "runs")
+
+
+@pytest.fixture(scope="module")
+def small(encoder, tmp_path_factory):
+    """A tiny classifier, so that pages answer at once."""
+    folder = tmp_path_factory.mktemp("small")
+    made = load_model(str(encoder), Task("t", "classification", ("0", "1")), seed=2)
+    made.model.save_pretrained(folder)
+    made.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def settled(page):
+    """Wait until the page has drawn everything."""
+    expect(page.get_by_test_id("stHeading").first).to_be_visible(timeout=60_000)
+    page.wait_for_function(
+        "!document.querySelector('[data-testid=stApp]').dataset.testScriptState?.match(/running/)", timeout=60_000
+    )
+    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=60_000)
+
+
+def open_page(page, server, address):
+    page.goto(f"{server.url}/{address}")
+    settled(page)
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def query(small, sentences):
+    return f"of={small}&models={small}&dataset={sentences}&limit=30&text=a%20dull%20but%20good%20film"
+
+
+def test_every_page_opens_with_no_runs(page, server, small, sentences):
+    for name in PAGES:
+        open_page(page, server, f"{name}?{query(small, sentences)}")
+    open_page(page, server, "table")
+    expect(page.get_by_text("There is no TextAT run yet")).to_be_visible()
+    open_page(page, server, f"perturb?view=Across+training&{query(small, sentences)}")
+    expect(page.get_by_text("No run has kept models")).to_be_visible()
+
+
+def test_pages_show_what_they_promise(page, server, small, sentences):
+    open_page(page, server, f"landscape?points=11&{query(small, sentences)}")
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".contourlayer").first).to_be_attached()
+    open_page(page, server, f"attribution?{query(small, sentences)}")
+    expect(page.get_by_text("Completeness gap")).to_be_visible()
+    expect(page.get_by_text("Rank correlation").first).to_be_visible()
+    open_page(page, server, f"smoothness?{query(small, sentences)}")
+    expect(page.get_by_text("The least smooth examples")).to_be_visible()
+    assert page.locator("[data-token]").count() > 20
+    open_page(page, server, f"projector?{query(small, sentences)}")
+    expect(page.get_by_text(re.compile("\\d+ sentences, UMAP"))).to_be_visible(timeout=90_000)
+    open_page(page, server, f"perturb?view=Methods+side+by+side&steps=2&{query(small, sentences)}")
+    for title in ("PGD", "FreeAT", "FreeLB", "SMART", "TextAT"):
+        expect(page.locator("strong", has_text=re.compile(f"^{title}$")).first).to_be_visible()
+    expect(page.get_by_text("At which ε does the label flip?")).to_be_visible()
+    open_page(page, server, f"perturb?view=A+data+set%27s+examples&{query(small, sentences)}")
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+
+
+def test_pages_with_a_run_that_trains_and_with_finished_ones(page, server, encoder, sentences, monkeypatch):
+    monkeypatch.setenv("DELTABOOK_HOME", str(server.home))
+    settings = {
+        "batch_size": "8",
+        "max_length": "32",
+        "evaluations": "3",
+        "keep_models": "true",
+        "learning_rate": "1e-3",
+    }
+    config = {"method": "textat", "dataset": str(sentences), "model": str(encoder), "name": "finished <b>one</b>"}
+    done = queue.submit(TrainConfig.build({**config, "max_steps": 30}, settings))
+    while Store().get(done.id).status not in FINISHED:
+        time.sleep(0.2)
+    assert Store().get(done.id).status == "completed", Store().get(done.id).message
+    assert sorted(Store().get(done.id).kept_models) == [10, 20, 30]
+    settings["evaluations"] = "1000"
+    running = queue.submit(
+        TrainConfig.build({**config, "max_steps": 20_000, "name": "still running"}, settings | {"keep_models": "false"})
+    )
+    try:
+        while not Store().get(running.id).table_file.exists():
+            time.sleep(0.2)
+            assert Store().get(running.id).status in ("starting", "running")
+        open_page(page, server, f"table?run={running.id}")
+        text = page.get_by_text(re.compile("After step \\d+, \\d+ of \\d+ rows"))
+        expect(text).to_be_visible()
+        first = text.inner_text()
+        page.wait_for_function("before => !document.body.innerText.includes(before)", arg=first, timeout=60_000)
+        expect(page.get_by_text("A map of the rows")).to_be_visible(timeout=90_000)
+        open_page(page, server, f"table?run={done.id}&token=good")
+        expect(page.get_by_text("cosine with the class direction")).to_be_visible(timeout=90_000)
+        expect(page.get_by_text("finished <b>one</b>").first).to_be_visible()  # A name is text, not HTML.
+        common = f"dataset={sentences}&limit=20&text=a%20dull%20but%20good%20film"
+        for name in PAGES:
+            open_page(page, server, f"{name}?of=run:{done.id}&models=run:{done.id}&{common}")
+        open_page(page, server, f"perturb?view=Across+training&run={done.id}&{common}")
+        for step in (10, 20, 30):
+            expect(page.get_by_text(f"step {step}", exact=True)).to_be_visible()
+    finally:
+        queue.cancel(running.id)
+        while Store().get(running.id).status not in FINISHED:
+            time.sleep(0.2)
+
+
+def test_a_cached_page_answers_within_a_second(page, server, small, sentences):
+    """Server time of a rerun whose results are kept: from the widget's change to the settled page."""
+    open_page(page, server, f"attribution?{query(small, sentences)}")
+    for name in ("landscape", "attribution", "smoothness"):
+        open_page(page, server, f"{name}?points=11&{query(small, sentences)}")
+    began = time.monotonic()
+    page.get_by_role("link", name="Attribution").click()
+    expect(page.get_by_role("heading", name="Attribution", exact=True)).to_be_visible()
+    settled(page)
+    assert time.monotonic() - began < 5  # The browser's own drawing included.
