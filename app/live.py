@@ -65,6 +65,13 @@ def curve_figures(curves_of: dict[str, dict[str, list[tuple[int, float]]]], key:
         ("eval_loss", "validation loss (nats)"),
         ("delta_norm", "mean ‖δ‖_F (embedding units)"),
         ("smoothness_kl", "SMART's ℓ_s (nats)"),
+        ("eval_auc", "validation AUC of the discriminator"),
+        ("eval_precision", "precision of the discriminator"),
+        ("eval_recall", "recall of the discriminator"),
+        ("eval_generator_accuracy", "accuracy of the generator"),
+        ("mlm_loss", "generator's loss (nats)"),
+        ("discriminator_loss", "discriminator's loss (nats)"),
+        ("eval_correction_accuracy", "share of words put right"),
         ("learning_rate", "learning rate"),
     )
     shown = []

@@ -18,6 +18,10 @@ SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("table", "TextAT table", ":material/table_rows:"),
         ("projector", "Projector", ":material/scatter_plot:"),
     ),
+    "Words": (
+        ("electra", "ELECTRA", ":material/find_replace:"),
+        ("macbert", "MacBERT", ":material/spellcheck:"),
+    ),
     "Train": (
         ("train", "Train", ":material/model_training:"),
         ("runs", "Runs", ":material/monitoring:"),

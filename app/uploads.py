@@ -9,7 +9,6 @@ import streamlit as st
 
 from app.layout import plain
 from engine.data.files import SUFFIXES, load_file
-from engine.data.sources import load_dataset
 from engine.errors import UserError
 from engine.home import home
 
@@ -73,21 +72,3 @@ def upload_box() -> None:
         st.session_state["last-upload"] = str(path)
         st.rerun()  # So that it stands in the list of data sets.
     st.success(f"{plain(path.name)}: {data.task.kind}, {counts}. Choose it above.")
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _checked(dataset: str, model: str, changed: float) -> None:
-    from engine.models import load_model
-
-    load_model(model, load_dataset(dataset).task)
-
-
-def check(config: Any) -> None:
-    """Look whether the data set and the model can be used, before a run is made.
-
-    Raises:
-        UserError: says what is wrong.
-
-    """
-    path = Path(config.dataset)
-    _checked(config.dataset, config.model, path.stat().st_mtime if path.exists() else 0.0)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from engine.commands import lists, looking, training
+from engine.commands import lists, looking, training, words
 from engine.errors import UserError
 
 
@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
             made.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else there")
         return made
 
-    for module in (lists, training, looking):
+    for module in (lists, training, looking, words):
         module.add(verb)
     return parser
 

@@ -15,6 +15,7 @@ from app import live, uploads, widgets  # noqa: E402
 from engine.data.builtin import TASKS  # noqa: E402
 from engine.models import BUILTIN  # noqa: E402
 from engine.runs import queue  # noqa: E402
+from engine.runs.build import check  # noqa: E402
 from engine.runs.config import TrainConfig  # noqa: E402
 from engine.runs.store import ACTIVE, Store  # noqa: E402
 
@@ -80,7 +81,7 @@ with errors_in_a_box():
             }
         )
         with st.spinner("Checking the data and the model …"):
-            uploads.check(config)
+            check(config)
         run = queue.submit(config)
         st.toast(f"{run.title}: {run.status}")
 

@@ -150,8 +150,8 @@ def ready_made(
 def _fine_tune(name: str, target: Path, progress: Callable[[int, int], None] | None) -> dict[str, Any]:
     from transformers import TrainerCallback
 
+    from engine.runs.build import build_trainer
     from engine.runs.config import TrainConfig
-    from engine.runs.worker import build_trainer
 
     class Steps(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

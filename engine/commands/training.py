@@ -9,7 +9,7 @@ def add(verb: Verb) -> None:
     """The verbs of this module."""
     made = verb("train", _train, "Fine-tune a model; the run is kept.")
     for name, help_ in (
-        ("--method", "vanilla, pgd, freeat, freelb, smart, textat"),
+        ("--method", "vanilla, pgd, freeat, freelb, smart, textat; to pre-train: electra, macbert"),
         ("--dataset", "built-in name, path or hub name"),
         ("--model", "built-in name, folder or hub name"),
         ("--max-steps", "optimiser steps (else --set epochs=3)"),
@@ -33,14 +33,11 @@ def _train(options: argparse.Namespace) -> None:
 
     given = {name: value for name in TrainConfig.own_names() if (value := getattr(options, name, None)) is not None}
     config = TrainConfig.build(given, pairs(options.set))
-    from engine.data.sources import load_dataset
-    from engine.models import load_model
     from engine.runs import queue
+    from engine.runs.build import check
     from engine.runs.store import Store
 
-    # Everything that can be wrong is looked at before a run exists, so that nothing half-made stays behind.
-    data = load_dataset(config.dataset)
-    load_model(config.model, data.task, config.seed)
+    check(config)
     if options.detach:
         run = queue.submit(config)
         show(run.document(), options.json, f"{run.id} {run.status}\n{run.folder}")

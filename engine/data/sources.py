@@ -1,11 +1,14 @@
 """Where data sets come from: built in, a file or folder, the hub."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+
+import pandas as pd
 
 from engine.data.builtin import TASKS, load_builtin
 from engine.data.files import SUFFIXES, load_file
-from engine.data.tasks import Task, TaskData
+from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError
 
 
@@ -33,6 +36,39 @@ def load_dataset(name: str) -> TaskData:
     if path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
         raise UserError(f"There is no file {name[:200]}.")
     return _load_hub(name)
+
+
+def load_texts(name: str) -> dict[str, list[str]]:
+    """Plain text to pre-train on, `train` and `validation`: of a data set, or the lines of a .txt file.
+
+    Raises:
+        UserError: none such, or fewer than 20 texts.
+
+    """
+    path = Path(name).expanduser()
+    if path.suffix.lower() == ".txt":
+        try:
+            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        except UnicodeDecodeError:
+            raise UserError(f"{path.name} is not text in UTF-8. Save it again in that encoding.") from None
+        except OSError as problem:
+            raise UserError(f"{path.name} cannot be read: {problem.strerror or problem}.") from None
+        splits: Mapping[str, pd.DataFrame] = split_by_text(pd.DataFrame({"text": [line for line in lines if line]}))
+    else:
+        splits = load_dataset(name).splits
+    found = {
+        split: [
+            text
+            for column in ("text", "text_pair")
+            if column in splits[split].columns
+            for text in splits[split][column].astype(str)
+            if text.strip()
+        ]
+        for split in ("train", "validation")
+    }
+    if len(found["train"]) < 20 or not found["validation"]:
+        raise UserError(f"{name} holds too little text ({len(found['train'])} texts): give at least 50 lines.")
+    return found
 
 
 def _load_hub(name: str) -> TaskData:

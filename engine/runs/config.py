@@ -5,17 +5,36 @@ from typing import Any, Literal, Self
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from engine.errors import UserError
-from engine.methods import get_method
+from engine.errors import UserError, known
 from engine.settings import CONFIG, Settings
+
+
+def recipe(name: str) -> Any:
+    """The class of a method or of a pre-training objective by its name.
+
+    Raises:
+        UserError: no such method; lists those there are.
+
+    """
+    from engine import methods, objectives
+
+    known("method", name, [*methods.REGISTRY, *objectives.REGISTRY])
+    return objectives.get_objective(name) if is_pretraining(name) else methods.get_method(name)
+
+
+def is_pretraining(name: str) -> bool:
+    """Whether it is an objective of pre-training rather than a method of fine-tuning."""
+    from engine.objectives import REGISTRY
+
+    return name in REGISTRY
 
 
 @dataclass(config=CONFIG, kw_only=True, frozen=True)
 class TrainConfig(Settings):
-    """A fine-tune. The CLI's flags and the Train page's widgets are made from these fields."""
+    """A fine-tune, or a pre-training run. The CLI's flags and the Train page's widgets are made from these fields."""
 
     method: str = "freelb"
-    """Method: vanilla, pgd, freeat, freelb, smart or textat."""
+    """Method: vanilla, pgd, freeat, freelb, smart or textat; to pre-train: electra or macbert."""
     dataset: str = "movie-sentiment"
     """Data set: a built-in name, a path to a file or folder, or a hub name."""
     model: str = "minilm"
@@ -68,7 +87,7 @@ class TrainConfig(Settings):
             UserError: says which name or value is wrong and what is allowed.
 
         """
-        method = get_method(str(values.get("method", "freelb")))
+        method = recipe(str(values.get("method", "freelb")))
         names = method.Settings.names()
         of_method = dict(values.get("method_settings") or {})
         of_run = {key: value for key, value in values.items() if key != "method_settings"}

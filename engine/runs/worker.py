@@ -6,26 +6,18 @@ import shutil
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import PrinterCallback, ProgressCallback, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
-from engine.data.encoding import collator, encode
-from engine.data.sources import load_dataset
-from engine.data.tasks import TaskData, metrics_of
 from engine.errors import UserError
-from engine.methods import get_method
 from engine.methods.textat import TextAT
-from engine.models import Loaded, best_device, load_model
+from engine.runs.build import build
 from engine.runs.config import TrainConfig
 from engine.runs.queue import advance, own_process
 from engine.runs.store import Run, Store, last_checkpoint
-from engine.trainer import AdversarialTrainer
-
-LOGGED_POINTS = 500
 
 
 class RunRecorder(TrainerCallback):
@@ -33,7 +25,7 @@ class RunRecorder(TrainerCallback):
 
     def __init__(self, store: Store, run: Run, keep_models: bool) -> None:
         self.store, self.run, self.spent, self.keep_models = store, run, run.seconds, keep_models
-        self.trainer: AdversarialTrainer | None = None
+        self.trainer: Any = None
         self.began = time.monotonic()
         self._mark = (0, self.began)
 
@@ -69,7 +61,7 @@ class RunRecorder(TrainerCallback):
             if state.global_step > step and now > then:
                 figures["steps_per_second"] = (state.global_step - step) / (now - then)
             self._mark = (state.global_step, now)
-            table = getattr(self.trainer.method, "table", None) if self.trainer is not None else None
+            table = getattr(getattr(self.trainer, "method", None), "table", None)
             if table is not None:
                 figures["table_rows"] = len(table)
         self.store.log(self.run.id, state.global_step, figures, seconds=self.seconds)
@@ -78,7 +70,7 @@ class RunRecorder(TrainerCallback):
         """Keep how TextAT's table stands, and the model if that was asked for."""
         if self.trainer is None:
             return
-        method, folder = self.trainer.method, self.run.folder / "table"
+        method, folder = getattr(self.trainer, "method", None), self.run.folder / "table"
         if isinstance(method, TextAT) and method.table is not None:
             folder.mkdir(exist_ok=True)
             save_file(method.table.snapshot(), folder / f"{state.global_step:08d}.safetensors")
@@ -103,79 +95,12 @@ class ProgressBar(ProgressCallback):
         """Print nothing."""
 
 
-def training_arguments(config: TrainConfig, folder: Path, batches: int) -> TrainingArguments:
-    """Trainer's arguments for a run. `batches`: batches per epoch."""
-    per_epoch = max(1, -(-batches // config.gradient_accumulation))
-    total = config.max_steps or max(1, int(config.epochs * per_epoch))
-    device = best_device()
-    bf16 = config.precision == "bf16" or (
-        config.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
-    )
-    return TrainingArguments(
-        output_dir=str(folder / "checkpoints"),
-        max_steps=config.max_steps or -1,
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=max(64, config.batch_size),
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        warmup_steps=config.warmup_share if config.warmup_share < 1 else total,
-        max_grad_norm=config.max_gradient_norm,
-        gradient_accumulation_steps=config.gradient_accumulation,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
-        eval_strategy="steps",
-        eval_steps=max(1, -(-total // config.evaluations)),
-        save_strategy="steps",
-        save_steps=max(1, -(-total // (config.checkpoints + 1))),
-        save_total_limit=1,
-        logging_steps=max(1, total // LOGGED_POINTS),
-        logging_nan_inf_filter=False,
-        bf16=bf16,
-        tf32=True if device.type == "cuda" else None,
-        optim="adamw_torch_fused" if device.type == "cuda" else "adamw_torch",
-        torch_compile=config.compile,
-        use_cpu=device.type == "cpu",
-        dataloader_pin_memory=device.type == "cuda",
-        seed=config.seed,
-        report_to=[],
-        disable_tqdm=True,
-    )
-
-
-def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: Path) -> AdversarialTrainer:
-    """The trainer of a run, ready to train. It prints nothing by itself."""
-    length = min(config.max_length, loaded.max_length)
-    train, validation = (
-        encode(data.splits[split], loaded.tokenizer, data.task, length) for split in ("train", "validation")
-    )
-    method_class = get_method(config.method)
-    method = method_class(
-        method_class.Settings.parse(config.method_settings),
-        special_token_ids=loaded.tokenizer.all_special_ids,
-        seed=config.seed,
-    )
-    trainer = AdversarialTrainer(
-        loaded.model,
-        training_arguments(config, folder, -(-len(train) // config.batch_size)),
-        data_collator=collator(loaded.tokenizer),
-        train_dataset=train,
-        eval_dataset=validation.sort("length"),  # Batches of equal lengths; no metric depends on the order.
-        processing_class=loaded.tokenizer,
-        compute_metrics=metrics_of(data.task),
-        method=method,
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
-
-
 def train(store: Store, run: Run, progress: bool) -> None:
     """Train the run to its end, or until it is cancelled."""
     config = TrainConfig.build(run.config)
-    data = load_dataset(config.dataset)
-    loaded = load_model(config.model, data.task, config.seed)
     recorder = RunRecorder(store, run, config.keep_models)
-    trainer = recorder.trainer = build_trainer(config, loaded, data, run.folder)
+    job = build(config, run.folder)
+    trainer = recorder.trainer = job.trainer
     trainer.add_callback(recorder)
     trainer.add_callback(ProgressBar() if progress else PrinterCallback())
     checkpoint = last_checkpoint(run.folder)
@@ -192,11 +117,11 @@ def train(store: Store, run: Run, progress: bool) -> None:
     metrics: dict[str, Any] = {
         name.removeprefix("eval_"): value
         for name, value in (evaluated or trainer.evaluate()).items()
-        if name.removeprefix("eval_") in (*data.task.metrics, "loss")
+        if name.removeprefix("eval_") in (*job.metrics, "loss")
     }
-    metrics["main_metric"] = data.task.main_metric
-    if data.task.kind == "classification":
-        metrics["majority"] = data.majority_rate("validation")
+    metrics["main_metric"] = job.main_metric
+    if job.majority is not None:
+        metrics["majority"] = job.majority
     scratch = run.folder / "model.partial"
     shutil.rmtree(scratch, ignore_errors=True)
     trainer.save_model(str(scratch))
@@ -208,7 +133,7 @@ def train(store: Store, run: Run, progress: bool) -> None:
         "device": str(trainer.args.device),
         "bf16": trainer.args.bf16,
         "torch": torch.__version__,
-        "train_sentences": len(data.splits["train"]),
+        "train_sentences": job.sentences,
         "sentences_per_second": step * config.batch_size * config.gradient_accumulation / max(seconds, 1e-9),
     }
     store.update(

@@ -1,0 +1,273 @@
+"""Adversarial examples in words, one text at a time: the masking strategies, and ELECTRA's replaced tokens."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.errors import UserError
+from engine.home import cache
+from engine.models import best_device, load_tokenizer
+from engine.objectives.masking import Choice, Masked, Masker, MaskingCollator, MaskingSettings, statistics
+from engine.objectives.segmentation import encode_words, words
+from engine.objectives.similar import language_of, similar_words
+
+Progress = Callable[[int, int], None] | None
+READY_STEPS = 150
+READY_DATASET = "movie-sentiment"
+TOP = 5
+
+
+@dataclass(frozen=True)
+class MaskedText:
+    """One text under one strategy.
+
+    Attributes:
+        words: of the text. tokens, masked: [L], before and after. word_ids: [L], -1 for none.
+        choices: what became of every selected word and why. similar: where the similar words are from.
+
+    """
+
+    strategy: str
+    words: list[str]
+    tokens: list[str]
+    masked: list[str]
+    word_ids: list[int]
+    choices: list[Choice]
+    similar: str
+
+
+def _masker(settings: MaskingSettings, tokenizer: Any, similar: str, language: str, progress: Progress) -> Masker:
+    vectors = similar_words(similar or language, progress) if settings.strategy == "mac" else None
+    if settings.replace_share + settings.random_share > 1:
+        raise UserError("replace_share and random_share may add up to 1 at most.")
+    return Masker(tokenizer, settings, vectors)
+
+
+def mask_text(
+    text: str,
+    settings: dict[str, Any],
+    *,
+    model: str | None = None,
+    similar: str = "",
+    seed: int = 0,
+    progress: Progress = None,
+) -> MaskedText:
+    """Mask one text; at least one word (or n-gram) is selected.
+
+    Args:
+        settings: of `MaskingSettings`. model: whose tokenizer; None: by the text's language. similar: `en`, `zh` or a
+            word2vec file; "": by the language.
+
+    Raises:
+        UserError: empty text, bad settings, a text that the tokenizer cannot write.
+
+    """
+    if not text.strip():
+        raise UserError("The text is empty: give at least one word.")
+    checked = MaskingSettings.parse(settings)
+    language = language_of(text)
+    name = model or ("zh-small" if language == "zh" else "minilm")
+    tokenizer = load_tokenizer(name)
+    encoded = encode_words(tokenizer, text, max_length=256)
+    if all(at < 0 for at in encoded["word_ids"]):
+        raise UserError(
+            f"The tokenizer of {name[:80]} finds no word in this text that it can write. Give words, or a model of the"
+            " text's language (zh-small for Chinese)."
+        )
+    masker = _masker(checked, tokenizer, similar, language, progress)
+    ids, places = torch.tensor([encoded["input_ids"]]), torch.tensor([encoded["word_ids"]])
+    masked = masker.mask(ids, places, seed=seed, describe=True, at_least_one=True)
+    return MaskedText(
+        strategy=checked.strategy,
+        words=words(text),
+        tokens=tokenizer.convert_ids_to_tokens(encoded["input_ids"]),
+        masked=tokenizer.convert_ids_to_tokens(masked.input_ids[0].tolist()),
+        word_ids=encoded["word_ids"],
+        choices=masked.choices,
+        similar=masker.similar.name if masker.similar else "",
+    )
+
+
+def corpus_statistics(
+    dataset: str,
+    settings: dict[str, Any],
+    *,
+    model: str | None = None,
+    similar: str = "",
+    limit: int = 1000,
+    seed: int = 0,
+    progress: Progress = None,
+) -> dict[str, Any]:
+    """Shares over the first `limit` training texts of a data set (see `masking.statistics`)."""
+    from engine.data.sources import load_texts
+
+    texts = load_texts(dataset)["train"][:limit]
+    language = language_of(" ".join(texts[:100]))
+    tokenizer = load_tokenizer(model or ("zh-small" if language == "zh" else "minilm"))
+    masker = _masker(MaskingSettings.parse(settings), tokenizer, similar, language, progress)
+    collator = MaskingCollator(masker)
+    found: list[Masked] = []
+    for start in range(0, len(texts), 64):
+        batch = collator.pad([encode_words(tokenizer, text) for text in texts[start : start + 64]])
+        found.append(masker.mask(batch["input_ids"], batch["word_ids"], seed=seed + start, describe=True))
+        if progress is not None:
+            progress(min(start + 64, len(texts)), len(texts))
+    return {**statistics(found), "texts": len(texts)}
+
+
+@dataclass
+class Pair:
+    """A generator and a discriminator that can be looked at. `origin`: for people, where they are from."""
+
+    module: Any
+    tokenizer: Any
+    origin: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Replaced-token detection on one text.
+
+    Attributes:
+        tokens, corrupted: [L], before and after the generator. masked: [L], which it had to fill.
+        options: [L], the generator's most likely tokens with probabilities where it had to fill, else [].
+        verdicts: [L], the discriminator's probability that the token was replaced. special: [L].
+
+    """
+
+    tokens: list[str]
+    corrupted: list[str]
+    masked: list[bool]
+    options: list[list[dict[str, Any]]]
+    verdicts: list[float]
+    special: list[bool]
+
+
+def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
+    """The pair of a finished ELECTRA run, or the ready-made one (pre-trained briefly once, then kept).
+
+    Raises:
+        UserError: no such run, or not a finished ELECTRA run.
+
+    """
+    from engine.objectives.electra import HEAD_FILE, load_pair
+    from engine.runs.store import Store
+
+    if run is not None:
+        record = Store().find(run)
+        if record.config["method"] != "electra" or not (record.model_folder / HEAD_FILE).exists():
+            raise UserError(f"{record.id} is no finished ELECTRA run ({record.config['method']}, {record.status}).")
+        folder, origin = record.model_folder, f"run {record.id} (validation AUC {record.metrics.get('auc', 0.5):.3f})"
+    else:
+        folder = ready_electra(progress)
+        facts = json.loads((folder / "ready.json").read_text())
+        origin = f"minilm and a generator of 1/4 its width, {facts['steps']} steps on {facts['dataset']}"
+        origin += f" (validation AUC {facts['auc']:.3f})"
+    module, tokenizer = load_pair(folder)
+    return Pair(module.to(best_device()), tokenizer, origin, str(folder))
+
+
+def ready_electra(progress: Progress = None) -> Path:
+    """The folder of the ready-made pair, made on first use."""
+    folder = cache() / "ready" / f"electra-minilm-{READY_DATASET}-{READY_STEPS}"
+    if (folder / "ready.json").exists():
+        return folder
+    from transformers import TrainerCallback
+
+    from engine.runs.build import build
+    from engine.runs.config import TrainConfig
+
+    class Steps(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if progress is not None:
+                progress(state.global_step, state.max_steps)
+
+    config = TrainConfig.build(
+        {
+            "method": "electra",
+            "dataset": READY_DATASET,
+            "max_steps": READY_STEPS,
+            "evaluations": 1,
+            "learning_rate": 3e-4,
+        }
+    )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        trainer = build(config, Path(scratch)).trainer
+        trainer.args.save_strategy = "no"
+        trainer.add_callback(Steps())
+        trainer.train()
+        made = Path(scratch) / "model"
+        trainer.save_model(str(made))
+        auc = next(each["eval_auc"] for each in reversed(trainer.state.log_history) if "eval_auc" in each)
+        (made / "ready.json").write_text(json.dumps({"steps": READY_STEPS, "dataset": READY_DATASET, "auc": auc}))
+        shutil.rmtree(folder, ignore_errors=True)
+        made.replace(folder)
+    return folder
+
+
+def detect(pair: Pair, text: str, *, seed: int = 0, temperature: float = 1.0, share: float = 0.15) -> Detection:
+    """Mask some tokens, let the generator fill them by sampling, and let the discriminator judge every token.
+
+    Raises:
+        UserError: the text is empty or has no word.
+
+    """
+    from engine.objectives.electra import corrupt
+
+    if not text.strip():
+        raise UserError("The text is empty: give at least one word.")
+    tokenizer, module = pair.tokenizer, pair.module
+    device = next(module.parameters()).device
+    encoded = encode_words(tokenizer, text, max_length=256)
+    places = torch.tensor([encoded.pop("word_ids")])
+    if (places < 0).all():
+        raise UserError("The text has no word that the model can write: give words of its language.")
+    batch = {name: torch.tensor([values], device=device) for name, values in encoded.items()}
+    ids = batch.pop("input_ids")
+    settings = MaskingSettings(strategy="original", mask_share=share, replace_share=1.0, random_share=0.0)
+    masked = Masker(tokenizer, settings).mask(ids.cpu(), places, seed=seed, at_least_one=True)
+    chosen = (masked.labels >= 0).to(device)
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        logits = module.generator(input_ids=masked.input_ids.to(device), attention_mask=batch["attention_mask"]).logits
+        corrupted = corrupt(ids, logits, chosen, temperature)
+        best, at = (logits[0] / temperature).softmax(dim=-1).topk(TOP, dim=-1)
+    names = tokenizer.convert_ids_to_tokens
+    options = [
+        [{"token": name, "probability": p} for name, p in zip(names(row), chances, strict=True)] if fill else []
+        for row, chances, fill in zip(at.tolist(), best.tolist(), chosen[0].tolist(), strict=True)
+    ]
+    special = set(tokenizer.all_special_ids)
+    return Detection(
+        tokens=names(ids[0].tolist()),
+        corrupted=names(corrupted[0].tolist()),
+        masked=chosen[0].tolist(),
+        options=options,
+        verdicts=judge(pair, corrupted, batch),
+        special=[token in special for token in ids[0].tolist()],
+    )
+
+
+def judge(pair: Pair, ids: torch.Tensor, batch: dict[str, torch.Tensor]) -> list[float]:
+    """The discriminator's probability that each token of one text was replaced, [L]."""
+    with torch.no_grad():
+        verdicts: list[float] = pair.module.detect(ids, **batch).sigmoid()[0].tolist()
+    return verdicts
+
+
+def judge_text(pair: Pair, text: str) -> tuple[list[str], list[float]]:
+    """The discriminator on a text as it stands: tokens and P(replaced), [L] each (the "fool it" game)."""
+    if not text.strip():
+        raise UserError("The text is empty: give at least one word.")
+    device = next(pair.module.parameters()).device
+    batch = dict(pair.tokenizer(text, return_tensors="pt", truncation=True, max_length=256).to(device))
+    ids = batch.pop("input_ids")
+    return pair.tokenizer.convert_ids_to_tokens(ids[0].tolist()), judge(pair, ids, batch)

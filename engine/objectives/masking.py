@@ -1,0 +1,301 @@
+"""The masking strategies of MacBERT's Figure 1: original, whole word, n-gram and Mac; one token or word at a time.
+
+Selection says which tokens are to be predicted, replacement what the model sees in their place. Both are drawn from
+one seed, so the same seed gives the same masks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+from torch import Tensor
+
+from engine.objectives.similar import SimilarWords
+from engine.settings import CONFIG, Settings
+
+Strategy = Literal["original", "wwm", "ngram", "mac"]
+STRATEGIES: dict[str, str] = {
+    "original": "Original masking: single tokens, 80 % [MASK], 10 % random, 10 % kept (BERT).",
+    "wwm": "Whole word masking: all tokens of a word together.",
+    "ngram": "N-gram masking: 1 to 4 words in a row, 40/30/20/10 %.",
+    "mac": "Mac masking: n-grams replaced by similar words; [MASK] is never used.",
+}
+NGRAM_SHARES = (0.4, 0.3, 0.2, 0.1)
+IGNORED = -100
+
+
+@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
+class MaskingSettings(Settings):
+    """How words are masked; the defaults are MacBERT's."""
+
+    strategy: Strategy = "mac"
+    """Masking strategy: original, wwm (whole words), ngram or mac (similar words)."""
+    mask_share: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the words (original: of the tokens) that is selected (paper: 0.15)."""
+    replace_share: float = Field(default=0.8, ge=0, le=1)
+    """Share of the selected words that is replaced by [MASK], or by a similar word under mac (paper: 0.8)."""
+    random_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of the selected words that is replaced by a random one (paper: 0.1); the rest is kept."""
+    least_similarity: float = Field(default=0.4, ge=-1, le=1)
+    """Words less similar than this cosine count as not similar (then a random word is taken)."""
+
+
+@dataclass
+class Choice:
+    """One selected word: where, what became of it and why.
+
+    Attributes:
+        row, positions: the tokens. ngram: how many words its n-gram has; first: whether it begins one.
+        before, after: as text. kind: mask, similar, random, kept. degraded: similar was wanted, none was there.
+        similarity: cosine, for similar words.
+
+    """
+
+    row: int
+    positions: list[int]
+    ngram: int
+    first: bool
+    before: str
+    after: str
+    kind: str
+    degraded: bool = False
+    similarity: float | None = None
+
+
+@dataclass
+class Masked:
+    """A masked batch: `input_ids` [B, L] as the model sees it, `labels` [B, L] (-100 where nothing is predicted).
+
+    `choices` and `units` (words that could have been selected; tokens under `original`) only where described.
+    """
+
+    input_ids: Tensor
+    labels: Tensor
+    choices: list[Choice] = field(default_factory=list)
+    units: int = 0
+
+
+def piece_text(tokens: Sequence[str]) -> str:
+    """Tokens of one word put together: `pre ##di ##ct` → `predict`."""
+    return "".join(token.removeprefix("##").lstrip("▁Ġ") for token in tokens)
+
+
+class Masker:
+    """Masks batches of token ids whose words are known.
+
+    Args:
+        tokenizer: any. settings: see `MaskingSettings`. similar: needed by `mac`.
+
+    """
+
+    def __init__(self, tokenizer: Any, settings: MaskingSettings, similar: SimilarWords | None = None) -> None:
+        if settings.strategy == "mac" and similar is None:
+            raise ValueError("mac masking needs similar words")
+        if settings.replace_share + settings.random_share > 1 + 1e-9:
+            raise ValueError("replace_share and random_share may add up to 1 at most")
+        self.tokenizer, self.settings, self.similar = tokenizer, settings, similar
+        vocabulary = tokenizer.get_vocab()
+        special = set(tokenizer.all_special_ids)
+        self.ordinary = np.array(
+            sorted(at for token, at in vocabulary.items() if at not in special and not token.startswith("[unused"))
+        )
+        self._tokens = tokenizer.convert_ids_to_tokens
+        self._candidates: dict[tuple[int, ...], list[tuple[tuple[int, ...], str, float]]] = {}
+        self._by_length: dict[int, list[tuple[int, ...]]] | None = None
+
+    # Selection.
+
+    def _starts(self, chance: np.random.Generator, words: int, lengths: list[int]) -> list[tuple[int, int]]:
+        """Place n-grams without overlap at random: (first word, words)."""
+        free = np.ones(words, dtype=bool)
+        found = []
+        for length in sorted(lengths, reverse=True):  # Long ones first: they find room more rarely.
+            length = min(length, words)
+            runs = np.convolve(free, np.ones(length), "valid") == length
+            places = np.flatnonzero(runs)
+            if len(places):
+                start = int(chance.choice(places))
+                free[start : start + length] = False
+                found.append((start, length))
+        return found
+
+    def select(
+        self, word_ids: Sequence[int], chance: np.random.Generator, at_least_one: bool = False
+    ) -> list[tuple[list[int], int, bool]]:
+        """Which words of one example are to be predicted: (token positions, n of the n-gram, first of it).
+
+        The expected share is `mask_share` whatever the length: their number is rounded at random.
+        """
+        groups: dict[int, list[int]] = {}
+        for position, word in enumerate(word_ids):
+            if word >= 0:
+                groups.setdefault(int(word), []).append(position)
+        units = list(groups.values())
+        strategy = self.settings.strategy
+        if strategy == "original":
+            units = [[position] for unit in units for position in unit]
+        if not units:
+            return []
+        ngrams = strategy in ("ngram", "mac")
+        mean = sum(n * share for n, share in enumerate(NGRAM_SHARES, 1)) if ngrams else 1.0
+        wanted = self.settings.mask_share * len(units) / mean
+        count = int(wanted) + int(chance.random() < wanted % 1)
+        if at_least_one:
+            count = max(count, 1)
+        lengths = [int(n) for n in chance.choice(4, size=count, p=NGRAM_SHARES) + 1] if ngrams else [1] * count
+        chosen = []
+        for start, length in self._starts(chance, len(units), lengths):
+            chosen += [(units[start + step], length, step == 0) for step in range(length)]
+        return sorted(chosen)
+
+    # Replacement.
+
+    def _lexicon(self) -> dict[int, list[tuple[int, ...]]]:
+        """Words by their number of tokens: what random words are drawn from."""
+        if self._by_length is None:
+            self._by_length = {1: [(int(at),) for at in self.ordinary]}
+            if self.similar is not None:
+                encoded = self.tokenizer(self.similar.words, add_special_tokens=False)["input_ids"]
+                for ids in encoded:
+                    if len(ids) > 1 and self.tokenizer.unk_token_id not in ids:
+                        self._by_length.setdefault(len(ids), []).append(tuple(ids))
+        return self._by_length
+
+    def _random_word(self, length: int, chance: np.random.Generator) -> tuple[int, ...]:
+        words = self._lexicon().get(length, [])
+        if len(words) > 20:
+            return words[int(chance.integers(len(words)))]
+        return tuple(int(at) for at in chance.choice(self.ordinary, size=length))
+
+    def candidates(self, ids: tuple[int, ...]) -> list[tuple[tuple[int, ...], str, float]]:
+        """Similar words with the same number of tokens: (ids, word, similarity). Looked up once per word."""
+        if ids not in self._candidates:
+            assert self.similar is not None
+            word = piece_text(self._tokens(list(ids)))
+            near = self.similar.similar(word, self.settings.least_similarity)
+            encoded = (
+                self.tokenizer([other for other, _ in near], add_special_tokens=False)["input_ids"] if near else []
+            )
+            self._candidates[ids] = [
+                (tuple(other_ids), other, score)
+                for (other, score), other_ids in zip(near, encoded, strict=True)
+                if len(other_ids) == len(ids)
+                and self.tokenizer.unk_token_id not in other_ids
+                and tuple(other_ids) != ids
+            ][:5]
+        return self._candidates[ids]
+
+    def _replace(
+        self, ids: tuple[int, ...], chance: np.random.Generator
+    ) -> tuple[tuple[int, ...], str, bool, float | None]:
+        settings, draw = self.settings, chance.random()
+        if draw >= settings.replace_share + settings.random_share:
+            return ids, "kept", False, None
+        if draw >= settings.replace_share:
+            return self._random_word(len(ids), chance), "random", False, None
+        if settings.strategy != "mac":
+            return (self.tokenizer.mask_token_id,) * len(ids), "mask", False, None
+        near = self.candidates(ids)
+        if not near:
+            return self._random_word(len(ids), chance), "random", True, None
+        other, _, score = near[int(chance.integers(len(near)))]
+        return other, "similar", False, score
+
+    def mask(
+        self, input_ids: Tensor, word_ids: Tensor, *, seed: int, describe: bool = False, at_least_one: bool = False
+    ) -> Masked:
+        """Mask a padded batch.
+
+        Args:
+            input_ids, word_ids: [B, L]; word_ids -1 where no word is (padding, special tokens, punctuation).
+            seed: of all draws. describe: also say of every word what became of it. at_least_one: per example.
+
+        """
+        chance = np.random.default_rng(seed)
+        seen, labels = input_ids.clone(), torch.full_like(input_ids, IGNORED)
+        masked = Masked(seen, labels)
+        for row, (ids, places) in enumerate(zip(input_ids.tolist(), word_ids.tolist(), strict=True)):
+            if describe:
+                inside = [place for place in places if place >= 0]
+                masked.units += len(inside if self.settings.strategy == "original" else set(inside))
+            for positions, length, first in self.select(places, chance, at_least_one):
+                before = tuple(ids[position] for position in positions)
+                after, kind, degraded, score = self._replace(before, chance)
+                where = torch.tensor(positions)
+                seen[row, where] = torch.tensor(after, dtype=seen.dtype)
+                labels[row, where] = torch.tensor(before, dtype=labels.dtype)
+                if describe:
+                    texts = [piece_text(self._tokens(list(each))) for each in (before, after)]
+                    masked.choices.append(
+                        Choice(row, positions, length, first, texts[0], texts[1], kind, degraded, score)
+                    )
+        return masked
+
+
+class MaskingCollator:
+    """A data collator for any Trainer: pads, masks, and gives `labels` for a masked language model.
+
+    Features need `input_ids`; with `word_ids` (from `segmentation.encode_words`) whole words are known, without them
+    they are read off WordPiece's ## marks.
+
+    >>> MaskingCollator.__call__.__name__
+    '__call__'
+    """
+
+    def __init__(self, masker: Masker) -> None:
+        self.masker = masker
+
+    def pad(self, features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """Pad to the longest; `word_ids` are padded with -1."""
+        tokenizer = self.masker.tokenizer
+        plain = [{k: v for k, v in each.items() if k not in ("word_ids", "length", "labels")} for each in features]
+        batch: dict[str, Tensor] = dict(tokenizer.pad(plain, return_tensors="pt"))
+        width = batch["input_ids"].shape[1]
+        places = torch.full((len(features), width), -1)
+        for row, each in enumerate(features):
+            words = each.get("word_ids") or words_by_marks(tokenizer, each["input_ids"])
+            offset = 0 if tokenizer.padding_side == "right" else width - len(words)
+            places[row, offset : offset + len(words)] = torch.tensor(words)
+        batch["word_ids"] = places
+        return batch
+
+    def __call__(self, features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """A padded, masked batch; the draw comes from torch's generator."""
+        batch = self.pad(features)
+        masked = self.masker.mask(batch["input_ids"], batch.pop("word_ids"), seed=int(torch.randint(2**31, ()).item()))
+        return {**batch, "input_ids": masked.input_ids, "labels": masked.labels}
+
+
+def words_by_marks(tokenizer: Any, ids: Sequence[int]) -> list[int]:
+    """Word numbers from the ## marks alone; special tokens and punctuation have -1."""
+    special, number, found = set(tokenizer.all_special_ids), -1, []
+    for at, token in zip(ids, tokenizer.convert_ids_to_tokens(list(ids)), strict=True):
+        if at in special or not any(letter.isalnum() for letter in token):
+            found.append(-1)
+        else:
+            number += not (token.startswith("##") and found and found[-1] >= 0)
+            found.append(number)
+    return found
+
+
+def statistics(masked: Sequence[Masked]) -> dict[str, Any]:
+    """Shares over described batches, beside which the paper's stand: words masked, n-gram lengths, kinds."""
+    choices = [choice for each in masked for choice in each.choices]
+    total = max(1, len(choices))
+    firsts = [choice.ngram for choice in choices if choice.first]
+    wanted = ("replaced", "random", "kept")
+    kinds = dict.fromkeys(wanted, 0)
+    for choice in choices:
+        kinds["replaced" if choice.kind in ("mask", "similar") or choice.degraded else choice.kind] += 1
+    return {
+        "units": sum(each.units for each in masked),
+        "selected": len(choices),
+        "share": len(choices) / max(1, sum(each.units for each in masked)),
+        "ngrams": {n: sum(length == n for length in firsts) / max(1, len(firsts)) for n in (1, 2, 3, 4)},
+        "kinds": {name: count / total for name, count in kinds.items()},
+        "degraded": sum(choice.degraded for choice in choices) / total,
+    }

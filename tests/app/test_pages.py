@@ -1,0 +1,122 @@
+"""Every page's script: no exception, server time, nothing computed twice."""
+
+import shutil
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import state, uploads
+from app.navigation import SECTIONS
+from engine.analysis import catalogue
+from engine.data.tasks import Task
+from engine.models import load_model
+from engine.runs.config import TrainConfig
+from engine.runs.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [page[0] for pages in SECTIONS.values() for page in pages if page[0] != "home"]
+
+
+@pytest.fixture(scope="module")
+def small(encoder, tmp_path_factory):
+    """A tiny classifier in a folder."""
+    folder = tmp_path_factory.mktemp("small")
+    made = load_model(str(encoder), Task("t", "classification", ("0", "1")), seed=2)
+    made.model.save_pretrained(folder)
+    made.tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def open_page(small, sentences, monkeypatch):
+    """Run a page's script as the server does; the pages' links need the navigation, which is not there."""
+    monkeypatch.setattr("app.navigation.link", lambda *_: None)
+    # A select box of the test driver takes only what is in its list: a finished run and an uploaded file.
+    done = Store().create(TrainConfig.build({"method": "pgd"}).as_dict(), status="completed")
+    shutil.copytree(small, done.model_folder)
+    data = uploads.keep("sentences.tsv", sentences.read_bytes())
+
+    def run(name, **query):
+        test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=120)
+        values = {
+            "of": f"run:{done.id}",
+            "models": f"run:{done.id}",
+            "dataset": data,
+            "limit": 20,
+            "points": 11,
+            "text": "a dull but good film",
+        }
+        for key, value in {**values, **query}.items():
+            test.query_params[key] = str(value)
+        test.run()
+        assert not test.exception, test.exception[0].message
+        return test
+
+    return run
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in ("electra", "projector")])
+def test_a_page_once_loaded_takes_under_a_second_of_server_time(open_page, name):
+    test = open_page(name)
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        test.run()
+        times.append(time.perf_counter() - began)
+        assert not test.exception
+    assert statistics.median(times) < 1.0
+
+
+@pytest.mark.parametrize(
+    "name, widget, value",
+    [
+        ("landscape", "height", "margin"),
+        ("perturb", "step", 0),
+        ("attribution", "label", None),
+        ("smoothness", "seed", None),
+    ],
+)
+def test_nothing_is_computed_again_by_a_widget_that_does_not_concern_it(open_page, monkeypatch, name, widget, value):
+    calls = []
+    real = catalogue.analyse
+
+    def counted(*arguments, **values):
+        calls.append(arguments[0])
+        return real(*arguments, **values)
+
+    monkeypatch.setattr(catalogue, "analyse", counted)
+    state._results().clear()
+    test = open_page(name)
+    assert calls
+    before = len(calls)
+    if widget == "step":
+        test.slider(key="step").set_value(value).run()
+    elif value is not None:
+        test.button_group(key=widget).set_value([value]).run()
+    else:
+        test.run()
+    assert not test.exception
+    assert len(calls) == before
+
+
+def test_errors_are_a_box_and_not_a_traceback(open_page):
+    for query, words in (
+        ({"text": "  "}, "empty"),
+        ({"of": "./nowhere"}, "must be a folder"),
+    ):
+        test = open_page("perturb", **query)
+        assert words in test.error[0].value
+    test = open_page("smoothness", dataset="/nowhere/x.tsv")
+    assert "There is no file" in test.error[0].value
+
+
+def test_text_of_others_is_shown_as_it_is():
+    from app.layout import plain
+    from app.tokens import token_strip
+
+    evil = '<img src=x onerror="alert(1)">[a](javascript:alert(1)) $x$ :red[b]'
+    assert "<img" not in token_strip([evil], [1.0], 1.0, [evil], [False])
+    assert "\\<img" in plain(evil) and "\\[a\\]" in plain(evil) and "\\$x" in plain(evil)

@@ -1,0 +1,288 @@
+"""ELECTRA and MacBERT: losses against plain computations, runs as runs, saved encoders that fine-tune."""
+
+import copy
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.nn import functional as F
+from transformers import AutoModel, AutoModelForMaskedLM
+
+from engine.cli import main
+from engine.errors import UserError
+from engine.models import load_encoder
+from engine.objectives.electra import ELECTRA, ELECTRASettings, corrupt, load_pair
+from engine.objectives.macbert import MacBERT, MacBERTSettings, halves
+from engine.objectives.masking import IGNORED
+from engine.objectives.segmentation import encode_words
+from engine.objectives.similar import SimilarWords
+from engine.runs.build import build
+from engine.runs.config import TrainConfig
+from tests import tiny
+
+TEXTS = ["a good film with music", "the dull story was boring on monday", "people and town", "very lovely"]
+
+
+def quiet(module):
+    """No dropout, float64."""
+    for each in module.modules():
+        if isinstance(each, torch.nn.Dropout):
+            each.p = 0.0
+    return module.double()
+
+
+def electra(encoder, **settings):
+    model, generator, head, tokenizer, _ = load_encoder(str(encoder), "electra")
+    made = ELECTRA(
+        model,
+        tokenizer,
+        ELECTRASettings(**{"generator_size": 0.5, "mask_share": 0.4, **settings}),
+        generator=generator,
+        head=head,
+    )
+    quiet(made.module)
+    return made
+
+
+def macbert(encoder, **settings):
+    model, _, _, tokenizer, _ = load_encoder(str(encoder), "mlm")
+    words = [*tiny.GOOD, *tiny.BAD, *tiny.FILLER]
+    generator = torch.Generator().manual_seed(0)
+    similar = SimilarWords(words, torch.rand(len(words), 8, generator=generator).numpy() + 0.5, "random")
+    made = MacBERT(model, tokenizer, MacBERTSettings(**{"mask_share": 0.4, **settings}), similar)
+    quiet(made.module)
+    return made
+
+
+def batch_of(objective, texts=TEXTS):
+    return objective.collator.pad([encode_words(objective.tokenizer, text) for text in texts])
+
+
+def test_electras_loss_is_the_plain_computation(encoder):
+    objective = electra(encoder)
+    batch = batch_of(objective)
+    torch.manual_seed(4)
+    loss, figures = objective.loss(objective.module, batch)
+    # Again by hand: the same masks and the same samples, from the same seed.
+    torch.manual_seed(4)
+    seed = int(torch.randint(2**31, ()).item())
+    masked = objective.collator.masker.mask(batch["input_ids"], batch["word_ids"], seed=seed)
+    chosen = masked.labels != IGNORED
+    assert chosen.any()
+    assert (masked.input_ids[chosen] == objective.tokenizer.mask_token_id).all()
+    pair, attention = objective.module, batch["attention_mask"]
+    generated = pair.generator(input_ids=masked.input_ids, attention_mask=attention).logits
+    mlm = -generated.log_softmax(-1)[chosen].gather(1, batch["input_ids"][chosen][:, None]).mean()
+    sampled = torch.multinomial(generated[chosen].float().softmax(-1), 1)[:, 0]
+    corrupted = batch["input_ids"].clone()
+    corrupted[chosen] = sampled
+    hidden = pair.encoder(input_ids=corrupted, attention_mask=attention).last_hidden_state
+    verdict = pair.head(hidden)[..., 0].sigmoid()
+    wrong = (corrupted != batch["input_ids"]).double()
+    terms = -(wrong * verdict.log() + (1 - wrong) * (1 - verdict).log())
+    discriminator = terms[attention.bool()].mean()
+    assert float(loss) == pytest.approx(float(mlm + 50.0 * discriminator), rel=1e-6)
+    assert len(figures["replaced"]) == int(attention.sum())  # All that is not padding.
+
+
+def test_no_gradient_reaches_the_generator_through_the_sampling(encoder):
+    objective = electra(encoder)
+    batch = batch_of(objective)
+    found = {}
+    for weight in (0.0, 50.0):
+        objective.settings = ELECTRASettings(generator_size=0.5, mask_share=0.4, discriminator_weight=weight)
+        objective.module.zero_grad()
+        torch.manual_seed(1)
+        objective.loss(objective.module, batch)[0].backward()
+        found[weight] = [
+            parameter.grad.clone()
+            for name, parameter in objective.module.generator.named_parameters()
+            if parameter.grad is not None and "word_embeddings" not in name and "lm_head.weight" not in name
+        ]
+    assert found[0.0] and any(gradient.abs().max() > 0 for gradient in found[0.0])
+    assert all(torch.equal(a, b) for a, b in zip(found[0.0], found[50.0], strict=True))
+
+
+def test_the_embeddings_are_one_tensor(encoder):
+    pair = electra(encoder).module
+    words = pair.encoder.get_input_embeddings().weight
+    assert pair.generator.get_input_embeddings().weight is words
+    assert pair.generator.generator_lm_head.weight is words
+    assert pair.generator.config.hidden_size == words.shape[1] // 2
+    assert sum(parameter is words for parameter in pair.parameters()) == 1
+
+
+def test_a_sampled_token_equal_to_the_original_counts_as_original(encoder):
+    objective = electra(encoder)
+    batch = batch_of(objective)
+    chosen = batch["word_ids"] >= 0
+    certain = F.one_hot(batch["input_ids"], len(objective.tokenizer)).double() * 1000.0
+    assert torch.equal(corrupt(batch["input_ids"], certain, chosen), batch["input_ids"])
+    torch.manual_seed(0)
+    changed = corrupt(batch["input_ids"], torch.zeros_like(certain), chosen)
+    assert (changed != batch["input_ids"]).any()
+    assert torch.equal(changed[~chosen], batch["input_ids"][~chosen])
+    original = objective.module.generator.forward
+    objective.module.generator.forward = lambda **inputs: type("Found", (), {"logits": certain})()
+    _, figures = objective.loss(objective.module, batch)
+    objective.module.generator.forward = original
+    assert figures["replaced"].sum() == 0
+
+
+def test_temperature_sharpens_the_samples(encoder):
+    objective = electra(encoder)
+    ids = torch.zeros(1, 4000, dtype=torch.long)
+    logits = torch.zeros(1, 4000, 50)
+    logits[..., 7] = 2.0
+    chosen = torch.ones_like(ids, dtype=torch.bool)
+    torch.manual_seed(0)
+    for temperature in (0.5, 1.0, 2.0):
+        expected = float((torch.tensor([2.0] + [0.0] * 49) / temperature).softmax(0)[0])
+        assert (corrupt(ids, logits, chosen, temperature) == 7).float().mean() == pytest.approx(expected, abs=0.03)
+    assert objective.settings.temperature == 1.0
+
+
+@pytest.mark.parametrize("order", [False, True])
+def test_macberts_loss_is_the_plain_computation(encoder, order):
+    objective = macbert(encoder, sentence_order=order)
+    batch = batch_of(objective)
+    if order:
+        batch["order"] = torch.tensor([0, 1, 1, 0])
+    torch.manual_seed(4)
+    loss, figures = objective.loss(objective.module, batch)
+    torch.manual_seed(4)
+    seed = int(torch.randint(2**31, ()).item())
+    masked = objective.collator.masker.mask(batch["input_ids"], batch["word_ids"], seed=seed)
+    chosen = masked.labels != IGNORED
+    assert not (masked.input_ids == objective.tokenizer.mask_token_id).any()
+    model = objective.module.model if order else objective.module
+    found = model(
+        input_ids=masked.input_ids, attention_mask=batch["attention_mask"],
+        output_hidden_states=True,
+    )  # fmt: skip
+    expected = -found.logits.log_softmax(-1)[chosen].gather(1, batch["input_ids"][chosen][:, None]).mean()
+    if order:
+        said = objective.module.order(found.hidden_states[-1][:, 0]).log_softmax(-1)
+        expected = expected - said.gather(1, batch["order"][:, None]).mean()
+    assert float(loss) == pytest.approx(float(expected), rel=1e-6)
+    assert len(figures["correct"]) == int(chosen.sum())
+
+
+def test_a_batch_in_which_nothing_is_selected_has_no_nan(encoder):
+    objective = macbert(encoder, mask_share=1e-9)
+    loss, _ = objective.loss(objective.module, batch_of(objective))
+    loss.backward()
+    assert float(loss) == 0.0
+    objective = electra(encoder, mask_share=1e-9)
+    loss, _ = objective.loss(objective.module, batch_of(objective))
+    assert torch.isfinite(loss)
+
+
+def test_halves_cut_between_words():
+    assert halves("one two three four") == ("one two", "three four")
+    assert "".join(halves("使用语言模型来预测下一个词的概率")) == "使用语言模型来预测下一个词的概率"
+    assert halves("word") == ("word", "word")
+
+
+def run(said, *arguments):
+    code = main([str(argument) for argument in arguments])
+    out = said.readouterr()
+    assert code == 0, out.err
+    return json.loads(out.out)
+
+
+@pytest.mark.parametrize("method", ["electra", "macbert"])
+def test_a_pre_trained_encoder_reloads_and_fine_tunes(encoder, sentences, capsys, method):
+    common = ["--dataset", sentences, "--model", encoder, "--set", "batch_size=8", "--set", "learning_rate=2e-3"]
+    if method == "macbert":
+        common += ["--set", "strategy=ngram", "--set", "sentence_order=true"]
+    found = run(capsys, "train", "--method", method, *common, "--max-steps", 30, "--json")
+    assert found["status"] == "completed"
+    assert 0 <= found["metrics"][found["metrics"]["main_metric"]] <= 1
+    folder = f"{found['dir']}/model"
+    model = AutoModel.from_pretrained(folder)
+    assert model.config.model_type == "bert"
+    before = load_file(encoder / "model.safetensors")
+    after = dict(model.named_parameters())
+    assert any(not torch.equal(tensor, after[name]) for name, tensor in before.items() if name in after)
+    if method == "electra":
+        pair, tokenizer = load_pair(__import__("pathlib").Path(folder))
+        assert pair.generator.get_input_embeddings().weight.shape == pair.encoder.get_input_embeddings().weight.shape
+        assert torch.isfinite(pair.detect(**tokenizer("a good film", return_tensors="pt"))).all()
+    else:
+        assert AutoModelForMaskedLM.from_pretrained(folder).config.model_type == "bert"
+    tuned = run(
+        capsys,
+        "train",
+        "--method",
+        "freelb",
+        "--dataset",
+        sentences,
+        "--model",
+        folder,
+        "--max-steps",
+        4,
+        "--set",
+        "batch_size=8",
+        "--json",
+    )
+    assert tuned["status"] == "completed"
+
+
+@pytest.mark.parametrize("method", ["electra", "macbert"])
+def test_pre_training_resumes_as_if_never_stopped(encoder, sentences, tmp_path, method):
+    from tests.engine.test_trainer import StopAt
+
+    settings = {"batch_size": "8", "strategy": "wwm"}
+    config = TrainConfig.build(
+        {"method": method, "dataset": str(sentences), "model": str(encoder), "max_steps": 8}, settings
+    )
+    whole = build(config, tmp_path / "whole").trainer
+    whole.train()
+    first = build(config, tmp_path / "halves").trainer
+    first.add_callback(StopAt(3))
+    first.train()
+    second = build(config, tmp_path / "halves").trainer
+    second.train(resume_from_checkpoint=True)
+    expected, found = (dict(each.model.named_parameters()) for each in (whole, second))
+    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+    other = copy.deepcopy(expected)
+    assert other.keys() == found.keys()
+
+
+def test_bad_input(encoder, sentences, tmp_path, capsys):
+    (tmp_path / "empty.txt").write_text("\n\n")
+    (tmp_path / "chinese.txt").write_text("\n".join(f"这家酒店很好，第{place}次来。" for place in range(80)))
+    (tmp_path / "not.vec").write_text("this is no vector file\n")
+    cases = (
+        (["--method", "electra", "--dataset", tmp_path / "empty.txt", "--model", encoder], "too little text"),
+        (["--method", "macbert", "--dataset", tmp_path / "gone.txt", "--model", encoder], "cannot be read"),
+        (["--method", "electra", "--dataset", sentences, "--model", encoder, "--set", "strategy=mac"], "fills masks"),
+        (
+            [
+                "--method",
+                "macbert",
+                "--dataset",
+                sentences,
+                "--model",
+                encoder,
+                "--set",
+                f"similar={tmp_path / 'not.vec'}",
+            ],
+            "not a word2vec file",
+        ),
+        (["--method", "macbert", "--dataset", sentences, "--model", encoder, "--set", "similar=fr"], "none of them"),
+        (["--method", "macbert", "--dataset", sentences, "--model", encoder, "--set", "mask_share=2"], "mask_share"),
+        (["--method", "electra", "--dataset", sentences, "--model", "no-such"], "cannot be loaded"),
+    )
+    for arguments, words in cases:
+        assert main(["train", *map(str, arguments), "--max-steps", "2"]) == 2
+        error = capsys.readouterr().err
+        assert words in error
+        assert len(error.strip().splitlines()) == 1
+    config = TrainConfig.build(
+        {"method": "electra", "dataset": str(tmp_path / "chinese.txt"), "model": str(encoder), "max_steps": 2}
+    )
+    with pytest.raises(UserError, match="cannot write"):
+        build(config, tmp_path / "run")
