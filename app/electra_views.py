@@ -25,7 +25,7 @@ def pair_choice() -> Any:
 
 def detect(pair: Any) -> None:
     """Mask, fill, judge."""
-    from engine.analysis.words import detect as follow
+    from engine.analysis.detection import detect as follow
 
     text = st.text_area("Sentence", EXAMPLE, key="text", bind="query-params", height=80)
     with st.sidebar:
@@ -78,7 +78,7 @@ def _draw_again() -> None:
 
 def fool(pair: Any) -> None:
     """The user replaces words by hand and sees whether it notices."""
-    from engine.analysis.words import judge_text
+    from engine.analysis.detection import judge_text
 
     st.markdown("Change words of the sentence so that a reader would not notice. Does the discriminator?")
     before = st.text_area("Original", EXAMPLE, key="text", bind="query-params", height=80)

@@ -34,7 +34,7 @@ def _settings() -> dict[str, Any]:
 
 def sentence() -> None:
     """All strategies on one sentence."""
-    from engine.analysis.words import mask_text
+    from engine.analysis.masked_text import mask_text
 
     first, second, _ = st.columns([1, 1, 6])
     for column, (name, example) in zip((first, second), EXAMPLES.items(), strict=True):
@@ -101,7 +101,7 @@ def _draw_again() -> None:
 
 def corpus() -> None:
     """Statistics over a corpus beside the paper's."""
-    from engine.analysis.words import corpus_statistics
+    from engine.analysis.masked_text import corpus_statistics
 
     of = _settings()
     with st.sidebar:

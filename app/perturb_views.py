@@ -49,6 +49,16 @@ def _note_if_cut(found: Trace) -> None:
         st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
 
 
+def _strips(found: dict[str, Trace]) -> None:
+    """One strip per trace at its last step, on one scale, with the legend below the last."""
+    largest = max(max(each.token_norms[-1]) for each in found.values())
+    for place, (name, each) in enumerate(found.items()):
+        st.markdown(f"**{plain(name)}** · {verdict(each)}")
+        legend = "‖δ‖" if place == len(found) - 1 else ""
+        last = len(each.loss) - 1
+        st.html(token_strip(each.tokens, each.token_norms[-1], largest, titles(each, last), each.special, legend))
+
+
 def one_method(of: dict[str, Any]) -> None:
     """One method, step by step."""
     with st.sidebar:
@@ -131,12 +141,7 @@ def side_by_side(of: dict[str, Any]) -> None:
         " ascends its KL, not the loss."
     )
     found = {get_method(name).title: each for name, each in found.items()}
-    largest = max(max(each.token_norms[-1]) for each in found.values())
-    for place, (name, each) in enumerate(found.items()):
-        st.markdown(f"**{name}** · {verdict(each)}")
-        legend = "‖δ‖" if place == len(found) - 1 else ""
-        last = len(each.loss) - 1
-        st.html(token_strip(each.tokens, each.token_norms[-1], largest, titles(each, last), each.special, legend))
+    _strips(found)
     curves = {name: list(enumerate(each.loss)) for name, each in found.items()}
     st.plotly_chart(figures.lines(curves, "ascent step", "loss (nats)"), key="side-loss")
     if classifier.is_regression:
@@ -193,12 +198,7 @@ def across_training(of: dict[str, Any]) -> None:
             "trace", classifier, f"Climbing at step {step}", method=method.name, settings=settings.as_dict(),
             label=None, seed=seed, **of,
         )  # fmt: skip
-    largest = max(max(each.token_norms[-1]) for each in found.values())
-    for place, (step, each) in enumerate(found.items()):
-        st.markdown(f"**step {step}** · {verdict(each)}")
-        legend = "‖δ‖" if place == len(found) - 1 else ""
-        last = len(each.loss) - 1
-        st.html(token_strip(each.tokens, each.token_norms[-1], largest, titles(each, last), each.special, legend))
+    _strips({f"step {step}": each for step, each in found.items()})
     curves = {
         "loss before": [(step, each.loss[0]) for step, each in found.items()],
         "loss after the ascent": [(step, each.loss[-1]) for step, each in found.items()],

@@ -40,7 +40,7 @@ def classifier(model: str | None, run: str | None) -> Any:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def electra(run: str | None) -> Any:
     """Generator and discriminator of a run, or the ready-made pair; loaded once per server."""
-    from engine.analysis.words import load_electra
+    from engine.analysis.detection import load_electra
 
     with _progress("Loading the pair", "Pre-training the ready-made pair, once") as report:
         return load_electra(run, report)

@@ -51,3 +51,16 @@ def sentences(tmp_path):
     path = tmp_path / "sentences.tsv"
     path.write_text(tiny.sentences(240))
     return path
+
+
+@pytest.fixture(scope="session")
+def small(encoder, tmp_path_factory):
+    """A folder with a tiny classifier, so that pages answer at once."""
+    from engine.data.tasks import Task
+    from engine.models import load_model
+
+    folder = tmp_path_factory.mktemp("small")
+    made = load_model(str(encoder), Task("t", "classification", ("0", "1")), seed=2)
+    made.model.save_pretrained(folder)
+    made.tokenizer.save_pretrained(folder)
+    return folder

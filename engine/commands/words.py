@@ -25,7 +25,7 @@ def add(verb: Verb) -> None:
 
 
 def _mask(options: argparse.Namespace) -> None:
-    from engine.analysis.words import mask_text
+    from engine.analysis.masked_text import mask_text
 
     settings = {"strategy": options.strategy, **pairs(options.set)}
     found = mask_text(
@@ -42,7 +42,7 @@ def _mask(options: argparse.Namespace) -> None:
 
 
 def _detect(options: argparse.Namespace) -> None:
-    from engine.analysis.words import detect, load_electra
+    from engine.analysis.detection import detect, load_electra
 
     if not 0 < options.share < 1:
         raise UserError(f"--share must lie between 0 and 1, but it is {options.share}.")

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from engine.objectives.masking import MaskingCollator, MaskingSettings
+from engine.objectives.collator import MaskingCollator
+from engine.objectives.masking import MaskingSettings
 
 
 class Objective(ABC):

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.objectives.base import Objective
-from engine.objectives.masking import IGNORED, Masker, MaskingCollator, MaskingSettings, Strategy
+from engine.objectives.collator import MaskingCollator
+from engine.objectives.masking import IGNORED, Masker, MaskingSettings, Strategy
 from engine.settings import CONFIG
 
 HEAD_FILE = "replaced_token_head.safetensors"

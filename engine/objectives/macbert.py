@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.objectives.base import Objective
-from engine.objectives.masking import IGNORED, Masker, MaskingCollator, MaskingSettings
+from engine.objectives.collator import MaskingCollator
+from engine.objectives.masking import IGNORED, Masker, MaskingSettings
 from engine.objectives.similar import SimilarWords
 from engine.settings import CONFIG
 

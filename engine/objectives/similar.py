@@ -1,6 +1,5 @@
 """Similar words from word vectors, behind one interface: English, Chinese, or a word2vec file of the user's."""
 
-import hashlib
 import os
 import zlib
 from collections.abc import Callable, Sequence
@@ -247,8 +246,3 @@ def language_of(text: str) -> str:
     from engine.objectives.segmentation import HAN
 
     return "zh" if sum(map(len, HAN.findall(text))) > len(text) / 10 else "en"
-
-
-def fingerprint(words: SimilarWords) -> str:
-    """Changes with the words or their vectors."""
-    return hashlib.sha256("\n".join(words.words).encode() + words.vectors.tobytes()).hexdigest()[:16]

@@ -11,23 +11,11 @@ from streamlit.testing.v1 import AppTest
 from app import state, uploads
 from app.navigation import SECTIONS
 from engine.analysis import catalogue
-from engine.data.tasks import Task
-from engine.models import load_model
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page[0] for pages in SECTIONS.values() for page in pages if page[0] != "home"]
-
-
-@pytest.fixture(scope="module")
-def small(encoder, tmp_path_factory):
-    """A tiny classifier in a folder."""
-    folder = tmp_path_factory.mktemp("small")
-    made = load_model(str(encoder), Task("t", "classification", ("0", "1")), seed=2)
-    made.model.save_pretrained(folder)
-    made.tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from engine.data.tasks import Task
-from engine.models import load_model
 from engine.runs import queue
 from engine.runs.config import TrainConfig
 from engine.runs.store import FINISHED, Store
@@ -15,16 +13,6 @@ from engine.runs.store import FINISHED, Store
 pytestmark = pytest.mark.browser
 
 PAGES = ("perturb", "landscape", "attribution", "smoothness", "table", "projector", "train", "runs")
-
-
-@pytest.fixture(scope="module")
-def small(encoder, tmp_path_factory):
-    """A tiny classifier, so that pages answer at once."""
-    folder = tmp_path_factory.mktemp("small")
-    made = load_model(str(encoder), Task("t", "classification", ("0", "1")), seed=2)
-    made.model.save_pretrained(folder)
-    made.tokenizer.save_pretrained(folder)
-    return folder
 
 
 def settled(page):

@@ -6,15 +6,8 @@ import torch
 
 from engine.data.builtin import load_builtin, rated_sentences
 from engine.models import load_tokenizer
-from engine.objectives.masking import (
-    IGNORED,
-    STRATEGIES,
-    Masker,
-    MaskingCollator,
-    MaskingSettings,
-    statistics,
-    words_by_marks,
-)
+from engine.objectives.collator import MaskingCollator, words_by_marks
+from engine.objectives.masking import IGNORED, STRATEGIES, Masker, MaskingSettings, statistics
 from engine.objectives.segmentation import encode_words, word_spans, words
 from engine.objectives.similar import SimilarWords, chinese, english
 

@@ -1,0 +1,53 @@
+"""Masking as a data collator for any Trainer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.objectives.masking import Masker
+
+
+class MaskingCollator:
+    """A data collator for any Trainer: pads, masks, and gives `labels` for a masked language model.
+
+    Features need `input_ids`; with `word_ids` (from `segmentation.encode_words`) whole words are known, without them
+    they are read off WordPiece's ## marks.
+
+    """
+
+    def __init__(self, masker: Masker) -> None:
+        self.masker = masker
+
+    def pad(self, features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """Pad to the longest; `word_ids` are padded with -1."""
+        tokenizer = self.masker.tokenizer
+        plain = [{k: v for k, v in each.items() if k not in ("word_ids", "length", "labels")} for each in features]
+        batch: dict[str, Tensor] = dict(tokenizer.pad(plain, return_tensors="pt"))
+        width = batch["input_ids"].shape[1]
+        places = torch.full((len(features), width), -1)
+        for row, each in enumerate(features):
+            words = each.get("word_ids") or words_by_marks(tokenizer, each["input_ids"])
+            offset = 0 if tokenizer.padding_side == "right" else width - len(words)
+            places[row, offset : offset + len(words)] = torch.tensor(words)
+        batch["word_ids"] = places
+        return batch
+
+    def __call__(self, features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """A padded, masked batch; the draw comes from torch's generator."""
+        batch = self.pad(features)
+        masked = self.masker.mask(batch["input_ids"], batch.pop("word_ids"), seed=int(torch.randint(2**31, ()).item()))
+        return {**batch, "input_ids": masked.input_ids, "labels": masked.labels}
+
+
+def words_by_marks(tokenizer: Any, ids: Sequence[int]) -> list[int]:
+    """Word numbers from the ## marks alone; special tokens and punctuation have -1."""
+    special, number, found = set(tokenizer.all_special_ids), -1, []
+    for at, token in zip(ids, tokenizer.convert_ids_to_tokens(list(ids)), strict=True):
+        if at in special or not any(letter.isalnum() for letter in token):
+            found.append(-1)
+        else:
+            number += not (token.startswith("##") and found and found[-1] >= 0)
+            found.append(number)
+    return found
