@@ -30,7 +30,6 @@ def token_strip(
     Args:
         largest: the value of the darkest ground, kept the same where strips are to be compared.
         faded: special tokens, drawn smaller. legend, unit: what the ground means; legend "" draws none.
-
     """
     shares = [min(1.0, value / largest) if largest else 0.0 for value in values]
     colours = sample_colorscale(AMOUNT, shares) if shares else []

@@ -34,7 +34,6 @@ def keep(name: str, content: bytes) -> Path:
 
     Raises:
         UserError: it cannot be read; says why.
-
     """
     suffix = Path(name).suffix.lower()
     if suffix not in SUFFIXES:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from engine.commands import lists, looking, training, words
 from engine.errors import UserError
+from engine.threads import wait_politely
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    wait_politely()
     try:
         options = _parser().parse_args(arguments)
         options.action(options)

@@ -50,7 +50,6 @@ def model_path(name: str) -> str:
 
     Raises:
         UserError: a folder without a config or without safetensors weights, or a name that cannot be one.
-
     """
     if name == "zh-small":
         from engine.objectives.chinese import small_encoder
@@ -120,7 +119,6 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
 
     Raises:
         UserError: it cannot be loaded, or does not take word embeddings as input.
-
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -165,7 +163,6 @@ def load_encoder(name: str, kind: str, from_scratch: bool = False, seed: int = 0
 
     Raises:
         UserError: it cannot be loaded.
-
     """
     from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
@@ -252,7 +249,6 @@ def check_takes_embeddings(model: Any, name: str) -> None:
 
     Raises:
         UserError: says which model and why.
-
     """
     width = model.get_input_embeddings().weight.shape[0]
     pad = model.config.pad_token_id or 0

@@ -33,7 +33,6 @@ class Settings:
 
         Raises:
             UserError: an unknown name, or a value out of bounds; says what is allowed.
-
         """
         clean = {}
         for name, value in values.items():

@@ -79,7 +79,6 @@ class AdversarialTrainer(Trainer):
 
     Raises:
         NonFiniteLoss: the loss became NaN or infinite; a checkpoint of the last good weights is kept.
-
     """
 
     def __init__(self, *args: Any, method: str | Method[Any] = "freelb", **kwargs: Any) -> None:

@@ -32,7 +32,6 @@ def climb(
         method: whose start and ascent are followed. model: in evaluation mode, on the batch's device.
         batch: `input_ids`, `attention_mask`, …, `labels` `[B]`.
         steps: K. seed: of the random start.
-
     """
     points = []
     with torch.random.fork_rng():
@@ -59,7 +58,6 @@ def at_radius(name: str, epsilon: float, steps: int, **options: Any) -> Method[A
 
     Args:
         name: the method's. epsilon: ε. steps: K. options: of `Method.__init__` (`special_token_ids`, `seed`).
-
     """
     method = get_method(name)
     wanted = {

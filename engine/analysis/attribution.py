@@ -60,7 +60,6 @@ class Attribution:
         values: [L], in logits. output, baseline: the logit at the input and at the baseline, in which every token but
             the special ones is replaced by the padding token's embedding. gap: Σ values - (output - baseline), 0 where
             an algorithm is complete. convergence: Captum's own convergence delta (None: it gives none).
-
     """
 
     values: list[float]
@@ -88,7 +87,6 @@ def attribute(
 
     Raises:
         UserError: unknown algorithm.
-
     """
     known("attribution algorithm", algorithm, list(ALGORITHMS))
     ids, look_up = batch["input_ids"], classifier.model.get_input_embeddings()
@@ -128,7 +126,6 @@ class Comparison:
         tokens, special, token_norms: [L], ‖δ^i‖_2 at the end. label: the class (or score) that the loss is against.
         rank_correlation: Spearman's ρ between |attribution| of the clean input and ‖δ^i‖, special tokens left out;
             NaN for fewer than 3 tokens or where one of them is constant.
-
     """
 
     tokens: list[str]

@@ -199,7 +199,6 @@ def analyse(name: str, classifier: Classifier, progress: Progress = None, /, **v
 
     Raises:
         UserError: unknown name, or what the analysis itself refuses.
-
     """
     known("analysis", name, list(ANALYSES))
     return ANALYSES[name](classifier, progress, **values)

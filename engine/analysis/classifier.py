@@ -59,7 +59,6 @@ def load_classifier(
 
     Raises:
         UserError: no such run or model, or the run has no finished model.
-
     """
     if run is not None:
         loaded_from, origin = _of_run(run)

@@ -17,7 +17,7 @@ from engine.objectives.masking import Masker, MaskingSettings
 from engine.objectives.segmentation import encode_words
 
 Progress = Callable[[int, int], None] | None
-READY_STEPS = 150
+READY_STEPS = 100
 READY_DATASET = "movie-sentiment"
 TOP = 5
 
@@ -40,7 +40,6 @@ class Detection:
         tokens, corrupted: [L], before and after the generator. masked: [L], which it had to fill.
         options: [L], the generator's most likely tokens with probabilities where it had to fill, else [].
         verdicts: [L], the discriminator's probability that the token was replaced. special: [L].
-
     """
 
     tokens: list[str]
@@ -56,7 +55,6 @@ def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
 
     Raises:
         UserError: no such run, or not a finished ELECTRA run.
-
     """
     from engine.objectives.electra import HEAD_FILE, load_pair
     from engine.runs.store import Store
@@ -119,7 +117,6 @@ def detect(pair: Pair, text: str, *, seed: int = 0, temperature: float = 1.0, sh
 
     Raises:
         UserError: the text is empty or has no word.
-
     """
     from engine.objectives.electra import corrupt
 
@@ -138,13 +135,14 @@ def detect(pair: Pair, text: str, *, seed: int = 0, temperature: float = 1.0, sh
     chosen = (masked.labels >= 0).to(device)
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        logits = module.generator(input_ids=masked.input_ids.to(device), attention_mask=batch["attention_mask"]).logits
+        logits = module.generate(masked.input_ids.to(device), batch["attention_mask"], chosen)
         corrupted = corrupt(ids, logits, chosen, temperature)
-        best, at = (logits[0] / temperature).softmax(dim=-1).topk(TOP, dim=-1)
+        best, at = (logits / temperature).softmax(dim=-1).topk(TOP, dim=-1)
     names = tokenizer.convert_ids_to_tokens
+    filled = iter(zip(at.tolist(), best.tolist(), strict=True))
     options = [
-        [{"token": name, "probability": p} for name, p in zip(names(row), chances, strict=True)] if fill else []
-        for row, chances, fill in zip(at.tolist(), best.tolist(), chosen[0].tolist(), strict=True)
+        [{"token": name, "probability": p} for name, p in zip(names(row), chances, strict=True)]
+        for row, chances in (next(filled) if fill else ([], []) for fill in chosen[0].tolist())
     ]
     special = set(tokenizer.all_special_ids)
     return Detection(

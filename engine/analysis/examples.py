@@ -24,7 +24,6 @@ def examples(classifier: Classifier, dataset: str, split: str = "validation", li
 
     Raises:
         UserError: the data set is unknown, or of another kind or number of classes than the classifier.
-
     """
     data = load_dataset(dataset)
     if limit is not None and limit < 1:
@@ -135,7 +134,6 @@ def flip_radius(
     Args:
         batch: of one example. steps: K. most: the largest ε looked at; None is returned if the label holds until there.
         rounds: of bisection; the relative error is at most 2^-rounds.
-
     """
     with torch.no_grad():
         predicted = classifier.model(**{key: value for key, value in batch.items() if key != "labels"}).logits.argmax(

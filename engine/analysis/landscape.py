@@ -27,7 +27,6 @@ class Landscape:
             regression the margin is the score. paths: per method, one row per point with `a`, `b` (its projection
             into the plane), `off` (its distance from the plane), `loss` (its own, not the surface's) and `norm`.
         epsilon: ε; the ball cuts the plane in a circle of that radius. tokens: the example's.
-
     """
 
     axis: list[float]
@@ -81,7 +80,6 @@ def landscape(
 
     Raises:
         UserError: empty text, a label out of range, a word that is not one token.
-
     """
     if epsilon <= 0 or extent <= 0:
         raise UserError(f"epsilon and extent must be above 0, but they are {epsilon} and {extent}.")

@@ -23,7 +23,6 @@ class MaskedText:
     Attributes:
         words: of the text. tokens, masked: [L], before and after. word_ids: [L], -1 for none.
         choices: what became of every selected word and why. similar: where the similar words are from.
-
     """
 
     strategy: str
@@ -59,7 +58,6 @@ def mask_text(
 
     Raises:
         UserError: empty text, bad settings, a text that the tokenizer cannot write.
-
     """
     if not text.strip():
         raise UserError("The text is empty: give at least one word.")

@@ -21,7 +21,6 @@ def umap_map(points: NDArray[np.floating], *, seed: int = 0, neighbours: int = 1
 
     Raises:
         UserError: fewer than 10 points.
-
     """
     if len(points) < LEAST:
         raise UserError(f"A map needs at least {LEAST} points, but there are {len(points)}.")
@@ -59,7 +58,6 @@ def sentence_map(
     Returns:
         `text`, `label`, `prediction`, `perturbed_prediction`, `loss`, `perturbed_loss`, `x`, `y`, `perturbed_x`,
         `perturbed_y`, in the table's order (predictions are scores for regression).
-
     """
     if len(table) * 2 < LEAST:
         raise UserError(f"A map needs at least {LEAST // 2} sentences, but there are {len(table)}.")

@@ -70,7 +70,6 @@ def smoothness(
     Args:
         table: `text`, perhaps `text_pair`, `label`. method: the inner maximisation; None: the paper's settings.
         seed: of the random start and of the random direction.
-
     """
     method, classifier = method or SMART(), precise(classifier)
     found: dict[int, Example] = {}
@@ -123,7 +122,6 @@ def against_epsilon(
     Returns:
         One row per ε: `epsilon`, `adversarial`, `adversarial_low`, `adversarial_high`, `random`, `random_low`,
         `random_high`, `ratio`.
-
     """
     rows = []
     for place, epsilon in enumerate(epsilons):

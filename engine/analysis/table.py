@@ -25,7 +25,6 @@ class TableState:
     Attributes:
         step: optimiser step. tokens: [n] ids. rows: [n, D], Z[w]. norms: [n], ‖Z[w]‖_2.
         counts: [n], how often the token was met in training (its frequency there). vocabulary: V.
-
     """
 
     step: int
@@ -46,7 +45,6 @@ def table_state(run: Run) -> TableState:
 
     Raises:
         UserError: the run is not one of TextAT's, or has no record yet.
-
     """
     if run.config["method"] != "textat":
         raise UserError(f"{run.id} was trained with {run.config['method']}: only textat runs have a table.")
@@ -78,7 +76,6 @@ def largest_rows(run: Run, tokenizer: Any, top: int = 20) -> dict[str, Any]:
     Returns:
         `step`, `touched` (rows ever touched), `vocabulary` (V), and `rows`: token, id, norm, count (times that the
         token was met), growth [(step, norm)].
-
     """
     state = table_state(run)
     order = state.norms.argsort(descending=True)[:top]

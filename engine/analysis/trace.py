@@ -26,7 +26,6 @@ class Trace:
         probabilities: [K+1][C] (regression: the score itself). label: the class (or score) the loss is taken against.
         nearest: [L], vocabulary tokens nearest to the perturbed embedding, each with its distance.
         truncated: whether the text was cut to the model's length.
-
     """
 
     method: str
@@ -56,7 +55,6 @@ def encode_text(classifier: Classifier, text: str, text_pair: str | None = None)
 
     Raises:
         UserError: the text is empty.
-
     """
     if not text.strip() or (text_pair is not None and not text_pair.strip()):
         raise UserError("The text is empty: give at least one word.")
@@ -77,7 +75,6 @@ def resolve_label(
 
     Raises:
         UserError: it is out of range.
-
     """
     with torch.no_grad():
         clean = classifier.model(**batch).logits
@@ -118,7 +115,6 @@ def trace(
 
     Raises:
         UserError: empty text, or a label out of range.
-
     """
     batch, truncated = encode_text(classifier, text, text_pair)
     model = classifier.model

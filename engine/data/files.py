@@ -30,7 +30,6 @@ def read_table(path: Path) -> pd.DataFrame:
 
     Raises:
         UserError: not readable as what its ending says.
-
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -148,7 +147,6 @@ def load_file(path: Path) -> TaskData:
 
     Raises:
         UserError: says which file, what is wrong and what is allowed.
-
     """
     name = path.stem
     if path.is_dir():

@@ -22,7 +22,6 @@ def load_dataset(name: str) -> TaskData:
 
     Raises:
         UserError: none such, or it cannot be read; says what is allowed.
-
     """
     if name in TASKS:
         return load_builtin(name)
@@ -43,7 +42,6 @@ def load_texts(name: str) -> dict[str, list[str]]:
 
     Raises:
         UserError: none such, or fewer than 20 texts.
-
     """
     path = Path(name).expanduser()
     if path.suffix.lower() == ".txt":

@@ -21,7 +21,6 @@ class Task:
         label_names: one per class (empty for regression).
         metrics: names from `METRICS`; the first one is the one that runs are compared by.
         description: one or two sentences for people. language: ISO code. source: where it is from, its licence.
-
     """
 
     name: str

@@ -21,7 +21,6 @@ def get_method(name: str) -> type[Method[Any]]:
 
     Raises:
         UserError: no such method; lists those there are.
-
     """
     known("method", name, list(REGISTRY))
     method: type[Method[Any]] = getattr(import_module(f"engine.methods.{name}"), REGISTRY[name])

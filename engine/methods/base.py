@@ -44,7 +44,6 @@ class Method(ABC, Generic[S]):
         settings: an instance of the method's `Settings`; or give single settings by name.
         special_token_ids: the tokenizer's special tokens, needed when `perturb_special_tokens` is off.
         seed: of whatever the method keeps between batches (TextAT's table).
-
     """
 
     name: ClassVar[str]
@@ -96,7 +95,6 @@ class Method(ABC, Generic[S]):
         Args:
             scale: multiplies the gradients (1/n under n-fold gradient accumulation).
             micro_batch: place of the batch within its optimiser step (0 without accumulation).
-
         """
         embedded = self.embed(model, batch, backward=backward, label_smoothing=label_smoothing)
         report = self.accumulate(embedded, scale, micro_batch)

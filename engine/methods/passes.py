@@ -39,7 +39,6 @@ class EmbeddedBatch:
         batch: `input_ids` `[B, L]`, optional `attention_mask`, `token_type_ids` …, and `labels` `[B]`.
         special_token_ids: tokens that must not be perturbed.
         backward: how to run a backward pass (`accelerator.backward` under a Trainer).
-
     """
 
     def __init__(

@@ -16,7 +16,6 @@ class TokenTable:
 
     Args:
         vocabulary_size: V. magnitude: ε_0. seed: of the starting values.
-
     """
 
     def __init__(self, vocabulary_size: int, dim: int, *, magnitude: float, seed: int, like: Tensor) -> None:

@@ -13,7 +13,6 @@ def get_objective(name: str) -> type[Objective]:
 
     Raises:
         UserError: no such objective; lists those there are.
-
     """
     known("objective", name, list(REGISTRY))
     objective: type[Objective] = getattr(import_module(f"engine.objectives.{name}"), REGISTRY[name])

@@ -14,7 +14,6 @@ class MaskingCollator:
 
     Features need `input_ids`; with `word_ids` (from `segmentation.encode_words`) whole words are known, without them
     they are read off WordPiece's ## marks.
-
     """
 
     def __init__(self, masker: Masker) -> None:

@@ -82,6 +82,12 @@ class ELECTRAPair(nn.Module):
         self.encoder, self.generator = encoder, generator
         self.head = head or replaced_token_head(encoder.config.hidden_size)
 
+    def generate(self, masked_ids: Tensor, attention_mask: Tensor, chosen: Tensor) -> Tensor:
+        """The generator's logits at the n chosen places alone, [n, V]: the output layer is its largest by far."""
+        hidden = self.generator.electra(input_ids=masked_ids, attention_mask=attention_mask).last_hidden_state
+        logits: Tensor = self.generator.generator_lm_head(self.generator.generator_predictions(hidden[chosen]))
+        return logits
+
     def detect(self, input_ids: Tensor, **inputs: Tensor) -> Tensor:
         """Logits that each token was replaced, [B, L]."""
         hidden = self.encoder(input_ids=input_ids, **inputs).last_hidden_state
@@ -94,20 +100,23 @@ class ELECTRAPair(nn.Module):
         """The generator's logits, the corrupted text, and the discriminator's logits.
 
         Args:
-            masked_ids: what the generator sees, [B, L]; where it differs from `input_ids` or its mask is set, a token
-                is sampled. input_ids: the original.
-
+            masked_ids: what the generator sees, [B, L]. input_ids: the original. inputs: `attention_mask`, … and
+                `chosen` [B, L], where a token is sampled.
         """
         chosen = inputs.pop("chosen")
-        generated = self.generator(input_ids=masked_ids, attention_mask=inputs["attention_mask"]).logits
+        generated = self.generate(masked_ids, inputs["attention_mask"], chosen)
         corrupted = corrupt(input_ids, generated, chosen, temperature)
         return {"generated": generated, "corrupted": corrupted, "replaced": self.detect(corrupted, **inputs)}
 
 
 def corrupt(input_ids: Tensor, logits: Tensor, chosen: Tensor, temperature: float = 1.0) -> Tensor:
-    """Sample a token from softmax(logits / temperature) at every chosen place; no gradient passes through."""
+    """Sample a token from softmax(logits / temperature) at every chosen place; no gradient passes through.
+
+    Args:
+        input_ids, chosen: [B, L]. logits: at the n chosen places, [n, V].
+    """
     with torch.no_grad():
-        probabilities = (logits[chosen].float() / temperature).softmax(dim=-1)
+        probabilities = (logits.float() / temperature).softmax(dim=-1)
         corrupted = input_ids.clone()
         if len(probabilities):
             corrupted[chosen] = torch.multinomial(probabilities, 1).squeeze(-1).to(corrupted.dtype)
@@ -127,7 +136,6 @@ class ELECTRA(Objective):
         generator, head: ready ones (of a hub pair); None makes new ones.
 
     Shapes: input_ids `[B, L]`, generator logits `[B, L, V]`, discriminator logits `[B, L]`.
-
     """
 
     name = "electra"
@@ -167,7 +175,7 @@ class ELECTRA(Objective):
         chosen = labels != IGNORED
         masked_ids = inputs.pop("input_ids")
         found = model(masked_ids, batch["input_ids"], self.settings.temperature, chosen=chosen, **inputs)
-        picked, wanted = found["generated"][chosen].float(), labels[chosen]
+        picked, wanted = found["generated"].float(), labels[chosen]
         mlm = F.cross_entropy(picked, wanted, reduction="sum") / max(1, len(wanted))
         real = inputs["attention_mask"].bool()
         replaced = (found["corrupted"] != batch["input_ids"])[real]

@@ -54,7 +54,6 @@ class MacBERT(Objective):
         model: a masked language model (`AutoModelForMaskedLM`). tokenizer: any fast one. similar: for `mac`.
 
     Shapes: input_ids, word_ids, labels `[B, L]`; logits `[B, L, V]`.
-
     """
 
     name = "macbert"

@@ -52,7 +52,6 @@ class Choice:
         row, positions: the tokens. ngram: how many words its n-gram has; first: whether it begins one.
         before, after: as text. kind: mask, similar, random, kept. degraded: similar was wanted, none was there.
         similarity: cosine, for similar words.
-
     """
 
     row: int
@@ -89,7 +88,6 @@ class Masker:
 
     Args:
         tokenizer: any. settings: see `MaskingSettings`. similar: needed by `mac`.
-
     """
 
     def __init__(self, tokenizer: Any, settings: MaskingSettings, similar: SimilarWords | None = None) -> None:
@@ -213,7 +211,6 @@ class Masker:
         Args:
             input_ids, word_ids: [B, L]; word_ids -1 where no word is (padding, special tokens, punctuation).
             seed: of all draws. describe: also say of every word what became of it. at_least_one: per example.
-
         """
         chance = np.random.default_rng(seed)
         seen, labels = input_ids.clone(), torch.full_like(input_ids, IGNORED)

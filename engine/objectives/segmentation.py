@@ -49,7 +49,6 @@ def encode_words(tokenizer: Any, text: str, pair: str | None = None, max_length:
     Returns:
         The tokenizer's `input_ids`, …, and `word_ids`: the number of the word, -1 for punctuation, special tokens and words
         that the vocabulary cannot write (there is nothing to predict).
-
     """
     encoded = tokenizer(text, pair, truncation=True, max_length=max_length, return_offsets_mapping=True)
     spans = [word_spans(text), word_spans(pair) if pair is not None else []]

@@ -35,7 +35,6 @@ class SimilarWords:
     Args:
         words: [N], in lower case. vectors: [N, D]. name: for people, where they are from.
         nearest: the places and similarities of every word's nearest ones, [N, NEIGHBOURS] each; None: found when asked.
-
     """
 
     def __init__(
@@ -88,7 +87,6 @@ def from_file(path: Path) -> SimilarWords:
 
     Raises:
         UserError: it cannot be read as that.
-
     """
     from gensim.models import KeyedVectors
 
@@ -229,7 +227,6 @@ def similar_words(source: str, progress: Progress = None) -> SimilarWords:
 
     Raises:
         UserError: none of these.
-
     """
     if source == "en":
         return english(progress)

@@ -127,7 +127,6 @@ def build_pretrainer(config: TrainConfig, folder: Path) -> Any:
 
     Raises:
         UserError: no text, a tokenizer that cannot write it, settings that do not fit.
-
     """
     import datasets
 
@@ -197,7 +196,6 @@ def check(config: TrainConfig) -> None:
 
     Raises:
         UserError: says what is wrong.
-
     """
     if is_pretraining(config.method):
         texts = load_texts(config.dataset)

@@ -14,7 +14,6 @@ def recipe(name: str) -> Any:
 
     Raises:
         UserError: no such method; lists those there are.
-
     """
     from engine import methods, objectives
 
@@ -85,7 +84,6 @@ class TrainConfig(Settings):
 
         Raises:
             UserError: says which name or value is wrong and what is allowed.
-
         """
         method = recipe(str(values.get("method", "freelb")))
         names = method.Settings.names()

@@ -15,6 +15,7 @@ from typing import Any
 from engine.errors import UserError
 from engine.runs.config import TrainConfig
 from engine.runs.store import ACTIVE, RESUMABLE, Run, Store
+from engine.threads import wait_politely
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +57,7 @@ def _claim(store: Store) -> str | None:
 
 def _launch(store: Store, identifier: str) -> None:
     run = store.get(identifier)
+    wait_politely()
     environment: dict[str, Any] = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -87,7 +89,6 @@ def cancel(reference: str) -> Run:
 
     Raises:
         UserError: it has ended already.
-
     """
     store = Store()
     store.reap()
@@ -104,7 +105,6 @@ def resume(reference: str, *, start: bool = True) -> Run:
 
     Raises:
         UserError: it cannot be resumed.
-
     """
     store = Store()
     store.reap()

@@ -123,7 +123,6 @@ class Store:
 
         Raises:
             UserError: the database cannot be used (locked, read-only, disk full, not a database).
-
         """
         try:
             connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
@@ -191,7 +190,6 @@ class Store:
 
         Raises:
             UserError: there is none.
-
         """
         with self._reading() as connection:
             row = connection.execute("SELECT * FROM runs WHERE id = ?", (identifier,)).fetchone()
@@ -260,7 +258,6 @@ class Store:
 
         Raises:
             UserError: it is still running.
-
         """
         run = self.get(identifier)
         with self.connect() as connection:

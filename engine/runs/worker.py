@@ -1,7 +1,6 @@
 """The process of one run: `python -m engine.runs.worker RUN`. It trains, logs, and says how it ended."""
 
 import logging
-import os
 import shutil
 import sys
 import time
@@ -146,7 +145,6 @@ def execute(identifier: str, *, progress: bool = False) -> Run:
 
     Raises:
         UserError: bad input found only now; the run is `failed` and says why.
-
     """
     store = Store()
     run = store.get(identifier)
@@ -174,7 +172,6 @@ def execute(identifier: str, *, progress: bool = False) -> Run:
 def main() -> int:
     """Entry point of the worker process."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         execute(sys.argv[1])
     except UserError as problem:
