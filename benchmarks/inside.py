@@ -14,6 +14,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from engine.threads import wait_politely
+
+wait_politely()
+
 from app import figures, landscape_figures
 from engine.analysis.catalogue import analyse
 from engine.analysis.classifier import load_classifier

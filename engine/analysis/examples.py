@@ -101,12 +101,15 @@ def example_table(classifier: Classifier, table: pd.DataFrame, progress: Progres
             predicted = clean.logits.argmax(dim=-1)
             own = {**batch, "labels": predicted}
             for epsilon in FLIP_GRID:
-                method = at_radius("pgd", epsilon, FLIP_STEPS)
-                moved = climb(method, classifier.model, own, steps=FLIP_STEPS)
-                changed = torch.stack([point.logits.argmax(dim=-1) != predicted for point in moved]).any(dim=0).cpu()
-                flips = torch.where(flips.isnan() & changed, torch.tensor(epsilon), flips)
-                if not flips.isnan().any():
+                holding = flips.isnan().nonzero()[:, 0]  # Only those that no smaller ε has flipped.
+                if not len(holding):
                     break
+                part = {key: tensor[holding.to(tensor.device)] for key, tensor in own.items()}
+                moved = climb(at_radius("pgd", epsilon, FLIP_STEPS), classifier.model, part, steps=FLIP_STEPS)
+                changed = (
+                    torch.stack([point.logits.argmax(dim=-1) != part["labels"] for point in moved]).any(dim=0).cpu()
+                )
+                flips[holding[changed]] = epsilon
         for row, place in enumerate(places):
             found["loss"][place] = float(clean.loss[row])
             found["smoothness"][place] = float(path[-1].objective[row])
