@@ -94,6 +94,7 @@ def test_pages_with_a_run_that_trains_and_with_finished_ones(page, server, encod
         page.wait_for_function("before => !document.body.innerText.includes(before)", arg=first, timeout=60_000)
         open_page(page, server, f"table?run={done.id}&token=good")
         expect(page.get_by_text("cosine with the class direction")).to_be_visible(timeout=90_000)
+        open_page(page, server, "train")
         expect(page.get_by_text("finished <b>one</b>").first).to_be_visible()  # A name is text, not HTML.
         common = f"dataset={sentences}&limit=20&text=a%20dull%20but%20good%20film"
         for name in PAGES:
