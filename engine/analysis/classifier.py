@@ -2,17 +2,15 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.data.sources import load_dataset
 from engine.errors import UserError
-from engine.home import cache
 from engine.models import BUILTIN, best_device, hub_knows, load_model, model_path
+from engine.runs.config import TrainConfig
+from engine.runs.ready import ready
 from engine.runs.store import Store, last_checkpoint
 
 READY_DATASET = "movie-sentiment"
@@ -133,38 +131,7 @@ def ready_made(
     name: str, source: Path, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Path, dict[str, Any]]:
     """The folder of the briefly fine-tuned classifier of an encoder, made on first use, and what is known of it."""
-    folder = cache() / "ready" / f"{_fingerprint(source)}-{READY_DATASET}-{READY_STEPS}"
-    facts_file = folder / "ready.json"
-    if not facts_file.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            made = Path(scratch) / "model"
-            facts = _fine_tune(name, made, progress)
-            (made / "ready.json").write_text(json.dumps(facts))
-            shutil.rmtree(folder, ignore_errors=True)
-            made.replace(folder)
-    return folder, json.loads(facts_file.read_text())
-
-
-def _fine_tune(name: str, target: Path, progress: Callable[[int, int], None] | None) -> dict[str, Any]:
-    from transformers import TrainerCallback
-
-    from engine.runs.build import build_trainer
-    from engine.runs.config import TrainConfig
-
-    class Steps(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if progress is not None:
-                progress(state.global_step, state.max_steps)
-
-    data = load_dataset(READY_DATASET)
     config = TrainConfig.build(
         {"method": "vanilla", "dataset": READY_DATASET, "model": name, "max_steps": READY_STEPS, "evaluations": 1}
     )
-    trainer = build_trainer(config, load_model(name, data.task, config.seed), data, target.parent)
-    trainer.args.save_strategy = "no"
-    trainer.add_callback(Steps())
-    trainer.train()
-    trainer.save_model(str(target))
-    accuracy = next(each["eval_accuracy"] for each in reversed(trainer.state.log_history) if "eval_accuracy" in each)
-    return {"steps": READY_STEPS, "dataset": READY_DATASET, "accuracy": accuracy}
+    return ready(f"{_fingerprint(source)}-{READY_DATASET}-{READY_STEPS}", config, "accuracy", progress)

@@ -1,17 +1,12 @@
 """ELECTRA's replaced-token detection on one text: what the generator put, what the discriminator says."""
 
-import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.errors import UserError
-from engine.home import cache
 from engine.models import best_device
 from engine.objectives.masking import Masker, MaskingSettings
 from engine.objectives.segmentation import encode_words
@@ -57,6 +52,8 @@ def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
         UserError: no such run, or not a finished ELECTRA run.
     """
     from engine.objectives.electra import HEAD_FILE, load_pair
+    from engine.runs.config import TrainConfig
+    from engine.runs.ready import ready
     from engine.runs.store import Store
 
     if run is not None:
@@ -65,51 +62,20 @@ def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
             raise UserError(f"{record.id} is no finished ELECTRA run ({record.config['method']}, {record.status}).")
         folder, origin = record.model_folder, f"run {record.id} (validation AUC {record.metrics.get('auc', 0.5):.3f})"
     else:
-        folder = ready_electra(progress)
-        facts = json.loads((folder / "ready.json").read_text())
+        config = TrainConfig.build(
+            {
+                "method": "electra",
+                "dataset": READY_DATASET,
+                "max_steps": READY_STEPS,
+                "evaluations": 1,
+                "learning_rate": 3e-4,
+            }
+        )
+        folder, facts = ready(f"electra-minilm-{READY_DATASET}-{READY_STEPS}", config, "auc", progress)
         origin = f"minilm and a generator of 1/4 its width, {facts['steps']} steps on {facts['dataset']}"
         origin += f" (validation AUC {facts['auc']:.3f})"
     module, tokenizer = load_pair(folder)
     return Pair(module.to(best_device()), tokenizer, origin, str(folder))
-
-
-def ready_electra(progress: Progress = None) -> Path:
-    """The folder of the ready-made pair, made on first use."""
-    folder = cache() / "ready" / f"electra-minilm-{READY_DATASET}-{READY_STEPS}"
-    if (folder / "ready.json").exists():
-        return folder
-    from transformers import TrainerCallback
-
-    from engine.runs.build import build
-    from engine.runs.config import TrainConfig
-
-    class Steps(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if progress is not None:
-                progress(state.global_step, state.max_steps)
-
-    config = TrainConfig.build(
-        {
-            "method": "electra",
-            "dataset": READY_DATASET,
-            "max_steps": READY_STEPS,
-            "evaluations": 1,
-            "learning_rate": 3e-4,
-        }
-    )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        trainer = build(config, Path(scratch)).trainer
-        trainer.args.save_strategy = "no"
-        trainer.add_callback(Steps())
-        trainer.train()
-        made = Path(scratch) / "model"
-        trainer.save_model(str(made))
-        auc = next(each["eval_auc"] for each in reversed(trainer.state.log_history) if "eval_auc" in each)
-        (made / "ready.json").write_text(json.dumps({"steps": READY_STEPS, "dataset": READY_DATASET, "auc": auc}))
-        shutil.rmtree(folder, ignore_errors=True)
-        made.replace(folder)
-    return folder
 
 
 def detect(pair: Pair, text: str, *, seed: int = 0, temperature: float = 1.0, share: float = 0.15) -> Detection:

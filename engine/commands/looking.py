@@ -74,20 +74,22 @@ def _dataset(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _trace(options: argparse.Namespace) -> None:
+    from engine.analysis.catalogue import analyse
     from engine.methods import get_method
 
-    method_class = get_method(options.method)
-    settings = method_class.Settings.parse(pairs(options.set))
+    settings = get_method(options.method).Settings.parse(pairs(options.set)).as_dict()
     if options.steps is not None and not 0 <= options.steps <= 50:
         raise UserError(f"--steps must be 0 to 50, but it is {options.steps}.")
     if not options.text.strip():
         raise UserError("The text is empty: give at least one word.")
-    from engine.analysis.trace import trace
-
-    classifier = _classifier(options)
-    method = method_class(settings, special_token_ids=classifier.tokenizer.all_special_ids, seed=options.seed)
-    found = trace(
-        classifier, method, options.text, options.text_pair, options.label, steps=options.steps, seed=options.seed
+    found = analyse(
+        "trace",
+        _classifier(options),
+        method=options.method,
+        settings=settings,
+        steps=options.steps,
+        seed=options.seed,
+        **_text(options),
     )
     if found.truncated:
         print(f"The text was cut to the first {len(found.tokens)} tokens, all that the model reads.", file=sys.stderr)

@@ -1,0 +1,56 @@
+"""Models that are trained briefly once and kept in the cache, so that every page has something real to show."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.home import cache
+from engine.runs.config import TrainConfig
+
+
+def ready(
+    name: str, config: TrainConfig, metric: str, progress: Callable[[int, int], None] | None = None
+) -> tuple[Path, dict[str, Any]]:
+    """The folder of a kept model, trained by `config` on first use, and what is known of it.
+
+    Args:
+        name: of its folder in the cache. metric: one figure of its last evaluation, kept with it.
+        progress: is told (step, steps) while it trains.
+
+    Returns:
+        The folder, and `steps`, `dataset` and the metric.
+    """
+    folder = cache() / "ready" / name
+    facts_file = folder / "ready.json"
+    if not facts_file.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            made = Path(scratch) / "model"
+            value = _train(config, made, metric, progress)
+            facts = {"steps": config.max_steps, "dataset": config.dataset, metric: value}
+            (made / "ready.json").write_text(json.dumps(facts))
+            shutil.rmtree(folder, ignore_errors=True)
+            made.replace(folder)
+    return folder, json.loads(facts_file.read_text())
+
+
+def _train(config: TrainConfig, target: Path, metric: str, progress: Callable[[int, int], None] | None) -> float:
+    from transformers import TrainerCallback
+
+    from engine.runs.build import build
+
+    class Steps(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if progress is not None:
+                progress(state.global_step, state.max_steps)
+
+    trainer = build(config, target.parent).trainer
+    trainer.args.save_strategy = "no"
+    trainer.add_callback(Steps())
+    trainer.train()
+    trainer.save_model(str(target))
+    history = reversed(trainer.state.log_history)
+    return float(next(each[f"eval_{metric}"] for each in history if f"eval_{metric}" in each))
