@@ -85,7 +85,10 @@ with errors_in_a_box():
     @st.fragment(run_every=2.0 if any(run.status in ("queued", *ACTIVE) for run in everything) else None)
     def board() -> None:
         """The list and what is chosen; drawn again by itself while something trains."""
-        chosen = labels(table(Store().all()))
+        runs = Store().all()
+        if not runs:  # The last one was deleted while this part was about to be drawn again.
+            st.rerun()
+        chosen = labels(table(runs))
         curves = {name: Store().figures(run.id) for name, run in chosen.items()}
         live.curve_figures(curves, "compare")
         results = {
