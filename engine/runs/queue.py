@@ -45,7 +45,7 @@ def advance(store: Store | None = None) -> None:
 
 
 def _claim(store: Store) -> str | None:
-    with store.connect() as connection:
+    with store.writing() as connection:
         row = connection.execute(
             "UPDATE runs SET status = 'starting', started = ?, host = ?, pid = NULL WHERE id = ("
             " SELECT id FROM runs WHERE status = 'queued' ORDER BY created LIMIT 1"

@@ -7,35 +7,20 @@ import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from engine.database import Database
 from engine.errors import UserError
 from engine.home import home
 
 ACTIVE = ("starting", "running")
 RESUMABLE = ("cancelled", "crashed", "failed")
 FINISHED = ("completed", *RESUMABLE)
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, config TEXT NOT NULL, status TEXT NOT NULL,
-    created REAL NOT NULL, started REAL, finished REAL, seconds REAL NOT NULL DEFAULT 0,
-    step INTEGER NOT NULL DEFAULT 0, max_steps INTEGER, message TEXT NOT NULL DEFAULT '',
-    metrics TEXT NOT NULL DEFAULT '{}', info TEXT NOT NULL DEFAULT '{}',
-    pid INTEGER, pid_started REAL, host TEXT, cancel INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE IF NOT EXISTS figures (
-    run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
-    step INTEGER NOT NULL, name TEXT NOT NULL, value REAL, time REAL NOT NULL,
-    PRIMARY KEY (run, name, step)
-) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True)
@@ -111,58 +96,14 @@ class Run:
         }
 
 
-class Store:
-    """The database of runs under the home folder. Cheap to make; every call opens its own short connection."""
-
-    def __init__(self) -> None:
-        self.path = home() / "runs.sqlite"
-
-    @contextmanager
-    def connect(self) -> Iterator[sqlite3.Connection]:
-        """A connection in a transaction, committed at the end.
-
-        Raises:
-            UserError: the database cannot be used (locked, read-only, disk full, not a database).
-        """
-        try:
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-            try:
-                connection.row_factory = sqlite3.Row
-                connection.execute("PRAGMA foreign_keys=ON")
-                if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-                    connection.execute("PRAGMA journal_mode=WAL")
-                    connection.executescript(SCHEMA + "PRAGMA user_version=1;")
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                connection.close()
-        except sqlite3.Error as problem:
-            raise UserError(
-                f"The run database {self.path} cannot be used: {problem}. Check that its folder is writable, has room,"
-                " and that no other program holds it."
-            ) from None
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        if not self.path.exists():
-            with self.connect():
-                pass
-        try:
-            connection = sqlite3.connect(self.path, timeout=30)
-            try:
-                connection.row_factory = sqlite3.Row
-                yield connection
-            finally:
-                connection.close()
-        except sqlite3.Error as problem:
-            raise UserError(f"The run database {self.path} cannot be read: {problem}.") from None
+class Store(Database):
+    """The runs in the database. Cheap to make."""
 
     def create(self, config: Mapping[str, Any], status: str = "queued") -> Run:
         """A new run with a folder of its own. Its id is made here, never from what a user typed."""
         words = [config["method"], re.sub(r"[^a-z0-9]+", "-", Path(config["dataset"]).stem.lower())[:24].strip("-")]
         identifier = "-".join([*filter(None, words), secrets.token_hex(3)])
-        with self.connect() as connection:
+        with self.writing() as connection:
             connection.execute(
                 "INSERT INTO runs (id, name, config, status, created, max_steps) VALUES (?, ?, ?, ?, ?, ?)",
                 (identifier, config["name"], json.dumps(dict(config)), status, time.time(), config["max_steps"]),
@@ -182,7 +123,7 @@ class Store:
 
     def all(self) -> list[Run]:
         """All runs, the newest first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [self._run(row) for row in connection.execute("SELECT * FROM runs ORDER BY created DESC")]
 
     def get(self, identifier: str) -> Run:
@@ -191,7 +132,7 @@ class Store:
         Raises:
             UserError: there is none.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute("SELECT * FROM runs WHERE id = ?", (identifier,)).fetchone()
         if row is None:
             raise UserError(f"There is no run {identifier[:80]!r}. `python -m engine runs` lists them.")
@@ -220,7 +161,7 @@ class Store:
         values = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in values.items()}
         names = ", ".join(f"{name} = ?" for name in values)
         condition = f" AND status IN ({', '.join('?' * len(only_if))})" if only_if else ""
-        with self.connect() as connection:
+        with self.writing() as connection:
             done = connection.execute(
                 f"UPDATE runs SET {names} WHERE id = ?{condition}", (*values.values(), identifier, *only_if)
             )
@@ -229,7 +170,7 @@ class Store:
     def log(self, identifier: str, step: int, figures: Mapping[str, float], **values: Any) -> None:
         """Write a step's figures, and set columns, in one transaction."""
         now = time.time()
-        with self.connect() as connection:
+        with self.writing() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO figures VALUES (?, ?, ?, ?, ?)",
                 [(identifier, step, name, value, now) for name, value in figures.items()],
@@ -240,7 +181,7 @@ class Store:
     def figures(self, identifier: str) -> dict[str, list[tuple[int, float]]]:
         """All logged figures by name: (step, value), in order."""
         curves: dict[str, list[tuple[int, float]]] = {}
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 "SELECT name, step, value FROM figures WHERE run = ? ORDER BY name, step", (identifier,)
             )
@@ -250,7 +191,7 @@ class Store:
 
     def forget_after(self, identifier: str, step: int) -> None:
         """Drop figures after `step`: a resumed run writes them again."""
-        with self.connect() as connection:
+        with self.writing() as connection:
             connection.execute("DELETE FROM figures WHERE run = ? AND step > ?", (identifier, step))
 
     def delete(self, identifier: str) -> None:
@@ -260,7 +201,7 @@ class Store:
             UserError: it is still running.
         """
         run = self.get(identifier)
-        with self.connect() as connection:
+        with self.writing() as connection:
             gone = connection.execute(
                 "DELETE FROM runs WHERE id = ? AND status NOT IN ('starting', 'running')", (run.id,)
             )
