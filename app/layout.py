@@ -1,10 +1,11 @@
 """What all pages share: the heading, plain text, errors in a box."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+
+from app.escaping import plain as plain
 
 
 def heading(title: str, what: str, equation: str | None = None) -> None:
@@ -13,12 +14,6 @@ def heading(title: str, what: str, equation: str | None = None) -> None:
     st.markdown(what)
     if equation:
         st.latex(equation)
-
-
-def plain(text: str) -> str:
-    """Text of a user's or a data set's as Markdown that shows it as it is (no links, images, formulas, HTML)."""
-    escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|~:$<>&])", r"\\\1", text)
-    return escaped.replace("\n", " ")
 
 
 @contextmanager

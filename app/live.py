@@ -5,8 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from app import figures
+from app import state
+from app.exhibit import show
 from app.layout import plain
+from app.views.runs import CURVES
 from engine.runs.store import ACTIVE, RESUMABLE, Run, Store
 
 ICONS = {
@@ -56,32 +58,16 @@ def status_line(run: Run, curves: dict[str, list[tuple[int, float]]]) -> str:
     return " · ".join(parts)
 
 
-def curve_figures(curves_of: dict[str, dict[str, list[tuple[int, float]]]], key: str) -> None:
+def curve_figures(runs: list[Run], key: str) -> state.Finding:
     """Loss, validation metric, ‖δ‖ and learning rate of one or several runs over one another."""
-    wanted = (
-        ("loss", "training loss (nats)"),
-        ("eval_accuracy", "validation accuracy"),
-        ("eval_pearson", "validation Pearson r"),
-        ("eval_loss", "validation loss (nats)"),
-        ("delta_norm", "mean ‖δ‖_F (embedding units)"),
-        ("smoothness_kl", "SMART's ℓ_s (nats)"),
-        ("eval_auc", "validation AUC of the discriminator"),
-        ("eval_precision", "precision of the discriminator"),
-        ("eval_recall", "recall of the discriminator"),
-        ("eval_generator_accuracy", "accuracy of the generator"),
-        ("mlm_loss", "generator's loss (nats)"),
-        ("discriminator_loss", "discriminator's loss (nats)"),
-        ("eval_correction_accuracy", "share of words put right"),
-        ("learning_rate", "learning rate"),
-    )
-    shown = []
-    for name, label in wanted:
-        curves = {title: curves[name] for title, curves in curves_of.items() if curves.get(name)}
-        if curves:
-            shown.append((name, label, curves))
+    found = state.analyse("curves", None, "", keep=False, runs=[run.id for run in runs])
+    logged = {name for run in found.result.values() for name in run["curves"]}
+    shown = [name for name in CURVES if name in logged]
     for start in range(0, len(shown), 3):
-        for column, (name, label, curves) in zip(st.columns(3), shown[start : start + 3], strict=False):
-            column.plotly_chart(figures.lines(curves, "optimiser step", label), key=f"{key}-{name}")
+        for column, name in zip(st.columns(3), shown[start : start + 3], strict=False):
+            with column:
+                show(found, "curve", f"{key}-{name}", figure=name)
+    return found
 
 
 def run_actions(run: Run, place: Any, key: str) -> None:
@@ -111,7 +97,7 @@ def run_card(run: Run, key: str) -> None:
         if run.message:
             st.warning(plain(run.message))
         if run.status in ACTIVE:
-            curve_figures({run.title: curves}, f"{key}-{run.id}")
+            curve_figures([run], f"{key}-{run.id}")
 
 
 def loading_code(run: Run) -> str:

@@ -9,7 +9,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Section → (file and address, title, icon).
 SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "": (("home", "Home", ":material/home:"),),
+    "": (
+        ("home", "Home", ":material/home:"),
+        ("notebook", "Notebook", ":material/menu_book:"),
+    ),
     "Look": (
         ("perturb", "Perturb", ":material/tune:"),
         ("landscape", "Landscape", ":material/landscape:"),
@@ -38,7 +41,11 @@ def sections() -> dict[str, list[Any]]:
     return {section: [_page(*each) for each in pages] for section, pages in SECTIONS.items()}
 
 
-def link(name: str, label: str) -> None:
-    """A link to a page by its file's name."""
-    found = next(each for pages in SECTIONS.values() for each in pages if each[0] == name)
-    st.page_link(_page(*found), label=label, icon=found[2])
+def page_of(name: str) -> Any:
+    """A page by its file's name."""
+    return _page(*next(each for pages in SECTIONS.values() for each in pages if each[0] == name))
+
+
+def link(name: str, label: str, **query: str) -> None:
+    """A link to a page by its file's name, with parameters of its address."""
+    st.page_link(page_of(name), label=label, icon=page_of(name).icon, query_params=query or None)

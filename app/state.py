@@ -2,8 +2,10 @@
 
 import json
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +64,39 @@ class _progress:
         self.place.empty()
 
 
+class _Shelf:
+    """The last `KEPT` results, shared by all sessions (their threads)."""
+
+    def __init__(self) -> None:
+        self.held: OrderedDict[str, Any] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, key: str) -> Any:
+        """The result, or None."""
+        with self.lock:
+            if key in self.held:
+                self.held.move_to_end(key)
+            return self.held.get(key)
+
+    def put(self, key: str, result: Any) -> Any:
+        """Keep a result; returns it."""
+        with self.lock:
+            self.held[key] = result
+            while len(self.held) > KEPT:
+                self.held.popitem(last=False)
+        return result
+
+
 @st.cache_resource(show_spinner=False)
-def _results() -> "OrderedDict[str, Any]":
-    return OrderedDict()
+def shelf() -> _Shelf:
+    """One for the server."""
+    return _Shelf()
+
+
+def remembered(key: str, compute: Callable[[], Any]) -> Any:
+    """As `kept`, for what is quick: no progress is shown."""
+    found = shelf().get(key)
+    return shelf().put(key, compute()) if found is None else found
 
 
 def _changed(values: dict[str, Any]) -> float:
@@ -73,22 +105,86 @@ def _changed(values: dict[str, Any]) -> float:
     return path.stat().st_mtime if path.is_file() else 0.0
 
 
-def kept(key: str, text: str, compute: Callable[[Callable[[int, int], None]], Any]) -> Any:
-    """A result by its key, computed at most once per server while it is among the last `KEPT`."""
-    results = _results()
-    if key not in results:
+def kept(key: str, text: str, compute: Callable[[Callable[[int, int], None]], Any], keep: bool = True) -> Any:
+    """A result by its key, computed at most once per server while it is among the last `KEPT`; always unless `keep`.
+
+    Args:
+        text: what is said meanwhile; "": nothing, for what is quick and always computed.
+    """
+    if not text:
+        return compute(lambda *_: None)
+    found = shelf().get(key) if keep else None
+    if found is None:
         with _progress(text) as report, _TURN:
-            if key not in results:
-                results[key] = compute(report)
-                while len(results) > KEPT:
-                    results.popitem(last=False)
-    results.move_to_end(key)
-    return results[key]
+            found = shelf().get(key) if keep else None  # Another session may have computed it meanwhile.
+            if found is None:
+                found = compute(report)
+                if keep:
+                    shelf().put(key, found)
+    return found
 
 
-def analyse(name: str, classifier_: Any, words: str = "Computing", /, **values: Any) -> Any:
-    """An analysis of the catalogue, kept by the model's fingerprint and all its settings."""
+@dataclass(frozen=True)
+class Finding:
+    """Results of one analysis of one or several subjects, with all that is needed to show, keep and find them again.
+
+    Attributes:
+        subjects: name shown → reference; values: the analysis's settings; results, fingerprints: by name shown.
+        seconds: that all of them took together. key: the same for the same subjects and settings.
+    """
+
+    analysis: str
+    subjects: dict[str, str]
+    values: dict[str, Any]
+    results: dict[str, Any]
+    fingerprints: dict[str, str]
+    seconds: float
+    key: str
+    keep: bool = True
+
+    @property
+    def result(self) -> Any:
+        """The only one, or the first."""
+        return next(iter(self.results.values()))
+
+
+def analyse(
+    analysis: str, subject: Any = None, words: str = "Computing", /, keep: bool = True, **values: Any
+) -> Finding:
+    """An analysis of the catalogue; results are kept by the subject's fingerprint and all settings.
+
+    Args:
+        subject: a classifier, pair or run, None where the analysis needs none, or a dict of them by names for people.
+        words: what is said while it computes. keep: False computes it in any case and does not keep it.
+    """
     from engine.analysis.catalogue import analyse as run
+    from engine.analysis.subjects import fingerprint
 
-    key = json.dumps([name, classifier_.fingerprint, _changed(values), values], sort_keys=True)
-    return kept(key, words, lambda report: run(name, classifier_, report, **values))
+    named = subject if isinstance(subject, dict) else {"": subject}
+    results, prints, keys, seconds = {}, {}, [], 0.0
+    for name, each in named.items():
+        prints[name] = fingerprint(each)
+        keys.append(json.dumps([analysis, prints[name], _changed(values), values], sort_keys=True))
+
+        def timed(report: Any, each: Any = each) -> tuple[Any, float]:
+            began = time.perf_counter()
+            return run(analysis, each, report, **values), time.perf_counter() - began
+
+        results[name], took = kept(keys[-1], f"{words}{f' of {name}' if name else ''}", timed, keep)
+        seconds += took
+    subjects = {name: getattr(each, "reference", None) or getattr(each, "id", "") for name, each in named.items()}
+    return Finding(analysis, subjects, values, results, prints, seconds, json.dumps(keys), keep)
+
+
+def subject(analysis: str, reference: str) -> Any:
+    """What an analysis looks at, by its reference; models are loaded once per server."""
+    from engine.analysis.catalogue import analysis_of, load
+    from engine.analysis.subjects import RUN
+
+    needs = analysis_of(analysis).needs
+    run = reference.removeprefix(RUN) if reference.startswith(RUN) else None
+    if needs == "classifier":
+        return classifier(None if run else reference or None, run)
+    if needs == "pair":
+        return electra(run)
+    return load(analysis, reference)

@@ -13,12 +13,14 @@ def _bounds(schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     return next(each for each in options if each.get("type") != "null"), len(options) > 1
 
 
-def setting(name: str, schema: dict[str, Any], key: str, default: Any = None) -> Any:
+def setting(name: str, schema: dict[str, Any], key: str, default: Any = None, *, linked_to_address: bool = True) -> Any:
     """One widget for one field, with its bounds and help; returns its value."""
     inner, optional = _bounds(schema)
     default = schema.get("default") if default is None else default
     label = name.replace("_", " ").capitalize()
-    shared = {"key": key, "help": schema.get("description"), "bind": "query-params"}
+    shared: dict[str, Any] = {"key": key, "help": schema.get("description")}
+    if linked_to_address:
+        shared["bind"] = "query-params"
     if "enum" in inner:
         return st.selectbox(label, inner["enum"], index=inner["enum"].index(default), **shared)
     if inner.get("type") == "boolean":
@@ -89,6 +91,7 @@ def _loaded(chosen: str) -> Any:
 def classifier_choice() -> Any:
     """Choose what is looked at: the built-in model, a run (one that still trains too), a folder or hub name."""
     names = choices()
+    linked("of", names)
     chosen = st.selectbox(
         "Model",
         list(names),
@@ -104,6 +107,7 @@ def classifier_choice() -> Any:
 def classifiers_choice() -> dict[str, Any]:
     """Choose several models to be laid over one another, by their names for people."""
     names = choices()
+    linked("models", names)
     chosen = st.multiselect(
         "Models",
         list(names),
@@ -115,6 +119,21 @@ def classifiers_choice() -> dict[str, Any]:
         help="The built-in encoder and your runs; several are laid over one another.",
     )
     return {names[name]: _loaded(name) for name in chosen or [next(iter(names))]}
+
+
+def linked(key: str, names: dict[str, str]) -> None:
+    """Let an address name an option by its value too; a select box is found there by what it shows."""
+    given = st.query_params.get_all(key)
+    if any(value in names for value in given) and key not in st.session_state:
+        st.query_params[key] = [names.get(value, value) for value in given]
+
+
+def run_choice(runs: list[Any], help_: str) -> Any:
+    """Choose one of some runs; an address may name it by its id."""
+    names = {run.id: f"{run.title} · {run.id}" for run in runs}
+    linked("run", names)
+    chosen = st.selectbox("Run", list(names), format_func=names.__getitem__, key="run", bind="query-params", help=help_)
+    return next(run for run in runs if run.id == chosen)
 
 
 def origin_note(origin: str) -> None:
@@ -168,6 +187,23 @@ def label_choice(classifier: Any) -> str | None:
         "Loss is taken against", names, default=names[0], key="label", required=True, bind="query-params"
     )
     return None if chosen in (None, names[0]) else str(chosen)
+
+
+def draw_number() -> int:
+    """How often "Sample again" was pressed: the seed of what it draws; part of the address."""
+    with st.sidebar:
+        return int(
+            st.number_input("Draw", 0, 2**31 - 1, 0, key="draw", bind="query-params", help="Which sample; its seed.")
+        )
+
+
+def draw_again() -> None:
+    """The button that draws another sample."""
+    st.button("Sample again", icon=":material/casino:", on_click=_next_draw)
+
+
+def _next_draw() -> None:
+    st.session_state["draw"] = int(st.session_state.get("draw", 0)) + 1
 
 
 def seed_input() -> int:

@@ -14,7 +14,8 @@ heading(
     r"\sum_i \mathrm{IG}_i=f(x)-f(x')",
 )
 
-from app import figures, state, widgets  # noqa: E402
+from app import state, widgets  # noqa: E402
+from app.exhibit import show  # noqa: E402
 from engine.analysis.attribution import ALGORITHMS  # noqa: E402
 
 with errors_in_a_box():
@@ -30,10 +31,11 @@ with errors_in_a_box():
     st.caption(ALGORITHMS[algorithm])
     label = widgets.label_choice(next(iter(models.values())))
     for place, (name, classifier) in enumerate(models.items()):
-        found = state.analyse(
-            "attribution", classifier, "Attributing", method=method.name, settings=settings.as_dict(), label=label,
-            algorithm=algorithm, seed=seed, **of,
+        finding = state.analyse(
+            "attribution", {name: classifier}, "Attributing", method=method.name, settings=settings.as_dict(),
+            label=label, algorithm=algorithm, seed=seed, **of,
         )  # fmt: skip
+        found = finding.result
         if len(models) > 1:
             st.subheader(plain(name), anchor=False)
         widgets.origin_note(classifier.origin)
@@ -46,29 +48,15 @@ with errors_in_a_box():
             f"Of {target}: **{found.clean.output:.3f}** clean, **{found.perturbed.output:.3f}** perturbed; with every word"
             f" blanked out {found.clean.baseline:.3f}."
         )
-        groups = {"clean": found.clean.values, f"perturbed by {method.title}": found.perturbed.values}
-        st.plotly_chart(figures.token_bars(found.tokens, groups, "attribution (logits)"), key=f"attribution-{place}")
+        show(finding, "tokens", f"attribution-{place}", method=method.title)
         gaps = ", ".join(
             f"{word} {each.gap:.2g}" + ("" if each.convergence is None else f" (Captum's delta {each.convergence:.2g})")
             for word, each in (("clean", found.clean), ("perturbed", found.perturbed))
         )
         st.caption(f"Completeness gap, Σ attributions less what there is to explain: {gaps}. 0 is exact.")
         left, right = st.columns([2, 1], vertical_alignment="center")
-        kept = [at for at, special in enumerate(found.special) if not special]
-        left.plotly_chart(
-            figures.scatter(
-                [abs(found.clean.values[at]) for at in kept],
-                [found.token_norms[at] for at in kept],
-                "|attribution|, clean (logits)",
-                "‖δ‖ (embedding units)",
-                [
-                    f"{found.tokens[at]}\n|attribution| {abs(found.clean.values[at]):.3g}\n‖δ‖ {found.token_norms[at]:.3g}"
-                    for at in kept
-                ],
-                height=320,
-            ),
-            key=f"where-{place}",
-        )
+        with left:
+            show(finding, "where", f"where-{place}")
         rho = found.rank_correlation
         right.metric(
             "Rank correlation of |attribution| and ‖δ‖",

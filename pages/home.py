@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.layout import heading
+from app.lessons import titles
 from app.navigation import link
 
 heading(
@@ -11,7 +12,7 @@ heading(
     " PGD, FreeAT, FreeLB, SMART and TextAT. All of it runs on this machine, with a real encoder and real data.",
     r"\min_\theta\; \mathbb{E}_{(Z,y)\sim\mathcal{D}}\Big[\max_{\|\delta\|\le\epsilon} L(f_\theta(X+\delta), y)\Big]",
 )
-look, train, compare = st.columns(3, border=True)
+look, train, learn = st.columns(3, border=True)
 with look:
     st.subheader("Look", anchor=False)
     st.markdown("Type a sentence, choose a method and a radius ε, and watch which tokens the adversary moves.")
@@ -20,10 +21,13 @@ with train:
     st.subheader("Train", anchor=False)
     st.markdown("Launch a short fine-tune with any of the methods. It goes on when you close the browser.")
     link("train", "Open Train")
-with compare:
-    st.subheader("Compare", anchor=False)
-    st.markdown("Lay the curves and results of your runs over one another, and take the model away.")
-    link("runs", "Open Runs")
+with learn:
+    st.subheader("Learn", anchor=False)
+    st.markdown(
+        "Four guided notebooks, from what a perturbation is to replaced words, with live figures and questions."
+    )
+    for name, title in titles().items():
+        link("notebook", title, lesson=name)
 st.caption(
     "X are the word embeddings of a sentence, δ is the perturbation that is added to them, θ are the model's weights:"
     " the inner maximum finds the worst δ in a small ball, the outer minimum learns to withstand it."

@@ -11,7 +11,8 @@ heading(
     r"(a,b)\;\mapsto\;L\big(f_\theta(X+a\,u+b\,v),y\big),\qquad u=\delta_K/\|\delta_K\|_F,\quad v\perp u,\ \|v\|_F=1",
 )
 
-from app import landscape_figures, state, widgets  # noqa: E402
+from app import state, widgets  # noqa: E402
+from app.exhibit import show  # noqa: E402
 
 with errors_in_a_box():
     of = widgets.sentence()
@@ -38,11 +39,14 @@ with errors_in_a_box():
         "landscape", classifier, "Computing the plane", label=label, epsilon=epsilon, points=points, extent=extent,
         towards=[int(place), word.strip()] if word.strip() else None, seed=seed, **of,
     )  # fmt: skip
-    if found.truncated:
-        st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
+    if found.result.truncated:
+        tokens = len(found.result.tokens)
+        st.warning(f"The text was cut: the model reads the first {tokens} tokens, the rest is left out.")
     flat, solid = st.columns([3, 2])
-    flat.plotly_chart(landscape_figures.contour(found, height or "loss"), key="contour")
-    solid.plotly_chart(landscape_figures.surface(found, height or "loss"), key="surface")
+    with flat:
+        show(found, "contour", "contour", height=height or "loss")
+    with solid:
+        show(found, "surface", "surface", height=height or "loss")
     st.caption(
         "A path is drawn where it falls on the plane; hovering says how far off the plane a point really is, and its own"
         " loss. Inside the circle an adversary with radius ε may go."

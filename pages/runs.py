@@ -11,7 +11,8 @@ heading(
     " compare what they reached; choose one to load its model, resume or delete it.",
 )
 
-from app import figures, live  # noqa: E402
+from app import live  # noqa: E402
+from app.exhibit import show  # noqa: E402
 from engine.runs import queue  # noqa: E402
 from engine.runs.store import ACTIVE, Run, Store, last_lines  # noqa: E402
 
@@ -53,12 +54,6 @@ def table(runs: list[Run]) -> list[Run]:
     return [runs[place] for place in places if place < len(runs)] or runs[:1]
 
 
-def labels(runs: list[Run]) -> dict[str, Run]:
-    """A different name for each run, the id added where two have the same."""
-    titles = [run.title for run in runs]
-    return {run.title if titles.count(run.title) == 1 else f"{run.title} ({run.id[-6:]})": run for run in runs}
-
-
 def details(run: Run) -> None:
     """One run: how it stands, how to load it, its settings and log, actions."""
     live.run_card(run, "detail")
@@ -88,18 +83,12 @@ with errors_in_a_box():
         runs = Store().all()
         if not runs:  # The last one was deleted while this part was about to be drawn again.
             st.rerun()
-        chosen = labels(table(runs))
-        curves = {name: Store().figures(run.id) for name, run in chosen.items()}
-        live.curve_figures(curves, "compare")
-        results = {
-            name: run.metrics[run.metrics["main_metric"]]
-            for name, run in chosen.items()
-            if run.metrics.get("main_metric")
-        }
-        metrics = {run.metrics["main_metric"] for run in chosen.values() if run.metrics.get("main_metric")}
-        if len(results) > 1 and len(metrics) == 1:
-            st.plotly_chart(figures.bars({"result": results}, "run", f"validation {metrics.pop()}"), key="results")
+        chosen = table(runs)
+        found = live.curve_figures(chosen, "compare")
+        metrics = [run.metrics["main_metric"] for run in chosen if run.metrics.get("main_metric")]
+        if len(metrics) > 1 and len(set(metrics)) == 1:
+            show(found, "results", "results")
         if len(chosen) == 1:
-            details(next(iter(chosen.values())))
+            details(chosen[0])
 
     board()

@@ -12,7 +12,7 @@ heading(
     r"\eta_0^i\leftarrow Z[w_i],\qquad Z[w_i]\leftarrow\eta_K^i,\qquad Z\in\mathbb{R}^{V\times D}",
 )
 
-from app import table_views  # noqa: E402
+from app import table_views, widgets  # noqa: E402
 from engine.runs.store import ACTIVE, Store  # noqa: E402
 
 with errors_in_a_box():
@@ -25,19 +25,15 @@ with errors_in_a_box():
         link("train", "Open Train")
         st.stop()
     with st.sidebar:
-        chosen = st.selectbox(
-            "Run", list(runs), format_func=lambda name: f"{runs[name].title} · {name}", key="run", bind="query-params",
-            help="A TextAT run, ended or still training.",
-        )  # fmt: skip
+        run = widgets.run_choice(list(runs.values()), "A TextAT run, ended or still training.")
         top = st.slider("Rows", 5, 50, 20, 5, key="top", bind="query-params", help="How many of the largest rows.")
-    run = runs[chosen]
     st.caption(f"Run {plain(run.id)}: {run.status}, step {run.step} of {run.max_steps or '?'}.")
 
     @st.fragment(run_every=3.0 if run.status in ACTIVE else None)
     def live_part() -> None:
         """What changes while it trains."""
         with errors_in_a_box():
-            table_views.rows_and_growth(Store().get(chosen), top)
+            table_views.rows_and_growth(Store().get(run.id), top)
 
     live_part()
     table_views.spaces(run)

@@ -1,204 +1,110 @@
-"""All analyses by name: each takes a classifier and plain values, so that it can be kept, linked to and run again."""
+"""All analyses by name: each takes a subject and plain values, so that it can be kept, linked to and run again."""
 
+import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
-from engine.analysis.classifier import Classifier
+from engine.analysis import of_classifiers
+from engine.analysis.subjects import Progress, load_subject
 from engine.errors import UserError, known
 
-Progress = Callable[[int, int], None] | None
+
+def _detect(pair: Any, progress: Progress, **values: Any) -> Any:
+    from engine.analysis.detection import detect
+
+    return detect(pair, **values)
 
 
-def method_of(classifier: Classifier, method: str, settings: dict[str, Any], seed: int) -> Any:
-    """A method by name and settings, with the classifier's special tokens."""
-    from engine.methods import get_method
+def _judge(pair: Any, progress: Progress, *, text: str, yours: str) -> Any:
+    """The discriminator on a text and on a changed one: (tokens, P(replaced)) of each."""
+    from engine.analysis.detection import judge_text
 
-    made = get_method(method)
-    return made(made.Settings.parse(settings), special_token_ids=classifier.tokenizer.all_special_ids, seed=seed)
-
-
-def _trace(
-    classifier: Classifier,
-    progress: Progress,
-    *,
-    method: str,
-    settings: dict[str, Any],
-    text: str,
-    text_pair: str | None = None,
-    label: str | int | float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-) -> Any:
-    from engine.analysis.trace import trace
-
-    return trace(classifier, method_of(classifier, method, settings, seed), text, text_pair, label, steps, seed)
+    return judge_text(pair, text), judge_text(pair, yours)
 
 
-def _side_by_side(
-    classifier: Classifier,
-    progress: Progress,
-    *,
-    epsilon: float,
-    steps: int,
-    text: str,
-    text_pair: str | None = None,
-    label: str | int | float | None = None,
-    seed: int = 0,
-) -> Any:
-    """One trace per method, all at the same ε."""
-    from engine.analysis.ascent import at_radius
-    from engine.analysis.trace import trace
-    from engine.methods import REGISTRY
+def _masking(nothing: None, progress: Progress, *, settings: dict[str, Any], **values: Any) -> Any:
+    """One text under every masking strategy."""
+    from engine.analysis.masked_text import mask_text
+    from engine.objectives.masking import STRATEGIES
 
-    names = [name for name in REGISTRY if name != "vanilla"]
-    found = {}
-    for place, name in enumerate(names):
-        made = at_radius(name, epsilon, steps, special_token_ids=classifier.tokenizer.all_special_ids, seed=seed)
-        found[name] = trace(classifier, made, text, text_pair, label, steps, seed)
-        if progress is not None:
-            progress(place + 1, len(names))
-    return found
+    return {
+        strategy: mask_text(settings={**settings, "strategy": strategy}, progress=progress, **values)
+        for strategy in STRATEGIES
+    }
 
 
-def _flip(
-    classifier: Classifier,
-    progress: Progress,
-    *,
-    text: str,
-    text_pair: str | None = None,
-    steps: int = 5,
-    seed: int = 0,
-) -> dict[str, float | None]:
-    """The ε at which every method's ascent changes the prediction (None: not up to 8)."""
-    from engine.analysis.examples import flip_radius
-    from engine.analysis.trace import encode_text
-    from engine.methods import REGISTRY
+def _masking_statistics(nothing: None, progress: Progress, **values: Any) -> Any:
+    from engine.analysis.masked_text import corpus_statistics
 
-    if classifier.is_regression:
-        raise UserError("A regression model has no label that could flip: choose a classifier.")
-    if not 1 <= steps <= 50:
-        raise UserError(f"The ascent steps must be 1 to 50, but they are {steps}.")
-    batch, _ = encode_text(classifier, text, text_pair)
-    names = [name for name in REGISTRY if name != "vanilla"]
-    found = {}
-    for place, name in enumerate(names):
-        found[name] = flip_radius(classifier, name, batch, steps=steps, seed=seed)
-        if progress is not None:
-            progress(place + 1, len(names))
-    return found
+    return corpus_statistics(progress=progress, **values)
 
 
-def _examples(
-    classifier: Classifier, progress: Progress, *, dataset: str, split: str = "validation", limit: int = 200
-) -> pd.DataFrame:
-    from engine.analysis.examples import example_table, examples
+def _of_runs(name: str) -> Callable[..., Any]:
+    def analysis(run: Any, progress: Progress, **values: Any) -> Any:
+        from engine.analysis import of_runs
 
-    return example_table(classifier, examples(classifier, dataset, split, limit), progress)
+        return getattr(of_runs, name)(run, progress, **values)
 
-
-def _smoothness(
-    classifier: Classifier,
-    progress: Progress,
-    *,
-    dataset: str,
-    split: str = "validation",
-    limit: int = 200,
-    settings: dict[str, Any] | None = None,
-    seed: int = 0,
-) -> Any:
-    from engine.analysis.examples import examples
-    from engine.analysis.smoothness import smoothness
-    from engine.methods.smart import SMART
-
-    method = SMART(SMART.Settings.parse(settings or {}))
-    table = examples(classifier, dataset, split, limit)
-    return smoothness(classifier, table, method, seed=seed, progress=progress)
+    return analysis
 
 
-def _smoothness_curve(
-    classifier: Classifier,
-    progress: Progress,
-    *,
-    dataset: str,
-    split: str = "validation",
-    limit: int = 200,
-    seed: int = 0,
-) -> Any:
-    from engine.analysis.examples import examples
-    from engine.analysis.smoothness import against_epsilon
+@dataclass(frozen=True)
+class Analysis:
+    """A function of a subject, a progress report and plain values; `needs`: which kind of subject."""
 
-    table = examples(classifier, dataset, split, limit)
-    return against_epsilon(classifier, table, seed=seed, progress=progress)
+    run: Callable[..., Any]
+    needs: str = "classifier"
 
 
-def _landscape(
-    classifier: Classifier, progress: Progress, *, towards: tuple[int, str] | None = None, **values: Any
-) -> Any:
-    from engine.analysis.landscape import landscape
-
-    return landscape(
-        classifier, towards=None if towards is None else (towards[0], towards[1]), progress=progress, **values
-    )
-
-
-def _attribution(
-    classifier: Classifier,
-    progress: Progress,
-    *,
-    method: str,
-    settings: dict[str, Any],
-    text: str,
-    text_pair: str | None = None,
-    label: str | int | float | None = None,
-    algorithm: str = "integrated gradients",
-    seed: int = 0,
-) -> Any:
-    from engine.analysis.attribution import compare
-
-    return compare(
-        classifier, method_of(classifier, method, settings, seed), text, text_pair, label, algorithm, seed=seed
-    )
-
-
-def _map(
-    classifier: Classifier,
-    progress: Progress,
-    *,
-    dataset: str,
-    split: str = "validation",
-    limit: int = 200,
-    **values: Any,
-) -> pd.DataFrame:
-    from engine.analysis.examples import examples
-    from engine.analysis.projection import sentence_map
-
-    return sentence_map(classifier, examples(classifier, dataset, split, limit), progress=progress, **values)
-
-
-ANALYSES: dict[str, Callable[..., Any]] = {
-    "trace": _trace,
-    "side by side": _side_by_side,
-    "flip": _flip,
-    "examples": _examples,
-    "smoothness": _smoothness,
-    "smoothness curve": _smoothness_curve,
-    "landscape": _landscape,
-    "attribution": _attribution,
-    "map": _map,
+ANALYSES: dict[str, Analysis] = {
+    "trace": Analysis(of_classifiers.trace),
+    "side by side": Analysis(of_classifiers.side_by_side),
+    "flip": Analysis(of_classifiers.flip),
+    "examples": Analysis(of_classifiers.examples),
+    "smoothness": Analysis(of_classifiers.smoothness),
+    "smoothness curve": Analysis(of_classifiers.smoothness_curve),
+    "landscape": Analysis(of_classifiers.landscape),
+    "attribution": Analysis(of_classifiers.attribution),
+    "map": Analysis(of_classifiers.labelled_map),
+    "detect": Analysis(_detect, "pair"),
+    "judge": Analysis(_judge, "pair"),
+    "masking": Analysis(_masking, "nothing"),
+    "masking statistics": Analysis(_masking_statistics, "nothing"),
+    "table": Analysis(_of_runs("table"), "run"),
+    "token": Analysis(_of_runs("token"), "run"),
+    "table map": Analysis(_of_runs("table_map"), "run"),
+    "curves": Analysis(_of_runs("curves"), "nothing"),
 }
 
 
-def analyse(name: str, classifier: Classifier, progress: Progress = None, /, **values: Any) -> Any:
+def analysis_of(name: str) -> Analysis:
+    """An analysis by its name.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    return ANALYSES[known("analysis", name, list(ANALYSES))]
+
+
+def load(name: str, reference: str = "", progress: Progress = None) -> Any:
+    """The subject of an analysis by its reference (see `subjects.load_subject`)."""
+    return load_subject(analysis_of(name).needs, reference, progress)
+
+
+def analyse(name: str, subject: Any = None, progress: Progress = None, /, **values: Any) -> Any:
     """Run an analysis by its name.
 
     Args:
-        name: one of `ANALYSES`. classifier: what is looked at. progress: is told (done, of) on long ones.
-        values: its settings, plain values only (text, numbers, lists, dicts).
+        name: one of `ANALYSES`. subject: what is looked at, as `load` gives it. progress: is told (done, of) on long
+            ones. values: its settings, plain values only (text, numbers, lists, dicts).
 
     Raises:
-        UserError: unknown name, or what the analysis itself refuses.
+        UserError: unknown name or setting, or what the analysis itself refuses.
     """
-    known("analysis", name, list(ANALYSES))
-    return ANALYSES[name](classifier, progress, **values)
+    found = analysis_of(name)
+    try:
+        inspect.signature(found.run).bind(subject, progress, **values)
+    except TypeError as problem:
+        raise UserError(f"{name}: {problem}.") from None
+    return found.run(subject, progress, **values)

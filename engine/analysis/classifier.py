@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.analysis.subjects import RUN
 from engine.errors import UserError
 from engine.models import BUILTIN, best_device, hub_knows, load_model, model_path
 from engine.runs.config import TrainConfig
@@ -19,7 +20,9 @@ READY_STEPS = 150
 
 @dataclass
 class Classifier:
-    """A model that can be analysed. `origin`: for people, where it is from. `fingerprint`: of its weights' file."""
+    """A model that can be analysed. `origin`: for people, where it is from. `fingerprint`: of its weights' file.
+    `reference`: how to get it again (see `subjects.load_subject`).
+    """
 
     model: Any
     tokenizer: Any
@@ -29,6 +32,7 @@ class Classifier:
     origin: str
     fingerprint: str
     method_state: Path | None = None
+    reference: str = ""
 
     @property
     def device(self) -> Any:
@@ -85,6 +89,7 @@ def load_classifier(
         origin,
         _fingerprint(Path(loaded_from)),
         loaded_from / "method.safetensors" if (loaded_from / "method.safetensors").exists() else None,
+        f"{RUN}{run}" if run is not None else model or "minilm",
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from engine.analysis.subjects import RUN
 from engine.errors import UserError
 from engine.models import best_device
 from engine.objectives.masking import Masker, MaskingSettings
@@ -19,12 +20,15 @@ TOP = 5
 
 @dataclass
 class Pair:
-    """A generator and a discriminator that can be looked at. `origin`: for people, where they are from."""
+    """A generator and a discriminator that can be looked at. `origin`: for people, where they are from; `reference`:
+    how to get them again.
+    """
 
     module: Any
     tokenizer: Any
     origin: str
     fingerprint: str
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
         origin = f"minilm and a generator of 1/4 its width, {facts['steps']} steps on {facts['dataset']}"
         origin += f" (validation AUC {facts['auc']:.3f})"
     module, tokenizer = load_pair(folder)
-    return Pair(module.to(best_device()), tokenizer, origin, str(folder))
+    return Pair(module.to(best_device()), tokenizer, origin, str(folder), f"{RUN}{run}" if run else "")
 
 
 def detect(pair: Pair, text: str, *, seed: int = 0, temperature: float = 1.0, share: float = 0.15) -> Detection:

@@ -76,7 +76,7 @@ def test_nothing_is_computed_again_by_a_widget_that_does_not_concern_it(open_pag
         return real(*arguments, **values)
 
     monkeypatch.setattr(catalogue, "analyse", counted)
-    state._results().clear()
+    state.shelf().held.clear()
     test = open_page(name)
     assert calls
     before = len(calls)

@@ -1,0 +1,215 @@
+"""The parts of the Notebook page: a cell, what can be done with it, and how it is run again."""
+
+import json
+import time
+from typing import Any
+
+import streamlit as st
+
+from app import state, widgets
+from app.addresses import address_of
+from app.exhibit import facts_of, render
+from app.export.html import facts_line, title_of
+from app.layout import plain
+from app.navigation import page_of
+from app.shown import difference, shown_from
+from app.views import draw, view_of
+from engine.analysis.catalogue import analysis_of
+from engine.errors import UserError
+from engine.methods import get_method
+from engine.methods.smart import SMART
+from engine.notebook.cells import Cell, Content, Spec
+from engine.notebook.store import Notebooks
+from engine.objectives.masking import MaskingSettings
+
+TOLERANCE = "the same: every number within 0.1 % (or 0.000001), all else equal"
+
+
+def run_again(cell: Cell, spec: Spec | None = None) -> None:
+    """Compute a cell anew, keep the result and say whether it is the same.
+
+    Raises:
+        UserError: what the analysis refuses, or a model or data set that is gone.
+    """
+    before = cell.content
+    spec = spec or before.spec
+    assert spec is not None
+    subjects: dict[str, Any] = {
+        name: state.subject(spec.analysis, reference) for name, reference in spec.subjects.items()
+    }
+    found = state.analyse(spec.analysis, subjects, "Computing", keep=False, **spec.values)
+    several = view_of(spec.analysis, spec.view).several
+    try:
+        shown = draw(spec.analysis, spec.view, found.results if several else found.result, **spec.options).document()
+    except (TypeError, ValueError, KeyError, IndexError) as problem:
+        raise UserError(f"This result cannot be drawn with the cell's options ({type(problem).__name__}).") from None
+    facts = facts_of(found)
+    if before.shown is not None:
+        facts["checked"] = _verdict(before, spec, shown, facts)
+        facts["checked_at"] = time.time()
+    Notebooks().write(cell.id, before.model_copy(update={"spec": spec, "shown": shown, "facts": facts}))
+
+
+def _verdict(before: Content, spec: Spec, shown: dict[str, Any], facts: dict[str, Any]) -> str:
+    assert before.shown is not None
+    apart = difference(before.shown, shown)
+    if spec != before.spec:
+        return "with other settings" + (f": {apart}" if apart else ": the result is the same")
+    causes = [
+        f"the {what} changed"
+        for what, key in (("model's weights", "models"), ("data", "data"))
+        if before.facts.get(key) and before.facts.get(key) != facts.get(key)
+    ]
+    said = f"changed: {apart}" if apart else TOLERANCE
+    return said + (f" ({' and '.join(causes)})" if causes else "")
+
+
+def cell_box(cell: Cell, first: bool, last: bool) -> None:
+    """A cell with its actions."""
+    content = cell.content
+    with st.container(border=True, key=f"cell-{cell.id}"):
+        words, buttons = st.columns([3, 2], vertical_alignment="center")
+        words.markdown(f"**{plain(title_of(content))}**" if content.spec else "")
+        with buttons, st.container(horizontal=True, horizontal_alignment="right", gap="xxsmall"):
+            _actions(cell, first, last)
+        cell_content(cell)
+
+
+def _actions(cell: Cell, first: bool, last: bool) -> None:
+    notebooks = Notebooks()
+
+    def action(name: str, icon: str, help_: str, do: Any, *arguments: Any, disabled: bool = False) -> None:
+        st.button(
+            "", key=f"{name}-{cell.id}", icon=f":material/{icon}:", help=help_, type="tertiary", on_click=do,
+            args=arguments, disabled=disabled,
+        )  # fmt: skip
+
+    if cell.content.spec is not None:
+        action("again", "replay" if cell.content.shown else "play_arrow", "Run (again)", _queue, cell.id)
+        action("settings", "tune", "Change the settings", _toggle, f"tuning-{cell.id}")
+    action("edit", "edit_note", "Edit the note", _toggle, f"editing-{cell.id}")
+    action("up", "arrow_upward", "Move up", notebooks.move, cell.id, False, disabled=first)
+    action("down", "arrow_downward", "Move down", notebooks.move, cell.id, True, disabled=last)
+    action("copy", "content_copy", "Duplicate", _duplicate, cell)
+    action("delete", "delete", "Delete (can be undone)", _delete, cell)
+
+
+def _queue(cell: int) -> None:
+    st.session_state["to-run"] = [cell]
+
+
+def _toggle(key: str) -> None:
+    st.session_state[key] = not st.session_state.get(key, False)
+
+
+def _duplicate(cell: Cell) -> None:
+    Notebooks().add(cell.notebook, cell.content, after=cell.id)
+
+
+def _delete(cell: Cell) -> None:
+    Notebooks().delete_cell(cell.id)
+    st.toast("Deleted. **Undo** stands above the cells.", icon=":material/undo:")
+
+
+def cell_content(cell: Cell, large: bool = False) -> None:
+    """Note, result and answer."""
+    content = cell.content
+    if st.session_state.get(f"editing-{cell.id}"):
+        st.text_area(
+            "Note (Markdown, formulas between dollar signs; saved when you leave the field)", content.note, height=180,
+            key=f"note-{cell.id}", on_change=_save_note, args=(cell.id,), max_chars=100_000,
+        )  # fmt: skip
+    if content.note:
+        st.markdown(content.note)
+    if content.spec is not None and st.session_state.get(f"tuning-{cell.id}"):
+        _settings_form(cell, content.spec)
+    if content.shown is not None:
+        render(shown_from(content.shown), f"shown-{cell.id}")
+        if not large:
+            _below(content)
+    elif content.spec is not None:
+        st.info("Not run yet: press ▶.", icon=":material/play_arrow:")
+    if content.answer:
+        with st.expander("Answer"):
+            st.markdown(content.answer)
+
+
+def _save_note(cell: int) -> None:
+    Notebooks().write_note(cell, st.session_state[f"note-{cell}"])
+
+
+def _below(content: Content) -> None:
+    assert content.spec is not None
+    facts, open_ = st.columns([5, 1], vertical_alignment="center")
+    line = facts_line(content)
+    if content.facts.get("checked"):
+        line += f" · run again {time.strftime('%Y-%m-%d %H:%M', time.localtime(float(content.facts['checked_at'])))}: "  # type: ignore[arg-type]
+        line += str(content.facts["checked"])
+    facts.caption(plain(line))
+    page, query = address_of(content.spec)
+    with open_:
+        st.page_link(
+            page_of(page),
+            label="Open",
+            help="Open it on its page, with these settings.",
+            icon=":material/open_in_new:",
+            query_params=query,
+        )
+
+
+def _schemas(spec: Spec) -> dict[str, Any]:
+    if spec.analysis in ("smoothness",):
+        return SMART.Settings.schema()
+    if spec.analysis.startswith("masking"):
+        return {name: schema for name, schema in MaskingSettings.schema().items() if name != "strategy"}
+    return get_method(str(spec.values["method"])).Settings.schema()
+
+
+def _field(name: str, value: Any, key: str) -> Any:
+    label = name.replace("_", " ").capitalize()
+    if isinstance(value, bool):
+        return st.checkbox(label, value, key=key)
+    if isinstance(value, int):
+        return st.number_input(label, value=value, step=1, key=key)
+    if isinstance(value, float):
+        return st.number_input(label, value=value, step=abs(value) / 5 or 0.1, format="%.6g", key=key)
+    if value is None or isinstance(value, str):
+        typed = st.text_input(label, value or "", key=key)
+        return typed or (None if value is None else "")
+    typed = st.text_input(f"{label} (JSON)", json.dumps(value, ensure_ascii=False), key=key)
+    try:
+        return json.loads(typed)
+    except ValueError:
+        raise UserError(f"{label} must be JSON, such as {json.dumps(value)[:80]}.") from None
+
+
+def _settings_form(cell: Cell, spec: Spec) -> None:
+    with st.form(f"form-{cell.id}"):
+        subjects = dict(spec.subjects)
+        if analysis_of(spec.analysis).needs != "nothing":
+            for name, reference in spec.subjects.items():
+                subjects[name] = st.text_input(
+                    f"Model or run{f' ({name})' if name else ''}", reference, key=f"subject-{cell.id}-{name}",
+                    help="minilm, run:ID (see Runs), a folder or a hub name; for ELECTRA empty is the ready-made pair.",
+                )  # fmt: skip
+        values = dict(spec.values)
+        columns = st.columns(3)
+        for place, (name, value) in enumerate(spec.values.items()):
+            with columns[place % 3]:
+                if name != "settings":
+                    values[name] = _field(name, value, f"value-{cell.id}-{name}")
+        if "settings" in values:
+            held: Any = spec.values["settings"] or {}
+            st.caption("Settings of the method")
+            columns = st.columns(3)
+            chosen = {}
+            for place, (name, schema) in enumerate(_schemas(spec).items()):
+                with columns[place % 3]:
+                    chosen[name] = widgets.setting(
+                        name, schema, f"set-{cell.id}-{name}", held.get(name), linked_to_address=False
+                    )
+            values["settings"] = chosen
+        if st.form_submit_button("Run with these", icon=":material/play_arrow:", type="primary"):
+            run_again(cell, spec.model_copy(update={"subjects": subjects, "values": values}))
+            st.session_state[f"tuning-{cell.id}"] = False
+            st.rerun()

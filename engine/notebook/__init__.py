@@ -1,0 +1,1 @@
+"""Notebooks: what was found, kept with notes, and how to find it again."""

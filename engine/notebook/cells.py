@@ -1,0 +1,82 @@
+"""A cell of a notebook: a note, and perhaps an analysis with its settings and the result as it was shown."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from engine.errors import UserError
+
+MOST_TEXT = 100_000
+
+
+class Spec(BaseModel):
+    """All that is needed to make a result again and to draw it.
+
+    Attributes:
+        analysis, view: names of the catalogue and of the app's views. subjects: name shown → reference (see
+            `engine.analysis.subjects`). values: the analysis's settings. options: the view's.
+        query: the address of the page that it was seen on, by parameter.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    analysis: str = Field(max_length=80)
+    view: str = Field(max_length=80)
+    subjects: dict[str, str] = Field(default_factory=lambda: {"": ""}, max_length=32)
+    values: dict[str, JsonValue] = Field(default_factory=dict)
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    query: dict[str, str] = Field(default_factory=dict)
+
+
+class Content(BaseModel):
+    """What a cell holds; also how it stands in an exported file.
+
+    Attributes:
+        note: Markdown. answer: Markdown that unfolds when asked for. spec: None for a cell of text only.
+        shown: the result as it was shown (see `app.shown`), None before the first run. facts: fingerprints of model and
+            data, `seconds` it took, what the last run again found.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    note: str = Field("", max_length=MOST_TEXT)
+    answer: str = Field("", max_length=MOST_TEXT)
+    spec: Spec | None = None
+    shown: dict[str, Any] | None = None
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as it stands in the database."""
+
+    id: int
+    notebook: int
+    content: Content
+    created: float
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook's row. Times are seconds since 1970."""
+
+    id: int
+    name: str
+    created: float
+    changed: float
+    cells: int = field(default=0)
+
+
+def content_from(document: Any) -> Content:
+    """A cell's content from plain JSON of any origin.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        return Content.model_validate(document)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        at = ".".join(map(str, first["loc"]))
+        raise UserError(f"This is not a cell of a notebook: {at}: {first['msg'][:120]}.") from None
