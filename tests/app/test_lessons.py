@@ -1,0 +1,52 @@
+"""The lessons: every cell is one that can be run, every question has its answer."""
+
+import inspect
+import time
+
+import pytest
+
+from app.export.html import markdown
+from app.lessons import lesson, titles
+from app.views import draw, view_of
+from engine.analysis.catalogue import analyse, analysis_of, load
+
+LESSONS = list(titles())
+
+
+def test_there_are_four():
+    assert len(LESSONS) == 4
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_cells_questions_and_formulas(name):
+    title, contents = lesson(name)
+    assert title and title == titles()[name]
+    assert sum(content.spec is not None for content in contents) >= 3
+    questions = [content for content in contents if content.note.startswith("**Question.**")]
+    assert len(questions) >= 2 and all(content.answer for content in questions)
+    assert [content for content in contents if content.answer and content not in questions] == []
+    for content in contents:
+        made = markdown(content.note + content.answer)
+        assert "<code>\\" not in made  # A formula that could not be set would stand there as its source.
+        assert "$" not in made
+        if content.spec is not None:
+            view_of(content.spec.analysis, content.spec.view)
+            inspect.signature(analysis_of(content.spec.analysis).run).bind(None, None, **content.spec.values)
+    assert any("<math" in markdown(content.note) for content in contents)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LESSONS[:3])
+def test_a_lesson_computes_in_under_two_minutes(name):
+    began = time.monotonic()
+    for content in lesson(name)[1]:
+        if content.spec is not None:
+            spec = content.spec
+            results = {
+                key: analyse(spec.analysis, load(spec.analysis, reference), **spec.values)
+                for key, reference in spec.subjects.items()
+            }
+            several = view_of(spec.analysis, spec.view).several
+            shown = draw(spec.analysis, spec.view, results if several else results[""], **spec.options)
+            assert not shown.table().empty
+    assert time.monotonic() - began < 120

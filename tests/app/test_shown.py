@@ -1,0 +1,81 @@
+"""Results as they are kept: the same again after JSON, compared within a tolerance, harmless from anywhere."""
+
+import copy
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app import figures
+from app.shown import Figure, Strip, Strips, Table, difference, shown_from
+from engine.errors import UserError
+
+EVIL = '<img src=x onerror="alert(1)"><script>alert(1)</script>'
+
+
+def kinds():
+    return [
+        Figure(figures.lines({"a": [(0, 1.0), (1, 2.0)]}, "x", "y")),
+        Figure(figures.histogram({"a": np.array([1.0, 2.0, 5.0])}, "x")),
+        Figure(figures.token_heatmap(["a", "b"], [[0.0, 1.0], [2.0, 3.0]])),
+        Strips([Strip(["a", EVIL], [0.0, 2.0], ["t", EVIL], [True, False], EVIL)], 2.0),
+        Table(pd.DataFrame({"text": ["a", EVIL], "n": [1, 2], "x": [0.5, float("nan")]})),
+    ]
+
+
+@pytest.mark.parametrize("shown", kinds(), ids=lambda shown: type(shown).__name__)
+def test_kept_as_json_and_shown_again_it_is_the_same(shown):
+    document = json.loads(json.dumps(shown.document(), allow_nan=False))
+    again = shown_from(document)
+    assert difference(document, again.document()) == ""
+    assert again.table().shape == shown.table().shape
+
+
+def test_differences_are_said_and_small_ones_are_not():
+    def figure(*values):
+        return Figure(figures.lines({"a": list(enumerate(values))}, "x", "y")).document()
+
+    assert difference(figure(1.0, 2.0), figure(1.0, 2.0)) == ""
+    assert difference(figure(1.0, 2.0), figure(1.0009, 2.0)) == ""
+    assert difference(figure(0.0, 2.0), figure(9e-7, 2.0)) == ""
+    assert difference(figure(1.0, 2.0), figure(1.01, 2.0)).startswith("1 of ")
+    assert "0.99%" in difference(figure(1.0, 2.0), figure(1.01, 2.0))
+    assert "values instead of" in difference(figure(1.0, 2.0), figure(1.0))
+    strips = [Strips([Strip([token], [1.0], [""])], 1.0).document() for token in "ab"]
+    assert difference(*strips) == "1 of 2 values changed"
+    with_nothing = copy.deepcopy(figure(1.0, 2.0))
+    with_nothing["data"][0]["y"][0] = None
+    assert difference(figure(1.0, 2.0), with_nothing)
+
+
+def test_markup_of_an_imported_figure_becomes_text():
+    document = kinds()[0].document()
+    document["data"][0]["name"] = EVIL
+    document["data"][0]["hovertemplate"] = f"a<br>b{EVIL}<extra></extra>"
+    document["layout"]["title"] = {"text": EVIL}
+    document["layout"]["images"] = [{"source": "http://elsewhere/x.png"}]
+    document["data"].append({"type": "image", "source": "http://elsewhere/x.png"})
+    found = json.dumps(shown_from(document).document())
+    assert "<img" not in found and "<script" not in found and "elsewhere" not in found
+    assert "a<br>b&lt;img" in found and "<extra></extra>" in found
+
+
+def test_token_strips_are_escaped():
+    html = kinds()[3]._repr_html_()
+    assert "<img" not in html and "<script" not in html and "&lt;img" in html
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"kind": "video"},
+        {"kind": "figure"},
+        {"kind": "figure", "data": [{}], "layout": {}},
+        {"kind": "strips", "strips": 1},
+    ],
+)
+def test_what_cannot_be_read_is_said(document):
+    with pytest.raises(UserError, match="run the cell again"):
+        shown_from(document)

@@ -1,0 +1,103 @@
+"""Every view of every analysis draws, and what it says are the result's own numbers."""
+
+import pytest
+
+from app.shown import Figure, Strips, difference, shown_from
+from app.views import VIEWS, draw, view_of
+from engine.analysis.catalogue import ANALYSES, analyse, load
+from engine.errors import UserError
+
+TEXT = "a dull but good film"
+OF_METHOD = {"method": "pgd", "settings": {"epsilon": 0.5}}
+OPTIONS = {("detect", "options"): {"place": 1}}
+
+
+def test_every_analysis_has_a_view():
+    assert {analysis for analysis, _ in VIEWS} == set(ANALYSES)
+    with pytest.raises(UserError, match="Unknown view of trace"):
+        view_of("trace", "nonsense")
+
+
+def settings(sentences, run):
+    of = {"dataset": str(sentences), "limit": 20}
+    masking = {"settings": {}, "similar": "en", "model": "minilm"}
+    return {
+        "trace": {**OF_METHOD, "text": TEXT},
+        "side by side": {"epsilon": 0.5, "steps": 2, "text": TEXT},
+        "flip": {"text": TEXT, "steps": 2},
+        "examples": of,
+        "smoothness": of,
+        "smoothness curve": of,
+        "landscape": {"text": TEXT, "points": 5},
+        "attribution": {**OF_METHOD, "text": TEXT},
+        "map": {**of, "epsilon": 0.5},
+        "masking": {**masking, "text": TEXT, "seed": 3},
+        "masking statistics": {**masking, **of, "settings": {"strategy": "mac"}},
+        "table": {"top": 5},
+        "token": {"token": "good"},
+        "table map": {},
+        "curves": {"runs": [run.id]},
+    }
+
+
+@pytest.fixture
+def results(small, sentences, textat):
+    """One result of every analysis that needs no ELECTRA pair."""
+    subjects = {"classifier": str(small), "run": textat.id, "nothing": ""}
+    return {
+        name: analyse(name, load(name, subjects[ANALYSES[name].needs]), **values)
+        for name, values in settings(sentences, textat).items()
+    }
+
+
+def test_every_view_draws_and_can_be_kept(results):
+    for (analysis, name), view in VIEWS.items():
+        if analysis not in results:
+            continue
+        several = {"step 1": results[analysis], "step 2": results[analysis]}
+        shown = draw(analysis, name, several if view.several else results[analysis])
+        document = shown.document()
+        assert difference(document, shown_from(document).document()) == "", (analysis, name)
+        if isinstance(shown, Figure):
+            layout = document["layout"]
+            axes = layout.get("scene") or {"x": layout["xaxis"], "y": layout["yaxis"]}
+            assert all(axis["title"]["text"] for axis in axes.values() if "title" in axis), (analysis, name)
+            assert document["data"], (analysis, name)
+        assert not shown.table().empty, (analysis, name)
+
+
+def test_views_show_the_results_own_numbers(results):
+    trace = results["trace"]
+    strips = draw("trace", "tokens", trace, step=1)
+    assert isinstance(strips, Strips)
+    assert strips.strips[0].values == trace.token_norms[1]
+    assert strips.largest == max(map(max, trace.token_norms))
+    assert draw("trace", "loss", trace).table()["y"].tolist() == trace.loss
+    assert (
+        draw("curves", "curve", results["curves"]).table()["y"].iloc[-1]
+        == next(iter(results["curves"].values()))["curves"]["loss"][-1][1]
+    )
+    bars = draw("flip", "epsilon", {"pgd": 0.25, "smart": None})
+    assert bars.table()["y"].tolist() == [0.25]
+
+
+def test_a_pair_s_views(encoder, sentences, monkeypatch):
+    from engine.runs.config import TrainConfig
+    from engine.runs.store import Store
+    from engine.runs.worker import execute
+
+    config = TrainConfig.build(
+        {"method": "electra", "dataset": str(sentences), "model": str(encoder), "max_steps": 2}, {"batch_size": "8"}
+    )
+    run = execute(Store().create(config.as_dict(), status="starting").id)
+    pair = load("detect", f"run:{run.id}")
+    assert pair.reference == f"run:{run.id}"
+    found = analyse("detect", pair, text=TEXT, share=0.5, seed=1)
+    place = found.masked.index(True)
+    assert draw("detect", "verdicts", found).strips[0].values == found.verdicts
+    assert draw("detect", "filled", found).strips[0].values == [float(mask) for mask in found.masked]
+    assert draw("detect", "options", found, place=place).table()["y"].tolist() == [
+        each["probability"] for each in found.options[place]
+    ]
+    judged = analyse("judge", pair, text=TEXT, yours="a dull but bad film")
+    assert draw("judge", "verdicts", judged).strips[0].tokens == judged[1][0]
