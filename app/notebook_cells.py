@@ -16,7 +16,7 @@ from app.shown import difference, shown_from
 from app.views import draw, view_of
 from engine.analysis.catalogue import analysis_of
 from engine.errors import UserError
-from engine.methods import get_method
+from engine.methods import REGISTRY, get_method
 from engine.methods.smart import SMART
 from engine.notebook.cells import Cell, Content, Spec
 from engine.notebook.store import Notebooks
@@ -68,11 +68,17 @@ def cell_box(cell: Cell, first: bool, last: bool) -> None:
     """A cell with its actions."""
     content = cell.content
     with st.container(border=True, key=f"cell-{cell.id}"):
-        words, buttons = st.columns([3, 2], vertical_alignment="center")
-        words.markdown(f"**{plain(title_of(content))}**" if content.spec else "")
+        of_text = content.spec is None and not st.session_state.get(f"editing-{cell.id}")
+        words, buttons = st.columns([3, 1] if of_text else [3, 2], vertical_alignment="top" if of_text else "center")
+        with words:
+            if of_text:
+                cell_content(cell)
+            else:
+                st.markdown(f"**{plain(title_of(content))}**" if content.spec else "**Note**")
         with buttons, st.container(horizontal=True, horizontal_alignment="right", gap="xxsmall"):
             _actions(cell, first, last)
-        cell_content(cell)
+        if not of_text:
+            cell_content(cell)
 
 
 def _actions(cell: Cell, first: bool, last: bool) -> None:
@@ -121,7 +127,7 @@ def cell_content(cell: Cell, large: bool = False) -> None:
         )  # fmt: skip
     if content.note:
         st.markdown(content.note)
-    if content.spec is not None and st.session_state.get(f"tuning-{cell.id}"):
+    if content.spec is not None and not large and st.session_state.get(f"tuning-{cell.id}"):
         _settings_form(cell, content.spec)
     if content.shown is not None:
         render(shown_from(content.shown), f"shown-{cell.id}")
@@ -167,6 +173,8 @@ def _schemas(spec: Spec) -> dict[str, Any]:
 
 def _field(name: str, value: Any, key: str) -> Any:
     label = name.replace("_", " ").capitalize()
+    if name == "method":
+        return st.selectbox(label, list(REGISTRY), list(REGISTRY).index(value), key=key)
     if isinstance(value, bool):
         return st.checkbox(label, value, key=key)
     if isinstance(value, int):
@@ -194,10 +202,9 @@ def _settings_form(cell: Cell, spec: Spec) -> None:
                 )  # fmt: skip
         values = dict(spec.values)
         columns = st.columns(3)
-        for place, (name, value) in enumerate(spec.values.items()):
+        for place, (name, value) in enumerate(each for each in spec.values.items() if each[0] != "settings"):
             with columns[place % 3]:
-                if name != "settings":
-                    values[name] = _field(name, value, f"value-{cell.id}-{name}")
+                values[name] = _field(name, value, f"value-{cell.id}-{name}")
         if "settings" in values:
             held: Any = spec.values["settings"] or {}
             st.caption("Settings of the method")
@@ -208,7 +215,8 @@ def _settings_form(cell: Cell, spec: Spec) -> None:
                     chosen[name] = widgets.setting(
                         name, schema, f"set-{cell.id}-{name}", held.get(name), linked_to_address=False
                     )
-            values["settings"] = chosen
+            # Another method has other settings: it starts from its own defaults.
+            values["settings"] = chosen if values.get("method") == spec.values.get("method") else {}
         if st.form_submit_button("Run with these", icon=":material/play_arrow:", type="primary"):
             run_again(cell, spec.model_copy(update={"subjects": subjects, "values": values}))
             st.session_state[f"tuning-{cell.id}"] = False

@@ -21,7 +21,7 @@ EXPORTS: dict[str, tuple[str, str, Callable[[str, list[Content]], bytes]]] = {
     "HTML, one file": ("html", "text/html", to_html),
     "Markdown with pictures": ("zip", "application/zip", to_markdown),
 }
-PRESENTED = "<style>[data-testid=stMain] {font-size: 1.35rem} [data-testid=stMarkdownContainer] p, [data-testid=stMarkdownContainer] li {font-size: 1.35rem}</style>"
+PRESENTED = "<style>[data-testid=stSidebar] {display: none} [data-testid=stMain] [data-token] {font-size: 1.7rem} [data-testid=stMain] {font-size: 1.35rem} [data-testid=stMarkdownContainer] p, [data-testid=stMarkdownContainer] li {font-size: 1.35rem}</style>"
 
 
 def page() -> None:
