@@ -18,7 +18,7 @@ from engine.errors import UserError
 BUILTIN = {
     "minilm": "all-MiniLM-L6-v2: BERT architecture, 6 layers, width 384, 22.7 M parameters, English (Apache-2.0).",
     "zh-small": "A small Chinese encoder with random weights, to be pre-trained here: BERT architecture, 4 layers, width"
-    " 256, one token per character, vocabulary from the built-in reviews. Learns with a learning rate of about 1e-3.",
+    " 256, one token per character, vocabulary from the built-in reviews. Learns with a learning rate of about 5e-4.",
 }
 
 
