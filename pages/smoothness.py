@@ -43,5 +43,7 @@ with errors_in_a_box():
     )
     show(sweep, "ratio", "ratio")
     st.subheader("The least smooth examples", anchor=False)
-    st.caption(f"Of {plain(next(iter(models)))}. The darker a token, the further the worst direction moves it.")
+    st.caption(
+        f"Of {plain(next(iter(models)))}. The darker a token, the more its part of the worst move changes the output alone."
+    )
     show(found, "least smooth", "least")

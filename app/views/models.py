@@ -9,6 +9,7 @@ import pandas as pd
 from app import figures, landscape_figures
 from app.shown import Figure, Strip, Strips, Table
 from app.views.base import view
+from engine.analysis.smoothness import LEAST_SMOOTH
 
 EPSILON = "ε (L∞, per coordinate, embedding units)"
 COLOURS = {"label": "label", "prediction": "prediction", "prediction flips": "flips", "loss": "loss"}
@@ -31,18 +32,21 @@ def histogram(found: Mapping[str, Sequence[Any]], *, regression: bool = False) -
 
 @view("smoothness", "least smooth", "The least smooth examples", "smoothness", several=True)
 def least_smooth(found: Mapping[str, Sequence[Any]], *, count: int = 8) -> Strips:
-    """The first model's least smooth examples, coloured by where the worst direction moved them."""
-    least = sorted(next(iter(found.values())), key=lambda one: -one.adversarial)[:count]
+    """The first model's least smooth examples, each token coloured by what its part of the move does alone."""
+    least = sorted(next(iter(found.values())), key=lambda one: -one.adversarial)[: min(count, LEAST_SMOOTH)]
     strips = [
         Strip(
             one.tokens,
-            one.token_norms,
-            [f"{token}: ‖δ‖ = {norm:.3g}" for token, norm in zip(one.tokens, one.token_norms, strict=True)],
+            [effect / (max(one.token_effects) or 1.0) for effect in one.token_effects],
+            [
+                f"{token}: alone ℓ_s = {effect:.3g}; ‖δ‖ = {norm:.3g}"
+                for token, effect, norm in zip(one.tokens, one.token_effects, one.token_norms, strict=True)
+            ],
             heading=f"ℓ_s {one.adversarial:.3g} (random direction {one.random:.3g})",
         )
         for one in least
     ]
-    return Strips(strips, max(max(one.token_norms) for one in least))
+    return Strips(strips, 1.0, "ℓ_s of this token's move alone, as a share of the sentence's largest,", "")
 
 
 @view("smoothness curve", "curve", "ℓ_s against ε, worst and random direction", "smoothness", several=True)

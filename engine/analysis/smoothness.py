@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,18 @@ from engine.methods.passes import EmbeddedBatch
 from engine.methods.smart import SMART, divergence
 from engine.perturbation import example_noise, project, token_norms, unit_example
 
+LEAST_SMOOTH = 8
 EPSILONS = tuple(10.0**power for power in (-5, -4.5, -4, -3.5, -3, -2.5, -2))
 
 
 @dataclass(frozen=True)
 class Example:
-    """One example: ℓ_s along the worst and along a random direction at the same ε, and where the worst one moved it."""
+    """One example: ℓ_s along the worst and along a random direction at the same ε, and where the worst one moved it.
+
+    Attributes:
+        token_norms: [L], ‖δ^i‖_2; all but equal in an L∞ ball, whose corners the ascent reaches.
+        token_effects: [L], ℓ_s when δ^i alone is added; [] except for the `LEAST_SMOOTH` least smooth examples.
+    """
 
     place: int
     text: str
@@ -31,6 +37,7 @@ class Example:
     random: float
     tokens: list[str]
     token_norms: list[float]
+    token_effects: list[float] = field(default_factory=list)
 
 
 def precise(classifier: Classifier) -> Classifier:
@@ -73,6 +80,7 @@ def smoothness(
     """
     method, classifier = method or SMART(), precise(classifier)
     found: dict[int, Example] = {}
+    moves: dict[int, tuple[dict[str, Tensor], Tensor]] = {}  # Of the least smooth so far: the example, and its δ.
     for places, batch in batches(classifier, table, progress=progress):
         worst = climb(method, classifier.model, batch, steps=method.settings.ascent_steps, seed=seed)[-1]
         random = random_divergence(classifier, method, batch, seed)
@@ -87,7 +95,29 @@ def smoothness(
                 names,
                 norms[row][batch["attention_mask"][row].bool()].tolist(),
             )
+            moves[place] = ({name: tensor[row] for name, tensor in batch.items()}, worst.delta[row])
+        least = sorted(moves, key=lambda place: -found[place].adversarial)[:LEAST_SMOOTH]
+        moves = {place: moves[place] for place in least}
+    for place, (example, delta) in moves.items():
+        found[place] = replace(found[place], token_effects=token_effects(classifier, method, example, delta))
     return [found[place] for place in sorted(found)]
+
+
+def token_effects(classifier: Classifier, method: SMART, example: dict[str, Tensor], delta: Tensor) -> list[float]:
+    """ℓ_s of one example when each token's part of δ is added alone: [L] for its L real tokens.
+
+    Args:
+        example: its inputs without a batch dimension. delta: `[L, D]`.
+    """
+    real = example["attention_mask"].bool().nonzero()[:, 0]
+    batch = {name: tensor.expand(len(real), *tensor.shape) for name, tensor in example.items()}
+    alone = torch.zeros(len(real), *delta.shape, dtype=delta.dtype, device=delta.device)
+    alone[torch.arange(len(real)), real] = delta[real]
+    with torch.no_grad():
+        embedded = method.embed(classifier.model, batch)
+        clean = embedded.forward(ascent=False).logits
+        effects: list[float] = divergence(embedded.forward(alone, ascent=False).logits, clean).tolist()
+    return effects
 
 
 def random_divergence(classifier: Classifier, method: Method[Any], batch: dict[str, Tensor], seed: int) -> Tensor:

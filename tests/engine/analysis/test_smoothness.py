@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.analysis.smoothness import against_epsilon, bootstrap, method_at, random_delta, smoothness
+from engine.analysis.smoothness import LEAST_SMOOTH, against_epsilon, bootstrap, method_at, random_delta, smoothness
 from engine.methods.smart import SMART
 
 
@@ -27,7 +27,9 @@ def test_each_example_is_the_plain_inner_maximisation(classifier, table):
     from engine.methods.passes import EmbeddedBatch
     from engine.perturbation import gaussian_start
 
-    for place in (0, 7, 23):
+    least = sorted(found, key=lambda each: -each.adversarial)[:LEAST_SMOOTH]
+    assert {each.place for each in found if each.token_effects} == {each.place for each in least}
+    for place in {0, 7, 23, least[0].place}:
         encoded = classifier.tokenizer(table["text"][place], return_tensors="pt")
         batch = {**encoded, "labels": torch.tensor([0])}
         embedded = EmbeddedBatch(model, batch)
@@ -44,6 +46,11 @@ def test_each_example_is_the_plain_inner_maximisation(classifier, table):
         moved = model(inputs_embeds=words + delta, attention_mask=encoded["attention_mask"]).logits
         assert found[place].adversarial == pytest.approx(kl(moved, clean), rel=1e-6)
         assert found[place].token_norms == pytest.approx(delta[0].norm(dim=-1).tolist(), rel=1e-6)
+        for at, effect in enumerate(found[place].token_effects):
+            alone = words.clone()
+            alone[0, at] += delta[0, at]
+            logits = model(inputs_embeds=alone, attention_mask=encoded["attention_mask"]).logits
+            assert effect == pytest.approx(kl(logits, clean), rel=1e-5, abs=1e-15)
         assert found[place].tokens == classifier.tokenizer.convert_ids_to_tokens(encoded["input_ids"][0].tolist())
 
 
