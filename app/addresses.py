@@ -15,6 +15,7 @@ VIEWS = {
     "examples": "A data set's examples",
     "judge": "Fool the discriminator",
     "masking statistics": "A corpus",
+    "word attack": "Word attacks",
 }
 PREFIXES = {"macbert": "mask-", "smoothness": "smoothness-"}
 
@@ -48,7 +49,7 @@ def address_of(spec: Spec) -> tuple[str, dict[str, str | list[str]]]:
             query[NAMES.get(name, name)] = _text(value)
     needs = analysis_of(spec.analysis).needs
     references = list(spec.subjects.values())
-    if needs == "classifier" and page in ("smoothness", "attribution"):
+    if needs == "classifier" and page in ("smoothness", "attribution", "compare"):
         query["models"] = references
     elif needs == "classifier" and "@" not in references[0]:
         query["of"] = references[0]

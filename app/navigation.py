@@ -28,6 +28,7 @@ SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Train": (
         ("train", "Train", ":material/model_training:"),
         ("runs", "Runs", ":material/monitoring:"),
+        ("compare", "Compare", ":material/balance:"),
     ),
 }
 

@@ -7,11 +7,11 @@ that a page, a notebook's cell, an exported file and a Jupyter notebook draw the
 from typing import Any
 
 from app.shown import Shown
-from app.views import ascent, models, runs, words
+from app.views import ascent, models, robust, runs, words
 from app.views.base import VIEWS, View
 from engine.errors import known
 
-__all__ = ["VIEWS", "View", "ascent", "draw", "models", "runs", "view_of", "words"]
+__all__ = ["VIEWS", "View", "ascent", "draw", "models", "robust", "runs", "view_of", "words"]
 
 
 def view_of(analysis: str, view: str) -> View:

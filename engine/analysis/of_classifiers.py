@@ -184,3 +184,63 @@ def labelled_map(
         for column in ("label", "prediction", "perturbed_prediction"):
             table[column] = table[column].map(dict(enumerate(classifier.labels)))
     return table
+
+
+def robust_accuracy(
+    classifier: Classifier,
+    progress: Progress,
+    *,
+    dataset: str,
+    split: str = "validation",
+    limit: int = 200,
+    **values: Any,
+) -> Any:
+    """See `robustness.curve.robust_accuracy`, of a split or a sample of it."""
+    from engine.analysis.examples import examples
+    from engine.robustness.curve import robust_accuracy
+
+    return robust_accuracy(classifier, examples(classifier, dataset, split, limit), progress=progress, **values)
+
+
+def calibration(
+    classifier: Classifier, progress: Progress, *, dataset: str, split: str = "validation", limit: int = 200
+) -> Any:
+    """See `robustness.calibration.calibration`, of a split or a sample of it."""
+    from engine.analysis.examples import examples
+    from engine.robustness.calibration import calibration
+
+    return calibration(classifier, examples(classifier, dataset, split, limit), progress)
+
+
+def word_attack(
+    classifier: Classifier,
+    progress: Progress,
+    *,
+    dataset: str,
+    split: str = "validation",
+    limit: int = 50,
+    search: str = "greedy",
+    similar: str = "",
+    seed: int = 0,
+    **limits: Any,
+) -> dict[str, Any]:
+    """See `robustness.words.attack_table`: `examples` and `summary`; `similar`: en, zh or a word2vec file."""
+    from engine.analysis.examples import examples
+    from engine.objectives.similar import language_of, similar_words
+    from engine.robustness.words import Limits, attack_table, similar_candidates, summary
+
+    table = examples(classifier, dataset, split, limit)
+    allowed = Limits.parse(limits)
+    source = similar_words(similar or language_of(" ".join(table["text"].head(100))))
+    found = attack_table(
+        classifier,
+        table["text"].tolist(),
+        table["label"].tolist(),
+        similar_candidates(source, allowed.candidates),
+        pairs=table["text_pair"].tolist() if "text_pair" in table else None,
+        search=search,
+        limits=allowed,
+        seed=seed,
+        progress=progress,
+    )
+    return {"examples": found, "summary": summary(found)}

@@ -1,0 +1,98 @@
+"""The views of the Compare page."""
+
+import pandas as pd
+import streamlit as st
+
+from app import figures, state, widgets
+from app.exhibit import show
+from app.layout import plain
+from app.views.robust import summary_table
+from engine.compare.published import SOURCES, gains, published
+from engine.robustness.curve import SCHEDULES
+from engine.robustness.words import SEARCHES, Limits
+
+
+def embedding_attack() -> None:
+    """Accuracy against ε."""
+    with st.sidebar:
+        models = widgets.classifiers_choice()
+        of = widgets.dataset_choice()
+        steps = int(st.number_input("Steps", 1, 200, 10, key="steps", bind="query-params", help="K of PGD."))
+        restarts = int(
+            st.number_input(
+                "Restarts", 1, 20, 2, key="restarts", bind="query-params", help="Attacks per ε; one from δ = 0."
+            )
+        )
+        schedule = st.selectbox("Step size", SCHEDULES, key="schedule", bind="query-params", help="From 2.5 ε / K on.")
+        seed = widgets.seed_input()
+    found = state.analyse(
+        "robust accuracy", models, "Attacking", steps=steps, restarts=restarts, schedule=schedule, seed=seed, **of
+    )
+    show(found, "curve", "curve")
+    st.caption(
+        "PGD on the true label's loss, in embedding space. Bands: 95 % bootstrap over the examples. At ε = 0 stands the clean"
+        " accuracy. The second line of a model is under twice the steps: where the two lie apart, the attack has not"
+        " converged, and the accuracy is an upper bound."
+    )
+    loose = [
+        f"{name} at ε = {point.epsilon:g}"
+        for name, points in found.results.items()
+        for point in points
+        if not point.converged
+    ]
+    if loose:
+        st.warning(f"Not converged (more than one point apart): {plain(', '.join(loose))}. Take more steps.")
+    st.subheader("Is it as sure as it is right?", anchor=False)
+    show(state.analyse("calibration", models, "Calibration", **of), "reliability", "reliability")
+
+
+def word_attack() -> None:
+    """Attacks that change real words."""
+    with st.sidebar:
+        models = widgets.classifiers_choice()
+        of = widgets.dataset_choice()
+        search = st.selectbox(
+            "Attack", SEARCHES, key="search", bind="query-params",
+            help="greedy: the most important words first. hotflip: by gradients. typos: letters. random: chance.",
+        )  # fmt: skip
+        limits = widgets.settings(Limits.schema(), "limits")
+        seed = widgets.seed_input()
+    found = state.analyse("word attack", models, "Attacking", search=search, seed=seed, **limits, **of)
+    show(found, "summary", "attack-summary")
+    st.dataframe(summary_table(found.results), hide_index=True)
+    st.caption(
+        "**success**: of the examples that were right before. **words changed**, **similarity**: of the successful ones."
+        " **queries**: texts that the model was asked about, on average. What fools a model need not be fluent: read them."
+    )
+    for place, (name, each) in enumerate(found.results.items()):
+        st.subheader(plain(name), anchor=False)
+        one = state.analyse("word attack", {name: models[name]}, "Attacking", search=search, seed=seed, **limits, **of)
+        chosen = show(one, "examples", f"attacked-{place}", {"on_select": "rerun", "selection_mode": "single-row"})
+        rows = chosen.selection.rows if chosen is not None else []
+        fooled = next((at for at, example in enumerate(each["examples"]) if example.success), 0)
+        show(one, "diff", f"diff-{place}", place=rows[0] if rows else fooled)
+
+
+def papers() -> None:
+    """The papers' tables, and their gains over the baseline."""
+    titles = {key: f"{source.paper}, {source.table}" for key, source in SOURCES.items()}
+    widgets.linked("paper", titles)
+    chosen = st.selectbox("Table", list(titles), format_func=titles.__getitem__, key="paper", bind="query-params")
+    source = SOURCES[chosen]
+    st.markdown(f"{source.split}. **What differs from a run here:** {source.differs}")
+    cells = [each for each in published() if each.table == chosen]
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for each in cells:
+        shown = {"missing": "–", "garbled": f"{each.text}… (cut)"}.get(each.mark, each.text)
+        rows.setdefault((each.group, each.row), {})[each.column] = shown
+    st.dataframe(pd.DataFrame([{"": row, **values} for (_, row), values in rows.items()]), hide_index=True)
+    found = gains(chosen)
+    if found:
+        st.subheader("Gain over the baseline", anchor=False)
+        groups: dict[str, dict[str, float]] = {}
+        for row, task, gain in found:
+            groups.setdefault(row, {})[task] = gain
+        tasks = list(dict.fromkeys(task for _, task, _ in found))
+        full = {row: {task: values.get(task, float("nan")) for task in tasks} for row, values in groups.items()}
+        st.plotly_chart(figures.bars(full, "task", "gain (points of the first metric)"), key="gains")
+        st.caption(f"Over {plain(' and '.join(source.baselines.values()))}.")

@@ -1,0 +1,1 @@
+"""How robust a classifier is: accuracy under PGD against ε, attacks that change real words, calibration."""

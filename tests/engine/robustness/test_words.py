@@ -1,0 +1,165 @@
+"""Word attacks against brute force on short sentences, against hand-made gradients, and within their limits."""
+
+import itertools
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from engine.errors import UserError
+from engine.robustness import words as attacks
+from engine.robustness.words import Limits, Victim, attack_text, first_order, split, summary, typos
+
+FREE = Limits(most_changed=1.0, least_similar=-1.0, keep_stop_words=False)
+SWAPS = {
+    "good": ["bad", "dull"],
+    "film": ["music", "plot"],
+    "very": ["not", "a"],
+    "dull": ["good", "fine"],
+    "people": ["music"],
+}
+TEXTS = ["a very good film", "very dull people", "good music", "a good film with very dull people"]
+
+
+def candidates(word):
+    return SWAPS.get(word, [])
+
+
+def said(classifier, text):
+    return int(Victim(classifier)([text])[0].argmax())
+
+
+def every_text(text):
+    """All texts that the swaps allow."""
+    words, _ = split(text)
+    return [" ".join(chosen) for chosen in itertools.product(*([word, *candidates(word)] for word in words))]
+
+
+@pytest.mark.parametrize("search", ["greedy", "hotflip", "random"])
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_search_finds_nothing_that_brute_force_does_not(classifier, text, search):
+    label = said(classifier, text)
+    found = attack_text(classifier, text, label, candidates, search=search, limits=FREE)
+    everything = every_text(text)
+    assert found.after in everything
+    fooling = [each for each in everything if said(classifier, each) != label]
+    assert found.success == (found.after in fooling)
+    assert found.probability_after == pytest.approx(float(Victim(classifier)([found.after])[0, label]), abs=1e-6)
+    if search == "greedy" and len(split(text)[0]) <= 2:
+        single = [
+            each for each in everything if sum(a != b for a, b in zip(each.split(), text.split(), strict=True)) == 1
+        ]
+        if any(said(classifier, each) != label for each in single):
+            assert found.success  # One swap is enough, and greedy tries the best one of every word.
+
+
+def test_greedy_takes_the_best_candidate_of_the_most_important_word(classifier):
+    text = "a very good film"
+    label = said(classifier, text)
+    victim = Victim(classifier)
+    words, gaps = split(text)
+    places = [place for place, word in enumerate(words) if candidates(word)]
+    without = {
+        place: float(
+            victim(
+                [
+                    "".join(
+                        g + w
+                        for g, w in zip(gaps, [w if at != place else "" for at, w in enumerate(words)], strict=False)
+                    )
+                ]
+            )[0, label]
+        )
+        for place in places
+    }
+    first = min(places, key=lambda place: without[place])
+    options = {word: float(victim([text.replace(words[first], word)])[0, label]) for word in candidates(words[first])}
+    best = min(options, key=options.get)
+    found = attack_text(
+        classifier, text, label, candidates, limits=Limits(most_changed=0.3, least_similar=-1.0, keep_stop_words=False)
+    )
+    if options[best] < float(victim([text])[0, label]):
+        assert found.changes == [(first, words[first], best)]
+
+
+def test_first_order_estimates_are_gradient_times_move(classifier):
+    text = "a very good film"
+    label = said(classifier, text)
+    words, gaps = split(text)
+    state = attacks._State(words, gaps, label)
+    options = {place: candidates(word) for place, word in enumerate(words) if candidates(word)}
+    found = first_order(Victim(classifier), state, options)
+    assert found == sorted(found, key=lambda each: -each[0]) and found
+    encoded = classifier.tokenizer(text, return_tensors="pt")
+    table_ = classifier.model.get_input_embeddings().weight
+    looked_up = table_[encoded["input_ids"]].detach().requires_grad_()
+    logits = classifier.model(inputs_embeds=looked_up, attention_mask=encoded["attention_mask"]).logits
+    torch.nn.functional.cross_entropy(logits, torch.tensor([label])).backward()
+    for estimate, place, word in found:
+        (new,) = classifier.tokenizer(word, add_special_tokens=False)["input_ids"]
+        old = encoded["input_ids"][0, place + 1]  # After [CLS]; each word is one token.
+        plain = float((table_[new] - table_[old]) @ looked_up.grad[0, place + 1])
+        assert estimate == pytest.approx(plain, rel=1e-4, abs=1e-7)
+
+
+def test_limits_are_kept(classifier):
+    text = "a good film with very dull people"
+    label = said(classifier, text)
+    for search in attacks.SEARCHES:
+        few = attack_text(
+            classifier, text, label, candidates, search=search, limits=Limits(most_changed=0.3, least_similar=-1.0)
+        )
+        assert len(few.changes) <= 2  # 0.3 × 7 words
+        strict = attack_text(
+            classifier, text, label, candidates, search=search, limits=Limits(least_similar=1.0, most_changed=1.0)
+        )
+        assert strict.after == text or strict.similarity >= 1.0 - 1e-6
+        kept = attack_text(
+            classifier,
+            text,
+            label,
+            lambda word: ["x"],
+            search=search,
+            limits=Limits(most_changed=1.0, least_similar=-1.0),
+        )
+        assert not {"a", "with"} & {old for _, old, _ in kept.changes}  # Closed-class words.
+
+
+def test_a_wrong_prediction_is_left_alone_and_counted(classifier):
+    text = "a very good film"
+    label = 1 - said(classifier, text)
+    found = attack_text(classifier, text, label, candidates, limits=FREE)
+    assert found.after == text and not found.success and found.queries == 1
+    right = attack_text(classifier, text, 1 - label, candidates, limits=FREE)
+    figures = summary([found, right])
+    assert figures["accuracy"] == 0.5 and figures["examples"] == 2
+    assert figures["after_attack"] == (0.0 if right.success else 0.5)
+
+
+def test_words_and_gaps_rebuild_the_text():
+    for text in (" A good-natured film, isn't it? ", "使用语言模型来预测", "x", "a  b"):
+        words, gaps = split(text)
+        assert "".join(part for pair in zip(gaps, [*words, ""], strict=True) for part in pair) == text
+    with pytest.raises(UserError, match="no words"):
+        attack_text(SimpleNamespace(is_regression=False), "…", 0, candidates)
+
+
+def test_typos_keep_the_ends_and_change_one_place():
+    found = typos("film")
+    assert "flim" in found and "fim" in found and "fiilm" in found and "film" not in found
+    assert all(each[0] == "f" and each[-1] == "m" and abs(len(each) - 4) <= 1 for each in found)
+    assert typos("the") == []
+
+
+def test_regression_and_unknown_attacks_are_refused(classifier, regressor):
+    with pytest.raises(UserError, match="need classes"):
+        attack_text(regressor, "good film", 0, candidates)
+    with pytest.raises(UserError, match="Unknown attack"):
+        attack_text(classifier, "good film", 0, candidates, search="nonsense")
+
+
+def test_similarity_is_one_for_the_same_text_and_less_for_another():
+    same, close, far = attacks.sentence_similarity(
+        "A wonderful film.", ["A wonderful film.", "A great movie.", "The train leaves at noon."]
+    )
+    assert same == pytest.approx(1.0, abs=1e-5) and far < close < same
