@@ -170,7 +170,7 @@ def analyse(
             began = time.perf_counter()
             return run(analysis, each, report, **values), time.perf_counter() - began
 
-        results[name], took = kept(keys[-1], f"{words}{f' of {name}' if name else ''}", timed, keep)
+        results[name], took = kept(keys[-1], f"{words}{f': {name}' if name else ''}", timed, keep)
         seconds += took
     subjects = {name: getattr(each, "reference", None) or getattr(each, "id", "") for name, each in named.items()}
     return Finding(analysis, subjects, values, results, prints, seconds, json.dumps(keys), keep)

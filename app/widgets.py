@@ -122,10 +122,12 @@ def classifiers_choice() -> dict[str, Any]:
 
 
 def linked(key: str, names: dict[str, str]) -> None:
-    """Let an address name an option by its value too; a select box is found there by what it shows."""
+    """Let an address name an option by its value too: a bound select box is found there by what it shows."""
     given = st.query_params.get_all(key)
-    if any(value in names for value in given) and key not in st.session_state:
-        st.query_params[key] = [names.get(value, value) for value in given]
+    shown = [names.get(value, value) for value in given]
+    if shown != given and key not in st.session_state:
+        st.query_params[key] = shown
+        st.rerun()
 
 
 def run_choice(runs: list[Any], help_: str) -> Any:

@@ -14,6 +14,7 @@ from engine.methods.pgd import PGD
 from engine.perturbation import example_noise, project, unit_example
 
 EPSILONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
+BATCH = 32
 SCHEDULES = ("linear", "constant")
 
 
@@ -67,7 +68,8 @@ def robust_accuracy(
     if not grid or grid[0] < 0:
         raise UserError("Give at least one ε, none below 0.")
     fallen = {name: torch.zeros(len(grid), len(table), dtype=torch.bool) for name in ("short", "long")}
-    for places, batch in batches(classifier, table, progress=progress):
+    parts, done = 2 * len(grid) * -(-len(table) // BATCH), 0
+    for places, batch in batches(classifier, table, BATCH):
         for name, count in (("short", steps), ("long", 2 * steps)):
             down = torch.zeros(len(places), dtype=torch.bool)
             for at, epsilon in enumerate(grid):
@@ -78,6 +80,9 @@ def robust_accuracy(
                     part = {key: tensor[holding.to(tensor.device)] for key, tensor in batch.items()}
                     down[holding] |= attack(classifier, part, epsilon, count, schedule, seed + restart, restart > 0)
                 fallen[name][at, places] = down
+                done += 1
+                if progress is not None:
+                    progress(done, parts)
         # What the short attack finds, the long one may not miss: both together are the longer attack.
         fallen["long"][:, places] |= fallen["short"][:, places]
     return [_point(epsilon, fallen["short"][at], fallen["long"][at]) for at, epsilon in enumerate(grid)]
