@@ -16,6 +16,7 @@ VIEWS = {
     "judge": "Fool the discriminator",
     "masking statistics": "A corpus",
     "word attack": "Word attacks",
+    "study": "Studies",
 }
 PREFIXES = {"macbert": "mask-", "smoothness": "smoothness-"}
 
@@ -43,7 +44,7 @@ def address_of(spec: Spec) -> tuple[str, dict[str, str | list[str]]]:
             query |= {"place": _text(value[0]), "word": _text(value[1])}
         elif name == "seed" and page in ("electra", "macbert"):
             query["draw"] = _text(value)
-        elif value is None or name == "runs":
+        elif value is None or name in ("runs", "definition"):
             query.pop(NAMES.get(name, name), None)
         else:
             query[NAMES.get(name, name)] = _text(value)

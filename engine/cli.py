@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from engine.commands import lists, looking, robust, training, words
+from engine.commands import lists, looking, robust, studies, training, words
 from engine.errors import UserError
 from engine.threads import wait_politely
 
@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
             made.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else there")
         return made
 
-    for module in (lists, training, looking, robust, words):
+    for module in (lists, training, studies, looking, robust, words):
         module.add(verb)
     return parser
 

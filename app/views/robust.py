@@ -9,6 +9,7 @@ import pandas as pd
 from app import figures
 from app.shown import Figure, Strip, Strips, Table
 from app.views.base import view
+from engine.compare.results import table
 from engine.robustness.words import split
 
 PAGE = "compare"
@@ -85,6 +86,49 @@ def diff(found: Mapping[str, Any], *, place: int = 0) -> Strips:
         title = f"{heading}: says class {said}; P(label {one.label}) = {chance:.1%}"
         strips.append(Strip(words, [float(at in changed) for at in range(len(words))], tips, heading=title))
     return Strips(strips, 1.0, "")
+
+
+@view("study", "table", "What a study found", PAGE)
+def study_table(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Median, lowest and highest over the seeds, costs, and what can be said against vanilla."""
+    return Table(table(found, ("★ ", "")) if found else pd.DataFrame())
+
+
+@view("study", "scores", "Every seed's result", PAGE)
+def study_scores(found: Sequence[Mapping[str, Any]], *, dataset: str | None = None) -> Figure:
+    """One point per run, a line at the median; of one data set (None: the first)."""
+    chosen = [row for row in found if row["dataset"] == (dataset or found[0]["dataset"])]
+    made = figures.figure("method", f"validation {chosen[0]['metric']}", 340)
+    names = [
+        f"{row['label']} ({row['model']})" if len({r["model"] for r in chosen}) > 1 else row["label"] for row in chosen
+    ]
+    for place, row in enumerate(chosen):
+        values = list(row["values"].values())
+        made.add_scatter(
+            x=[place] * len(values), y=values, mode="markers", marker={"color": figures.SERIES[0], "size": 9, "opacity": 0.7},
+            customdata=list(row["values"]), hovertemplate=f"{figures.escape(names[place])}<br>seed %{{customdata}}: %{{y:.4g}}<extra></extra>",
+        )  # fmt: skip
+        made.add_scatter(
+            x=[place - 0.3, place + 0.3], y=[row["median"]] * 2, mode="lines", hoverinfo="skip",
+            line={"color": figures.SERIES[1], "width": 3},
+        )  # fmt: skip
+    made.update_layout(showlegend=False)
+    made.update_xaxes(tickvals=list(range(len(names))), ticktext=[figures.escape(name) for name in names])
+    return Figure(made)
+
+
+@view("study", "sweep", "A setting's effect", PAGE)
+def study_sweep(found: Sequence[Mapping[str, Any]], *, setting: str) -> Figure:
+    """Median result against a swept setting, one line per method and data set, with the range over the seeds."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    bands: dict[str, list[tuple[float, float]]] = {}
+    for row in sorted((row for row in found if setting in row["swept"]), key=lambda row: float(row["swept"][setting])):
+        others = ", ".join(f"{name} = {value}" for name, value in row["swept"].items() if name != setting)
+        name = " · ".join(filter(None, [row["method"], row["dataset"], row["model"], others]))
+        curves.setdefault(name, []).append((float(row["swept"][setting]), row["median"]))
+        bands.setdefault(name, []).append((row["lowest"], row["highest"]))
+    metric = found[0]["metric"] if found else "result"
+    return Figure(figures.lines(curves, setting.replace("_", " "), f"validation {metric}, median", bands=bands))
 
 
 def summary_table(found: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

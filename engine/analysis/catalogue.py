@@ -78,6 +78,7 @@ ANALYSES: dict[str, Analysis] = {
     "token": Analysis(_of_runs("token"), "run"),
     "table map": Analysis(_of_runs("table_map"), "run"),
     "curves": Analysis(_of_runs("curves"), "nothing"),
+    "study": Analysis(_of_runs("study"), "nothing"),
 }
 
 

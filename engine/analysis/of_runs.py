@@ -101,6 +101,15 @@ def table_map(run: Run, progress: Progress, *, space: str = "Z", seed: int = 0) 
     }
 
 
+def study(nothing: None, progress: Progress, *, definition: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the completed runs of a study show so far (see `compare.results.results`)."""
+    from engine.compare.results import results
+    from engine.compare.studies import cells, runs_of, study_from
+
+    wanted = cells(study_from(definition))
+    return results(wanted, runs_of(wanted))
+
+
 def curves(nothing: None, progress: Progress, *, runs: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What several runs logged: by run id, `title`, `metrics`, `curves` (figure → (step, value))."""
     store = Store()

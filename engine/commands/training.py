@@ -1,8 +1,10 @@
 """Runs: train, list, cancel, resume; and what the app needs to be ready."""
 
 import argparse
+from pathlib import Path
 
 from engine.commands.common import Verb, add_settings, columns, pairs, progress, show
+from engine.errors import UserError
 
 
 def add(verb: Verb) -> None:
@@ -17,6 +19,7 @@ def add(verb: Verb) -> None:
         ("--name", "a name for people"),
     ):
         made.add_argument(name, required=name in ("--method", "--dataset"), help=help_)
+    made.add_argument("--data-dir", metavar="DIR", help="folder with the files of --dataset glue/TASK")
     add_settings(made)
     made.add_argument("--detach", action="store_true", help="train in the background, through the queue")
     verb("runs", _runs, "List the runs.")
@@ -31,6 +34,10 @@ def add(verb: Verb) -> None:
 def _train(options: argparse.Namespace) -> None:
     from engine.runs.config import TrainConfig
 
+    if options.data_dir is not None:
+        if not options.dataset.startswith("glue/"):
+            raise UserError("--data-dir goes with --dataset glue/TASK; a file or folder of your own is --dataset PATH.")
+        options.dataset = f"{options.dataset}@{Path(options.data_dir).expanduser().absolute()}"
     given = {name: value for name in TrainConfig.own_names() if (value := getattr(options, name, None)) is not None}
     config = TrainConfig.build(given, pairs(options.set))
     from engine.runs import queue

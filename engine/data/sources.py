@@ -1,5 +1,6 @@
 """Where data sets come from: built in, a file or folder, the hub."""
 
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,8 +9,9 @@ import pandas as pd
 
 from engine.data.builtin import TASKS, load_builtin
 from engine.data.files import SUFFIXES, load_file
+from engine.data.glue import LAYOUTS, PREFIX, load_glue
 from engine.data.tasks import Task, TaskData, split_by_text
-from engine.errors import UserError
+from engine.errors import UserError, known
 
 
 def builtin_tasks() -> list[Task]:
@@ -18,13 +20,15 @@ def builtin_tasks() -> list[Task]:
 
 
 def load_dataset(name: str) -> TaskData:
-    """A data set by built-in name, path (file or folder in GLUE's layout) or hub name.
+    """A data set by built-in name, path (file or folder in GLUE's layout), `glue/TASK@DIR`, or hub name.
 
     Raises:
         UserError: none such, or it cannot be read; says what is allowed.
     """
     if name in TASKS:
         return load_builtin(name)
+    if name.startswith(PREFIX):
+        return _load_glue(name)
     path = Path(name).expanduser()
     try:
         exists = path.exists()
@@ -71,11 +75,41 @@ def load_texts(name: str) -> dict[str, list[str]]:
 
 def _load_hub(name: str) -> TaskData:
     """A data set of the hub (`owner/name` or `owner/name:config`), read through the same column rules as files."""
-    import re
+    with tempfile.TemporaryDirectory() as folder:
+        _from_hub(name, Path(folder))
+        if not (Path(folder) / "validation.parquet").exists():
+            for split in ("validation_matched", "validation_mismatched"):
+                found = Path(folder) / f"{split}.parquet"
+                if found.exists():
+                    found.rename(Path(folder) / "validation.parquet")
+                    break
+        return load_file(Path(folder))
 
+
+def _load_glue(name: str) -> TaskData:
+    """`glue/TASK@DIR` from a folder, `glue/TASK` from the hub."""
+    task, at, folder = name.removeprefix(PREFIX).partition("@")
+    layout = LAYOUTS[known("GLUE task", task, list(LAYOUTS))]
+    if at:
+        return load_glue(task, Path(folder).expanduser())
+    with tempfile.TemporaryDirectory() as scratch:
+        _from_hub(layout.hub, Path(scratch))
+        if task == "ax":
+            (Path(scratch) / "test.parquet").rename(Path(scratch) / "ax.parquet")
+            _from_hub(LAYOUTS["mnli"].hub, Path(scratch))  # AX judges models of MNLI.
+        return load_glue(task, Path(scratch))
+
+
+def _from_hub(name: str, folder: Path) -> None:
+    """Write a hub data set's splits as Parquet files of their names.
+
+    Raises:
+        UserError: it is not to be had.
+    """
     unknown = UserError(
-        f"Unknown data set {name[:80]!r}. Allowed: {', '.join(TASKS)}; a path to a file"
-        f" ({', '.join(SUFFIXES)}) or folder; or a hub name (owner/name), which needs a network."
+        f"Unknown data set {name[:80]!r}. Allowed: {', '.join(TASKS)}; a path to a file ({', '.join(SUFFIXES)}) or folder;"
+        f" {PREFIX}TASK@DIR for a local copy of a GLUE task ({', '.join(LAYOUTS)}); or a hub name (owner/name), which needs"
+        " a network."
     )
     if not re.fullmatch(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", name):
         raise unknown
@@ -87,10 +121,5 @@ def _load_hub(name: str) -> TaskData:
         loaded = datasets.load_dataset(identifier, config or None)
     except Exception as problem:  # The hub client raises many kinds; all mean that it is not to be had.
         raise UserError(f"{unknown} ({type(problem).__name__})") from None
-    with tempfile.TemporaryDirectory() as folder:
-        for split, table in loaded.items():
-            stem = "validation" if split.startswith("validation") else split
-            target = Path(folder) / f"{stem}.parquet"
-            if stem in ("train", "validation", "test") and not target.exists():
-                table.to_parquet(str(target))
-        return load_file(Path(folder))
+    for split, table in loaded.items():
+        table.to_parquet(str(folder / f"{split}.parquet"))

@@ -28,10 +28,10 @@ def parallel() -> int:
     return int(value)
 
 
-def submit(config: TrainConfig) -> Run:
-    """Put a new run in the queue, and start it if there is room."""
+def submit(config: TrainConfig, info: dict[str, Any] | None = None) -> Run:
+    """Put a new run in the queue, and start it if there is room. `info`: what is known of it beforehand."""
     store = Store()
-    run = store.create(config.as_dict())
+    run = store.create(config.as_dict(), info=info)
     advance(store)
     return store.get(run.id)
 

@@ -99,14 +99,22 @@ class Run:
 class Store(Database):
     """The runs in the database. Cheap to make."""
 
-    def create(self, config: Mapping[str, Any], status: str = "queued") -> Run:
+    def create(self, config: Mapping[str, Any], status: str = "queued", info: Mapping[str, Any] | None = None) -> Run:
         """A new run with a folder of its own. Its id is made here, never from what a user typed."""
         words = [config["method"], re.sub(r"[^a-z0-9]+", "-", Path(config["dataset"]).stem.lower())[:24].strip("-")]
         identifier = "-".join([*filter(None, words), secrets.token_hex(3)])
         with self.writing() as connection:
             connection.execute(
-                "INSERT INTO runs (id, name, config, status, created, max_steps) VALUES (?, ?, ?, ?, ?, ?)",
-                (identifier, config["name"], json.dumps(dict(config)), status, time.time(), config["max_steps"]),
+                "INSERT INTO runs (id, name, config, status, created, max_steps, info) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    identifier,
+                    config["name"],
+                    json.dumps(dict(config)),
+                    status,
+                    time.time(),
+                    config["max_steps"],
+                    json.dumps(dict(info or {})),
+                ),
             )
         run = self.get(identifier)
         run.folder.mkdir(parents=True)

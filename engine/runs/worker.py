@@ -94,6 +94,18 @@ class ProgressBar(ProgressCallback):
         """Print nothing."""
 
 
+def peak_memory() -> float:
+    """The most memory that this process has used, in MB: the GPU's where there is one, else the machine's."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    try:
+        import resource
+    except ImportError:  # Windows.
+        return 0.0
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 2**20 if sys.platform == "darwin" else used / 2**10
+
+
 def train(store: Store, run: Run, progress: bool) -> None:
     """Train the run to its end, or until it is cancelled."""
     config = TrainConfig.build(run.config)
@@ -129,6 +141,8 @@ def train(store: Store, run: Run, progress: bool) -> None:
     scratch.replace(run.model_folder)  # The folder is there whole or not at all.
     shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
     info = {
+        **run.info,
+        "peak_memory_mb": peak_memory(),
         "device": str(trainer.args.device),
         "bf16": trainer.args.bf16,
         "torch": torch.__version__,

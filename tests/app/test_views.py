@@ -5,11 +5,12 @@ import pytest
 from app.shown import Figure, Strips, difference, shown_from
 from app.views import VIEWS, draw, view_of
 from engine.analysis.catalogue import ANALYSES, analyse, load
+from engine.compare import studies
 from engine.errors import UserError
+from engine.runs.store import Store
 
 TEXT = "a dull but good film"
 OF_METHOD = {"method": "pgd", "settings": {"epsilon": 0.5}}
-OPTIONS = {("detect", "options"): {"place": 1}}
 
 
 def test_every_analysis_has_a_view():
@@ -40,12 +41,24 @@ def settings(sentences, run):
         "token": {"token": "good"},
         "table map": {},
         "curves": {"runs": [run.id]},
+        "study": {
+            "definition": {
+                "methods": ["textat"],
+                "datasets": [run.config["dataset"]],
+                "models": [run.config["model"]],
+                "seeds": [0],
+                "run": {name: run.config[name] for name in ("max_steps", "batch_size", "evaluations")},
+                "settings": {"textat": {"ascent_steps": [run.config["method_settings"]["ascent_steps"]]}},
+            }
+        },
     }
 
 
 @pytest.fixture
 def results(small, sentences, textat):
     """One result of every analysis that needs no ELECTRA pair."""
+    cell = studies.cells(studies.study_from(settings(sentences, textat)["study"]["definition"]))[0]
+    Store().update(textat.id, info={**textat.info, "cell": cell.key})
     subjects = {"classifier": str(small), "run": textat.id, "nothing": ""}
     return {
         name: analyse(name, load(name, subjects[ANALYSES[name].needs]), **values)
@@ -58,7 +71,8 @@ def test_every_view_draws_and_can_be_kept(results):
         if analysis not in results:
             continue
         several = {"step 1": results[analysis], "step 2": results[analysis]}
-        shown = draw(analysis, name, several if view.several else results[analysis])
+        options = {"setting": "ascent_steps"} if name == "sweep" else {}
+        shown = draw(analysis, name, several if view.several else results[analysis], **options)
         document = shown.document()
         assert difference(document, shown_from(document).document()) == "", (analysis, name)
         if isinstance(shown, Figure):
@@ -86,7 +100,6 @@ def test_views_show_the_results_own_numbers(results):
 
 def test_a_pair_s_views(encoder, sentences, monkeypatch):
     from engine.runs.config import TrainConfig
-    from engine.runs.store import Store
     from engine.runs.worker import execute
 
     config = TrainConfig.build(

@@ -1,0 +1,54 @@
+"""Compare in a real browser: a 2 × 2 study from its declaration to its table, attacks, the papers' tables."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from engine.runs.store import Store
+from tests.browser.test_inside import open_page, query, settled
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_study_of_two_methods_and_two_seeds(page, server, encoder, sentences, monkeypatch):
+    monkeypatch.setenv("DELTABOOK_HOME", str(server.home))
+    open_page(page, server, "compare?view=Studies")
+    expect(page.get_by_text("There is no study yet")).to_be_visible()
+    page.get_by_label("Name", exact=True).fill("two by two")
+    for label, value in (("Data sets", str(sentences)), ("Models", str(encoder))):
+        box = page.get_by_label(label, exact=True).first
+        box.click()
+        box.press("Backspace")  # Takes the default away.
+        box.fill(value)
+        box.press("Enter")
+        page.keyboard.press("Escape")
+        expect(page.get_by_text(value[-12:]).first).to_be_visible()
+    for label, value in (("Seeds", "2"), ("Max steps (empty: none)", "10"), ("Batch size", "8")):
+        field = page.get_by_label(label, exact=True)
+        field.fill(value)
+        field.press("Tab")
+    page.get_by_role("button", name="Start the study").click()
+    expect(page.get_by_text(re.compile("4 runs: .*(queued|active)"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("4 runs: 4 completed")).to_be_visible(timeout=240_000)
+    assert sorted(run.config["seed"] for run in Store().all()) == [0, 0, 1, 1]
+    assert {run.step for run in Store().all()} == {10}
+    expect(page.get_by_text(re.compile("★ the best of a column"))).to_be_visible()
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="LaTeX").click()
+    assert r"\textbf{" in caught.value.path().read_text()
+
+
+def test_attacks_and_the_papers_tables(page, server, small, sentences):
+    common = query(small, sentences)
+    open_page(page, server, f"compare?steps=2&restarts=1&{common}")
+    expect(page.get_by_text("Is it as sure as it is right?")).to_be_visible(timeout=120_000)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    open_page(page, server, f"compare?view=Word+attacks&limit=10&{common}")
+    expect(page.get_by_text(re.compile("^Before: says class"))).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(re.compile("^After: says class"))).to_be_visible()
+    open_page(page, server, "compare?view=Published+tables&paper=macbert-6")
+    expect(page.get_by_text("What differs from a run here")).to_be_visible()
+    assert "MacBERT" in page.get_by_label("Table", exact=True).get_attribute("value")
+    settled(page)
+    expect(page.get_by_text("Gain over the baseline")).to_be_visible()
