@@ -17,10 +17,10 @@ def embedding_attack() -> None:
     with st.sidebar:
         models = widgets.classifiers_choice()
         of = widgets.dataset_choice()
-        steps = int(st.number_input("Steps", 1, 200, 10, key="steps", bind="query-params", help="K of PGD."))
+        steps = int(st.number_input("Steps", 1, 200, 5, key="steps", bind="query-params", help="K of PGD."))
         restarts = int(
             st.number_input(
-                "Restarts", 1, 20, 2, key="restarts", bind="query-params", help="Attacks per ε; one from δ = 0."
+                "Restarts", 1, 20, 1, key="restarts", bind="query-params", help="Attacks per ε; one from δ = 0."
             )
         )
         schedule = st.selectbox("Step size", SCHEDULES, key="schedule", bind="query-params", help="From 2.5 ε / K on.")

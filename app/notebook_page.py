@@ -35,6 +35,8 @@ def page() -> None:
             "There is no notebook yet. Press **Pin** under any figure of the other pages, or open a lesson.",
             icon=":material/keep:",
         )
+        if Notebooks().deleted():
+            st.button("Undo delete", icon=":material/undo:", on_click=_undelete)
         _lessons()
         _import_box()
         return
@@ -126,7 +128,7 @@ def _manage(chosen: Notebook) -> None:
         st.button("New", icon=":material/add:", on_click=_new)
         st.button("Duplicate", icon=":material/content_copy:", on_click=_duplicate, args=(chosen.id,))
         st.button("Delete", icon=":material/delete:", on_click=_delete, args=(chosen,))
-        st.button("Undo delete", icon=":material/undo:", on_click=_undelete)
+        st.button("Undo delete", icon=":material/undo:", on_click=_undelete, disabled=not store.deleted())
     _import_box()
     _lessons()
 

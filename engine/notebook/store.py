@@ -96,6 +96,11 @@ class Notebooks(Database):
         with self.writing() as connection:
             connection.execute("UPDATE notebooks SET deleted = ? WHERE id = ?", (time.time(), notebook))
 
+    def deleted(self) -> int:
+        """How many notebooks could come back."""
+        with self.reading() as connection:
+            return int(connection.execute("SELECT COUNT(*) FROM notebooks WHERE deleted IS NOT NULL").fetchone()[0])
+
     def undelete(self) -> Notebook | None:
         """Bring the last deleted notebook back; None if there is none."""
         with self.writing() as connection:

@@ -108,3 +108,19 @@ def test_text_of_others_is_shown_as_it_is():
     evil = '<img src=x onerror="alert(1)">[a](javascript:alert(1)) $x$ :red[b]'
     assert "<img" not in token_strip([evil], [1.0], 1.0, [evil], [False])
     assert "\\<img" in plain(evil) and "\\[a\\]" in plain(evil) and "\\$x" in plain(evil)
+
+
+def test_a_cached_figure_is_there_in_under_200_ms(small, sentences):
+    from app.exhibit import drawn
+    from engine.analysis.classifier import load_classifier
+
+    classifier = load_classifier(str(small))
+    for analysis, view, values in (
+        ("landscape", "contour", {"text": "a dull but good film", "points": 41}),
+        ("map", "map", {"dataset": str(sentences), "limit": 200, "epsilon": 0.5}),
+    ):
+        first = drawn(state.analyse(analysis, classifier, **values), view)
+        began = time.perf_counter()
+        again = drawn(state.analyse(analysis, classifier, **values), view)
+        assert time.perf_counter() - began < 0.2
+        assert again is first

@@ -59,7 +59,9 @@ def test_order_copies_and_undo(three):
     assert [each.id for each in store.all()] == [copy.id]
     with pytest.raises(UserError, match="no notebook"):
         store.get(three.id)
+    assert store.deleted() == 1
     assert store.undelete().id == three.id
+    assert store.deleted() == 0
     assert store.undelete() is None
     assert notes(three.id) == notes(copy.id)
 
