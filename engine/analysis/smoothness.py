@@ -28,7 +28,7 @@ class Example:
 
     Attributes:
         token_norms: [L], ‖δ^i‖_2; all but equal in an L∞ ball, whose corners the ascent reaches.
-        token_effects: [L], ℓ_s when δ^i alone is added; [] except for the `LEAST_SMOOTH` least smooth examples.
+        token_effects: [L], ℓ_s when δ^i alone is added; [] except for the least smooth examples.
     """
 
     place: int
@@ -70,13 +70,15 @@ def smoothness(
     method: SMART | None = None,
     *,
     seed: int = 0,
+    effects: int = LEAST_SMOOTH,
     progress: Progress | None = None,
 ) -> list[Example]:
     """ℓ_s(f(x̃), f(x)) of every example, in the table's order; symmetrised KL, for regression the squared difference.
 
     Args:
         table: `text`, perhaps `text_pair`, `label`. method: the inner maximisation; None: the paper's settings.
-        seed: of the random start and of the random direction.
+        seed: of the random start and of the random direction. effects: of how many of the least smooth examples the
+            `token_effects` are computed (a forward pass per token).
     """
     method, classifier = method or SMART(), precise(classifier)
     found: dict[int, Example] = {}
@@ -96,7 +98,7 @@ def smoothness(
                 norms[row][batch["attention_mask"][row].bool()].tolist(),
             )
             moves[place] = ({name: tensor[row] for name, tensor in batch.items()}, worst.delta[row])
-        least = sorted(moves, key=lambda place: -found[place].adversarial)[:LEAST_SMOOTH]
+        least = sorted(moves, key=lambda place: -found[place].adversarial)[:effects]
         moves = {place: moves[place] for place in least}
     for place, (example, delta) in moves.items():
         found[place] = replace(found[place], token_effects=token_effects(classifier, method, example, delta))
@@ -155,7 +157,7 @@ def against_epsilon(
     """
     rows = []
     for place, epsilon in enumerate(epsilons):
-        found = smoothness(classifier, table, method_at(epsilon), seed=seed)
+        found = smoothness(classifier, table, method_at(epsilon), seed=seed, effects=0)
         worst, random = [each.adversarial for each in found], [each.random for each in found]
         low, high = bootstrap(worst)
         random_low, random_high = bootstrap(random)
