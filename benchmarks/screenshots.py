@@ -1,6 +1,6 @@
 """Makes docs/screenshots/: every page in the light and in the dark theme, with real runs, 1280 pixels wide.
 
-    python benchmarks/screenshots.py [--steps 40]
+    python benchmarks/screenshots.py [--steps 40] [--only PAGE …]
 
 A home folder of its own is used; two short runs are trained in it first.
 """
@@ -59,12 +59,14 @@ def main() -> None:
     """Train, open every page twice, and save what is seen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--only", nargs="*", metavar="PAGE", help="these pages alone, without any runs")
     options = parser.parse_args()
     target = ROOT / "docs" / "screenshots"
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         os.environ["DELTABOOK_HOME"] = str(Path(folder) / "home")
-        train(options.steps)
+        if not options.only:
+            train(options.steps)
         server = Server(Path(folder) / "home").start()
         browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
         try:
@@ -72,7 +74,8 @@ def main() -> None:
                 context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
                 page = context.new_page()
                 page.set_default_timeout(180_000)
-                for name, _, _ in [each for pages in SECTIONS.values() for each in pages]:
+                names = [name for pages in SECTIONS.values() for name, _, _ in pages]
+                for name in options.only or names:
                     page.goto(f"{server.url}/{ADDRESSES.get(name, '' if name == 'home' else name)}")
                     page.wait_for_timeout(1500)
                     settled(page)
