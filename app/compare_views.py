@@ -9,7 +9,8 @@ from app.layout import plain
 from app.views.robust import summary_table
 from engine.compare.published import SOURCES, gains, published
 from engine.robustness.curve import SCHEDULES
-from engine.robustness.words import SEARCHES, Limits
+from engine.robustness.text import Limits
+from engine.robustness.words import SEARCHES
 
 
 def embedding_attack() -> None:

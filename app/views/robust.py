@@ -10,7 +10,7 @@ from app import figures
 from app.shown import Figure, Strip, Strips, Table
 from app.views.base import view
 from engine.compare.results import table
-from engine.robustness.words import split
+from engine.robustness.text import split
 
 PAGE = "compare"
 

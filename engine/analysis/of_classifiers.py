@@ -227,7 +227,8 @@ def word_attack(
     """See `robustness.words.attack_table`: `examples` and `summary`; `similar`: en, zh or a word2vec file."""
     from engine.analysis.examples import examples
     from engine.objectives.similar import language_of, similar_words
-    from engine.robustness.words import Limits, attack_table, similar_candidates, summary
+    from engine.robustness.text import Limits, similar_candidates
+    from engine.robustness.words import attack_table, summary
 
     table = examples(classifier, dataset, split, limit)
     allowed = Limits.parse(limits)

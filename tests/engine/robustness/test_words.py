@@ -8,7 +8,9 @@ import torch
 
 from engine.errors import UserError
 from engine.robustness import words as attacks
-from engine.robustness.words import Limits, Victim, attack_text, first_order, split, summary, typos
+from engine.robustness.searches import Victim, first_order
+from engine.robustness.text import Limits, State, sentence_similarity, split, typos
+from engine.robustness.words import attack_text, summary
 
 FREE = Limits(most_changed=1.0, least_similar=-1.0, keep_stop_words=False)
 SWAPS = {
@@ -86,7 +88,7 @@ def test_first_order_estimates_are_gradient_times_move(classifier):
     text = "a very good film"
     label = said(classifier, text)
     words, gaps = split(text)
-    state = attacks._State(words, gaps, label)
+    state = State(words, gaps, label)
     options = {place: candidates(word) for place, word in enumerate(words) if candidates(word)}
     found = first_order(Victim(classifier), state, options)
     assert found == sorted(found, key=lambda each: -each[0]) and found
@@ -159,7 +161,7 @@ def test_regression_and_unknown_attacks_are_refused(classifier, regressor):
 
 
 def test_similarity_is_one_for_the_same_text_and_less_for_another():
-    same, close, far = attacks.sentence_similarity(
+    same, close, far = sentence_similarity(
         "A wonderful film.", ["A wonderful film.", "A great movie.", "The train leaves at noon."]
     )
     assert same == pytest.approx(1.0, abs=1e-5) and far < close < same

@@ -1,0 +1,179 @@
+"""Texts that an attack changes: their words, what a word may become, what may be changed at most."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+
+from engine.objectives.segmentation import word_spans
+from engine.settings import CONFIG, Settings
+
+BATCH = 64
+# Closed-class words: replacing them changes grammar rather than meaning.
+STOP_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "but",
+        "by",
+        "can",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "him",
+        "his",
+        "i",
+        "if",
+        "in",
+        "is",
+        "it",
+        "its",
+        "me",
+        "my",
+        "no",
+        "nor",
+        "not",
+        "of",
+        "on",
+        "or",
+        "our",
+        "she",
+        "so",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "which",
+        "who",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+    ]
+)
+
+
+@checked(config=CONFIG, kw_only=True, frozen=True)
+class Limits(Settings):
+    """What an attack may do."""
+
+    most_changed: float = Field(default=0.3, gt=0, le=1)
+    """Largest share of the words that may be changed (at least one word always may)."""
+    least_similar: float = Field(default=0.7, ge=-1, le=1)
+    """Smallest cosine of the sentence embeddings (built-in encoder) before and after (TextFooler: 0.7 to 0.84)."""
+    candidates: int = Field(default=12, ge=1, le=24)
+    """Similar words that are tried for each word (TextFooler: 50)."""
+    keep_stop_words: bool = True
+    """Never change closed-class words such as "the" and "not"."""
+
+
+@dataclass
+class State:
+    """Where a search stands: the words, what stands between them, and what was changed."""
+
+    words: list[str]
+    gaps: list[str]
+    label: int
+    changes: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def text(self, swap: dict[int, str] | None = None) -> str:
+        """The text with some words swapped."""
+        words = [(swap or {}).get(place, word) for place, word in enumerate(self.words)]
+        return "".join(part for pair in zip(self.gaps, [*words, ""], strict=True) for part in pair)
+
+    def swap(self, place: int, word: str) -> None:
+        """Change a word for good."""
+        old = self.changes.get(place, (self.words[place], ""))[0]
+        self.changes[place] = (old, word)
+        self.words[place] = word
+
+
+def split(text: str) -> tuple[list[str], list[str]]:
+    """Words, and what stands before, between and after them: one more than words."""
+    spans = word_spans(text)
+    edges = [0, *(at for span in spans for at in span), len(text)]
+    return [text[a:b] for a, b in spans], [text[edges[at] : edges[at + 1]] for at in range(0, len(edges), 2)]
+
+
+def cased_like(word: str, example: str) -> str:
+    """`word` with the capital letters of `example`."""
+    if example.isupper() and len(example) > 1:
+        return word.upper()
+    return word.capitalize() if example[:1].isupper() else word
+
+
+Candidates = Callable[[str], list[str]]
+
+
+def similar_candidates(source: Any, count: int) -> Candidates:
+    """The most similar words of a `SimilarWords`."""
+
+    def candidates(word: str) -> list[str]:
+        return [cased_like(found, word) for found, _ in source.similar(word)[:count]]
+
+    return candidates
+
+
+def typos(word: str) -> list[str]:
+    """Two neighbouring letters swapped, one dropped or one doubled, first and last letter kept; words of 4 or more."""
+    if len(word) < 4:
+        return []
+    found = [word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in range(1, len(word) - 2)]
+    found += [word[:at] + word[at + 1 :] for at in range(1, len(word) - 1)]
+    found += [word[:at] + word[at] + word[at:] for at in range(1, len(word) - 1)]
+    return [each for each in dict.fromkeys(found) if each != word]
+
+
+@lru_cache(maxsize=1)
+def _sentence_encoder() -> tuple[Any, Any]:
+    from transformers import AutoModel, AutoTokenizer
+
+    from engine.models import best_device, model_path
+
+    path = model_path("minilm")
+    model = AutoModel.from_pretrained(path, use_safetensors=True, dtype=torch.float32).eval().to(best_device())
+    return model, AutoTokenizer.from_pretrained(path)
+
+
+def sentence_similarity(text: str, others: Sequence[str]) -> list[float]:
+    """Cosines of the built-in sentence encoder's embeddings (all-MiniLM-L6-v2, mean of the last hidden states)."""
+    model, tokenizer = _sentence_encoder()
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(others) + 1, BATCH):
+            part = [text, *others][start : start + BATCH]
+            batch = tokenizer(part, return_tensors="pt", padding=True, truncation=True, max_length=128).to(model.device)
+            hidden, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None]
+            found.append(torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1))
+    vectors = torch.cat(found)
+    return [float(value) for value in vectors[1:] @ vectors[0]]
