@@ -7,7 +7,7 @@ from engine.analysis.catalogue import analysis_of
 from engine.notebook.cells import Spec
 
 # Where a page calls a value by another name than the analysis does.
-NAMES = {"text_pair": "pair", "similar": "similar", "model": "tokenizer"}
+NAMES = {"text_pair": "pair", "model": "tokenizer"}
 # Which of a page's views shows an analysis, where it is not the first one.
 VIEWS = {
     "side by side": "Methods side by side",

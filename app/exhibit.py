@@ -1,13 +1,14 @@
 """Shows a view of a finding on a page, with its two buttons: pin it to a notebook, save it as a file."""
 
 import json
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from app import state
 from app.export.files import FORMATS, file_of
-from app.layout import plain
+from app.layout import plain, said_if_it_fails
 from app.shown import Figure, Shown, Strips, Table
 from app.views import draw, view_of
 from engine.errors import UserError
@@ -72,21 +73,15 @@ def save_dialog(shown: Shown, title: str) -> None:
     with st.container(horizontal=True):
         for name, mime in FORMATS[type(shown).__name__].items():
             st.download_button(
-                name.upper(), _made(shown, name), f"{stem}.{name}", mime, key=f"save-{name}", on_click="ignore"
+                name.upper(),
+                said_if_it_fails(partial(file_of, shown, name)),
+                f"{stem}.{name}",
+                mime,
+                key=f"save-{name}",
+                on_click="ignore",
             )
     if isinstance(shown, Figure):
         st.caption("Figures are drawn in the light theme; SVG and PDF have vector fonts.")
-
-
-def _made(shown: Shown, name: str) -> Any:
-    def make() -> bytes:
-        try:
-            return file_of(shown, name)
-        except UserError as problem:
-            st.toast(plain(str(problem)), icon=":material/error:")
-            raise
-
-    return make
 
 
 def current_notebook() -> int:

@@ -1,6 +1,6 @@
 """What all pages share: the heading, plain text, errors in a box."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
@@ -26,3 +26,17 @@ def errors_in_a_box() -> Iterator[None]:
     except UserError as problem:
         st.error(plain(str(problem)), icon=":material/error:")
         st.stop()
+
+
+def said_if_it_fails(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """For a download button whose file is made when it is pressed: what goes wrong is said to the person."""
+    from engine.errors import UserError
+
+    def made() -> bytes:
+        try:
+            return make()
+        except UserError as problem:
+            st.toast(plain(str(problem)), icon=":material/error:")
+            raise
+
+    return made

@@ -8,12 +8,11 @@ import streamlit as st
 
 from app import state, widgets
 from app.addresses import address_of
-from app.exhibit import facts_of, render
+from app.exhibit import drawn, facts_of, render
 from app.export.html import facts_line, title_of
 from app.layout import plain
 from app.navigation import page_of
 from app.shown import difference, shown_from
-from app.views import draw, view_of
 from engine.analysis.catalogue import analysis_of
 from engine.errors import UserError
 from engine.methods import REGISTRY, get_method
@@ -38,9 +37,8 @@ def run_again(cell: Cell, spec: Spec | None = None) -> None:
         name: state.subject(spec.analysis, reference) for name, reference in spec.subjects.items()
     }
     found = state.analyse(spec.analysis, subjects, "Computing", keep=False, **spec.values)
-    several = view_of(spec.analysis, spec.view).several
     try:
-        shown = draw(spec.analysis, spec.view, found.results if several else found.result, **spec.options).document()
+        shown = drawn(found, spec.view, **spec.options).document()
     except (TypeError, ValueError, KeyError, IndexError) as problem:
         raise UserError(f"This result cannot be drawn with the cell's options ({type(problem).__name__}).") from None
     facts = facts_of(found)
@@ -91,7 +89,7 @@ def _actions(cell: Cell, first: bool, last: bool) -> None:
         )  # fmt: skip
 
     if cell.content.spec is not None:
-        action("again", "replay" if cell.content.shown else "play_arrow", "Run (again)", _queue, cell.id)
+        action("again", "replay" if cell.content.shown else "play_arrow", "Run (again)", run_later, [cell.id])
         action("settings", "tune", "Change the settings", _toggle, f"tuning-{cell.id}")
     action("edit", "edit_note", "Edit the note", _toggle, f"editing-{cell.id}")
     action("up", "arrow_upward", "Move up", notebooks.move, cell.id, False, disabled=first)
@@ -100,8 +98,9 @@ def _actions(cell: Cell, first: bool, last: bool) -> None:
     action("delete", "delete", "Delete (can be undone)", _delete, cell)
 
 
-def _queue(cell: int) -> None:
-    st.session_state["to-run"] = [cell]
+def run_later(cells: list[int]) -> None:
+    """Have cells run when the page is drawn next."""
+    st.session_state["to-run"] = cells
 
 
 def _toggle(key: str) -> None:

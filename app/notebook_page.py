@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,9 +10,9 @@ import streamlit as st
 from app import lessons, widgets
 from app.export.html import to_html, to_markdown
 from app.export.jupyter import from_ipynb, to_ipynb
-from app.layout import plain
+from app.layout import plain, said_if_it_fails
 from app.navigation import link
-from app.notebook_cells import cell_box, cell_content, run_again
+from app.notebook_cells import cell_box, cell_content, run_again, run_later
 from engine.errors import UserError, known
 from engine.notebook.cells import Cell, Content, Notebook
 from engine.notebook.store import Notebooks
@@ -83,7 +84,7 @@ def _toolbar(chosen: Notebook, cells: list[Cell]) -> None:
         st.button("Add a note", icon=":material/add_notes:", on_click=_add_note, args=(chosen.id,))
         waiting = [cell.id for cell in cells if cell.content.spec is not None]
         st.button(
-            "Run all", icon=":material/play_arrow:", on_click=_run_later, args=(waiting,), disabled=not waiting,
+            "Run all", icon=":material/play_arrow:", on_click=run_later, args=(waiting,), disabled=not waiting,
             help="Computes every cell anew and says which results changed.",
         )  # fmt: skip
         st.button("Present", icon=":material/slideshow:", on_click=_present, args=(0,), disabled=not cells)
@@ -91,7 +92,7 @@ def _toolbar(chosen: Notebook, cells: list[Cell]) -> None:
             contents = [cell.content for cell in cells]
             for title, (suffix, mime, make) in EXPORTS.items():
                 st.download_button(
-                    title, _made(make, chosen.name, contents), f"{_stem(chosen.name)}.{suffix}", mime,
+                    title, said_if_it_fails(partial(make, chosen.name, contents)), f"{_stem(chosen.name)}.{suffix}", mime,
                     key=f"export-{suffix}", on_click="ignore", icon=":material/download:",
                 )  # fmt: skip
         with st.popover("Notebook", icon=":material/folder:"):
@@ -105,17 +106,6 @@ def _toolbar(chosen: Notebook, cells: list[Cell]) -> None:
 
 def _stem(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower())[:60].strip("-") or "notebook"
-
-
-def _made(make: Callable[[str, list[Content]], bytes], name: str, contents: list[Content]) -> Callable[[], bytes]:
-    def made() -> bytes:
-        try:
-            return make(name, contents)
-        except UserError as problem:
-            st.toast(plain(str(problem)), icon=":material/error:")
-            raise
-
-    return made
 
 
 def _manage(chosen: Notebook) -> None:
@@ -174,7 +164,7 @@ def open_lesson(name: str) -> None:
         return
     made = Notebooks().create(title, contents)
     _open(made.id)
-    _run_later([cell.id for cell in Notebooks().cells(made.id) if cell.content.spec is not None])
+    run_later([cell.id for cell in Notebooks().cells(made.id) if cell.content.spec is not None])
 
 
 def _import_box() -> None:
@@ -195,10 +185,6 @@ def _import_box() -> None:
 def _add_note(notebook: int) -> None:
     made = Notebooks().add(notebook, Content())
     st.session_state[f"editing-{made.id}"] = True
-
-
-def _run_later(cells: list[int]) -> None:
-    st.session_state["to-run"] = cells
 
 
 def _run_waiting() -> None:
@@ -252,5 +238,5 @@ def _presented(chosen: Notebook, cells: list[Cell]) -> None:
     if cells:
         cell = cells[place]
         if cell.content.spec is not None and cell.content.shown is None:
-            st.button("Run", icon=":material/play_arrow:", on_click=_run_later, args=([cell.id],), type="primary")
+            st.button("Run", icon=":material/play_arrow:", on_click=run_later, args=([cell.id],), type="primary")
         cell_content(cell, large=True)

@@ -1,7 +1,6 @@
 """Views of robustness: accuracy against ε, word attacks, calibration; and of the papers' own figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -134,14 +133,3 @@ def study_sweep(found: Sequence[Mapping[str, Any]], *, setting: str) -> Figure:
 def summary_table(found: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """The summaries of several models, one row each."""
     return pd.DataFrame([{"model": name, **each["summary"]} for name, each in found.items()])
-
-
-def curve_table(found: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-    """The points of several models, one row each."""
-    return pd.DataFrame(
-        [
-            {"model": name, **asdict(point), "converged": point.converged}
-            for name, points in found.items()
-            for point in points
-        ]
-    )

@@ -1,12 +1,13 @@
 """What runs left behind, as analyses: TextAT's table, one of its tokens, a map of its rows; curves over one another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
 
 from engine.analysis.classifier import load_classifier
+from engine.analysis.subjects import Progress
 from engine.analysis.table import (
     SPACES,
     class_direction,
@@ -22,7 +23,6 @@ from engine.errors import UserError, known
 from engine.models import load_tokenizer
 from engine.runs.store import Run, Store
 
-Progress = Callable[[int, int], None] | None
 MOST_ON_MAP = 1500
 DIRECTION_TEXTS = 64
 tokenizer_of = lru_cache(maxsize=4)(load_tokenizer)

@@ -65,3 +65,24 @@ def add_classifier(parser: argparse.ArgumentParser) -> None:
     of = parser.add_mutually_exclusive_group()
     of.add_argument("--run", help="a run (RUN@STEP: a model it kept)")
     of.add_argument("--model", help="built-in name, folder or hub name; default: the built-in one")
+
+
+def classifier_of(options: argparse.Namespace) -> Any:
+    """The classifier that --run or --model names."""
+    from engine.analysis.classifier import load_classifier
+
+    return load_classifier(options.model, options.run, progress("fine-tuning the ready-made classifier, once"))
+
+
+def add_dataset(parser: argparse.ArgumentParser, limit: int = 200) -> None:
+    """The flags --dataset, --split, --limit and --seed, and those of the classifier."""
+    parser.add_argument("--dataset", default="movie-sentiment", help="built-in name, path or hub name")
+    parser.add_argument("--split", default="validation")
+    parser.add_argument("--limit", type=int, default=limit, metavar="N", help=f"a fixed sample of N examples ({limit})")
+    parser.add_argument("--seed", type=int, default=0)
+    add_classifier(parser)
+
+
+def dataset_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What these flags say, as analyses take it."""
+    return {"dataset": options.dataset, "split": options.split, "limit": options.limit}

@@ -5,7 +5,18 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from engine.commands.common import Verb, add_classifier, add_settings, columns, pairs, progress, show
+from engine.commands.common import (
+    Verb,
+    add_classifier,
+    add_dataset,
+    add_settings,
+    classifier_of,
+    columns,
+    dataset_of,
+    pairs,
+    progress,
+    show,
+)
 from engine.errors import UserError, known
 
 
@@ -20,7 +31,7 @@ def add(verb: Verb) -> None:
     made.add_argument("--run", required=True)
     made.add_argument("--top", type=int, default=20, metavar="N")
     made = verb("smoothness", _smoothness, "SMART's KL of every example, worst and random direction, and against ε.")
-    _add_dataset(made)
+    add_dataset(made)
     add_settings(made)
     made = verb("landscape", _landscape, "The loss over a plane through one text's embedding, with the ascent paths.")
     _add_text(made)
@@ -36,9 +47,9 @@ def add(verb: Verb) -> None:
     _add_text(made)
     made.add_argument("--steps", type=int, default=5, metavar="K")
     made = verb("examples", _examples, "Loss, margin, smoothness and flip-ε of a data set's examples.")
-    _add_dataset(made)
+    add_dataset(made)
     made = verb("map", _map, "UMAP of a split's sentence embeddings, clean and perturbed.")
-    _add_dataset(made)
+    add_dataset(made)
     made.add_argument("--method", default="pgd")
     made.add_argument("--epsilon", type=float, default=0.5)
 
@@ -51,26 +62,8 @@ def _add_text(parser: argparse.ArgumentParser) -> None:
     add_classifier(parser)
 
 
-def _add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", default="movie-sentiment", help="built-in name, path or hub name")
-    parser.add_argument("--split", default="validation")
-    parser.add_argument("--limit", type=int, default=200, metavar="N", help="a fixed sample of N examples (200)")
-    parser.add_argument("--seed", type=int, default=0)
-    add_classifier(parser)
-
-
-def _classifier(options: argparse.Namespace) -> Any:
-    from engine.analysis.classifier import load_classifier
-
-    return load_classifier(options.model, options.run, progress("fine-tuning the ready-made classifier, once"))
-
-
 def _text(options: argparse.Namespace) -> dict[str, Any]:
     return {"text": options.text, "text_pair": options.text_pair, "label": options.label}
-
-
-def _dataset(options: argparse.Namespace) -> dict[str, Any]:
-    return {"dataset": options.dataset, "split": options.split, "limit": options.limit}
 
 
 def _trace(options: argparse.Namespace) -> None:
@@ -84,7 +77,7 @@ def _trace(options: argparse.Namespace) -> None:
         raise UserError("The text is empty: give at least one word.")
     found = analyse(
         "trace",
-        _classifier(options),
+        classifier_of(options),
         method=options.method,
         settings=settings,
         steps=options.steps,
@@ -126,8 +119,8 @@ def _smoothness(options: argparse.Namespace) -> None:
     from engine.methods.smart import SMART
 
     settings = SMART.Settings.parse(pairs(options.set)).as_dict()
-    classifier = _classifier(options)
-    of = _dataset(options)
+    classifier = classifier_of(options)
+    of = dataset_of(options)
     found = analyse("smoothness", classifier, progress("examples"), settings=settings, seed=options.seed, **of)
     curve = analyse("smoothness curve", classifier, progress("ε"), seed=options.seed, **of)
     worst = [each.adversarial for each in found]
@@ -160,7 +153,7 @@ def _landscape(options: argparse.Namespace) -> None:
         towards = (int(place), word)
     found = analyse(
         "landscape",
-        _classifier(options),
+        classifier_of(options),
         progress("points"),
         epsilon=options.epsilon,
         points=options.points,
@@ -187,7 +180,7 @@ def _attribution(options: argparse.Namespace) -> None:
     known("attribution algorithm", options.algorithm, list(ALGORITHMS))
     found = analyse(
         "attribution",
-        _classifier(options),
+        classifier_of(options),
         method=options.method,
         settings=settings,
         algorithm=options.algorithm,
@@ -208,7 +201,7 @@ def _attribution(options: argparse.Namespace) -> None:
 def _flip(options: argparse.Namespace) -> None:
     from engine.analysis.catalogue import analyse
 
-    classifier = _classifier(options)
+    classifier = classifier_of(options)
     of = {"text": options.text, "text_pair": options.text_pair}
     found = analyse("flip", classifier, progress("methods"), steps=options.steps, seed=options.seed, **of)
     rows = [(name, "never" if epsilon is None else f"{epsilon:.4f}") for name, epsilon in found.items()]
@@ -218,8 +211,8 @@ def _flip(options: argparse.Namespace) -> None:
 def _examples(options: argparse.Namespace) -> None:
     from engine.analysis.catalogue import analyse
 
-    classifier = _classifier(options)
-    table = analyse("examples", classifier, progress("examples"), **_dataset(options))
+    classifier = classifier_of(options)
+    table = analyse("examples", classifier, progress("examples"), **dataset_of(options))
     found = table.astype(object).where(table.notna(), None).to_dict("records")
     show({"origin": classifier.origin, "examples": found}, options.json, table.round(4).to_string(max_colwidth=60))
 
@@ -229,7 +222,7 @@ def _map(options: argparse.Namespace) -> None:
     from engine.methods import REGISTRY
 
     known("method", options.method, list(REGISTRY))
-    classifier = _classifier(options)
+    classifier = classifier_of(options)
     table = analyse(
         "map",
         classifier,
@@ -237,7 +230,7 @@ def _map(options: argparse.Namespace) -> None:
         method=options.method,
         epsilon=options.epsilon,
         seed=options.seed,
-        **_dataset(options),
+        **dataset_of(options),
     )
     document = {"origin": classifier.origin, "sentences": table.to_dict("records")}
     show(document, options.json, table.to_string(max_colwidth=50))

@@ -3,6 +3,7 @@
 import csv
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 FILE = Path(__file__).with_name("published.tsv")
@@ -100,6 +101,7 @@ def _task(column: str) -> str:
     return next((task for task, pattern in TASKS.items() if re.match(pattern, column, re.I)), "")
 
 
+@cache
 def published() -> list[Published]:
     """All cells of all tables, in the order of the slides."""
     with FILE.open(encoding="utf-8", newline="") as file:
