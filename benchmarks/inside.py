@@ -19,6 +19,7 @@ from engine.threads import wait_politely
 wait_politely()
 
 from app import figures, landscape_figures
+from benchmarks.writing import DOCS, picture
 from engine.analysis.catalogue import analyse
 from engine.analysis.classifier import load_classifier
 from engine.analysis.table import class_direction, cosines, largest_rows, table_state
@@ -38,7 +39,6 @@ RUNS = {
     "SMART (ε = 1e-3, λ = 5)": ("smart", WIDE),
 }
 NAMES = dict(zip(RUNS, ("vanilla", "freelb", "textat", "smart", "smart-wide"), strict=True))
-DOCS = ROOT / "docs"
 SENTENCE = "The film is a little slow, but the acting is wonderful."
 
 
@@ -58,22 +58,12 @@ def run_of(title: str, steps: int) -> str:
     return execute(run.id, progress=True).id
 
 
-def save(figure, name: str, title: str) -> str:
-    """Write a figure as SVG; returns its Markdown."""
-    figure.update_layout(
-        template="plotly_white", width=860, title={"text": title, "font": {"size": 14}}, margin={"t": 70}
-    )
-    figure.write_image(DOCS / "figures" / f"{name}.svg")
-    return f"![{title}](figures/{name}.svg)\n"
-
-
 def main() -> None:
     """Train what is missing, look, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--limit", type=int, default=200, help="validation sentences that are looked at")
     options = parser.parse_args()
-    (DOCS / "figures").mkdir(parents=True, exist_ok=True)
     runs = {title: Store().get(run_of(title, options.steps)) for title in RUNS}
     models = {title: load_classifier(run=run.id) for title, run in runs.items()}
     of = {"dataset": DATASET, "limit": options.limit}
@@ -148,7 +138,7 @@ def main() -> None:
         "",
         "## Did SMART make the model smoother?",
         "",
-        save(figures.lines(curves, "ε (L∞, per coordinate, embedding units)", "mean ℓ_s (nats)", bands=bands, log=True),
+        picture(figures.lines(curves, "ε (L∞, per coordinate, embedding units)", "mean ℓ_s (nats)", bands=bands, log=True),
              "smoothness", "SMART's ℓ_s in the worst direction against ε (bands: 95 % bootstrap)"),
         *verdicts,
         "",
@@ -157,8 +147,8 @@ def main() -> None:
         f"{largest['touched']} of {largest['vocabulary']} rows were touched. The largest:"
         f" {', '.join(row['token'] for row in largest['rows'])}.",
         "",
-        save(growth, "table-growth", "The eight largest rows over training"),
-        save(scatter, "table-frequency", "Norm of a row against how often its token was met"),
+        picture(growth, "table-growth", "The eight largest rows over training"),
+        picture(scatter, "table-frequency", "Norm of a row against how often its token was met"),
         f"Rank correlation of norm and frequency over all touched rows: {correlation:+.2f}. Of the 100 largest rows the mean"
         f" |cosine| with the class direction is {float(cosine[top].abs().mean()):.2f}, of all touched rows"
         f" {float(cosine.abs().mean()):.2f}.",
@@ -167,12 +157,12 @@ def main() -> None:
         "",
         f"“{SENTENCE}”, the vanilla model.",
         "",
-        save(landscape_figures.contour(plane), "landscape", "Loss over the adversarial and a random direction"),
+        picture(landscape_figures.contour(plane), "landscape", "Loss over the adversarial and a random direction"),
         f"Clean loss {plane.loss[20][20]:.3f}; along the adversarial direction at ε = 0.3 PGD reaches"
         f" {plane.paths['pgd'][-1]['loss']:.3f}; along the random direction at the same distance the loss is"
         f" {plane.loss[min(range(41), key=lambda at: abs(plane.axis[at] - 0.3))][20]:.3f}.",
         "",
-        save(bars, "attribution", "Integrated gradients, clean beside perturbed"),
+        picture(bars, "attribution", "Integrated gradients, clean beside perturbed"),
         f"Completeness gap {attribution.clean.gap:.1e} (clean). Rank correlation of |attribution| and ‖δ‖:"
         f" {attribution.rank_correlation:.2f}.",
         "",

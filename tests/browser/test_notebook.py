@@ -86,10 +86,13 @@ def test_pin_annotate_reorder_restart_run_again_export(page, own, small, sentenc
     field.press("Tab")
     first.get_by_role("button", name="Run with these").click()
     expect(first.get_by_text(re.compile("with other settings: .* changed"))).to_be_visible()
-    link = first.get_by_role("link", name="Open").get_attribute("href")
+    settled(page)
+    opens = first.get_by_role("link", name="Open")
+    expect(opens).to_have_count(1)  # While a page runs, what it drew before may still stand there too.
+    link = opens.get_attribute("href")
     asked = parse_qs(urlsplit(link).query)
     assert asked["perturb-pgd-epsilon"] == ["0.01"] and asked["text"] == ["a dull but good film"]
-    first.get_by_role("link", name="Open").click()
+    opens.click()
     settled(page)
     expect(page.get_by_label("Epsilon (empty: none)", exact=True)).to_have_value("0.01")
     expect(page.get_by_label("Sentence", exact=True)).to_have_value("a dull but good film")

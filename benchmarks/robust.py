@@ -1,0 +1,186 @@
+"""Makes docs/robustness.md: does training with a method make a model robust?
+
+    python benchmarks/robust.py [--steps 150] [--seeds 3] [--limit 100]
+
+Every method × seed is trained through the queue (runs that are there are not trained again), then attacked in embedding
+space and with real words. What was measured is kept in docs/robustness.json, so that a stopped command goes on.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from engine.threads import wait_politely
+
+wait_politely()
+
+from app import figures
+from benchmarks.writing import DOCS, picture, table
+from engine.analysis.catalogue import analyse
+from engine.analysis.classifier import load_classifier
+from engine.compare import studies
+
+METHODS = ["vanilla", "pgd", "freeat", "freelb", "smart", "textat"]
+EPSILONS = [0.0, 0.05, 0.1, 0.2, 0.4]
+PGD = {"epsilons": EPSILONS, "steps": 5, "restarts": 1}
+SEARCHES = ("greedy", "random")
+KEPT = DOCS / "robustness.json"
+
+
+def trained(steps: int, seeds: int) -> list[tuple[studies.StudyCell, str]]:
+    """All cells of the study with their completed runs; trains what is missing."""
+    study = studies.study_from(
+        {"name": "robustness", "methods": METHODS, "seeds": list(range(seeds)), "run": {"max_steps": steps}}
+    )
+    wanted = studies.cells(study)
+    runs, last = studies.advance(wanted, study.name, restart=True), ""
+    while True:
+        state = studies.progress_of(wanted, runs)
+        if str(state) != last:
+            print(state, file=sys.stderr, flush=True)
+            last = str(state)
+        if not state["active"] + state["queued"] + state["missing"]:
+            break
+        time.sleep(2)
+        runs = studies.advance(wanted, study.name)
+    if state["failed"]:
+        raise SystemExit(f"{state['failed']} of {len(wanted)} runs did not complete: see `python -m engine runs`.")
+    return [(cell, runs[cell.key].id) for cell in wanted]
+
+
+def attacked(run: str, limit: int) -> dict:
+    """What both attacks leave of one run's model, as plain numbers."""
+    classifier = load_classifier(run=run)
+    of = {"dataset": "movie-sentiment", "limit": limit}
+    curve = analyse("robust accuracy", classifier, None, **PGD, **of)
+    words = {search: analyse("word attack", classifier, None, search=search, **of)["summary"] for search in SEARCHES}
+    return {
+        "pgd": {str(point.epsilon): [point.accuracy, point.longer] for point in curve},
+        "words": words,
+        "ece": analyse("calibration", classifier, None, dataset="movie-sentiment", limit=1000)["ece"],
+    }
+
+
+def measured(cells: list[tuple[studies.StudyCell, str]], limit: int) -> dict[str, list[dict]]:
+    """Method → one result per seed; from what is kept where it is there."""
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    found: dict[str, list[dict]] = {}
+    for cell, run in cells:
+        key = f"{cell.method} {cell.config.max_steps} steps, seed {cell.seed}, {limit} sentences ({cell.key})"
+        if key not in kept:
+            print(f"attacking {key}", file=sys.stderr, flush=True)
+            kept[key] = attacked(run, limit)
+            KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+        found.setdefault(cell.method, []).append(kept[key])
+    return found
+
+
+def spread(values: list[float]) -> str:
+    """Median (lowest to highest)."""
+    return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def reading(found: dict[str, list[dict]], column: str, value) -> list[str]:
+    """What may be said of every method against vanilla in one column: the seeds' ranges apart, or not."""
+    base = [value(one) for one in found["vanilla"]]
+    groups: dict[str, list[str]] = {"higher": [], "lower": [], "": []}
+    for method in METHODS[1:]:
+        own = [value(one) for one in found[method]]
+        groups["higher" if min(own) > max(base) else "lower" if max(own) < min(base) else ""].append(method)
+    said = [
+        f"{word} in every seed than vanilla in any: {', '.join(names)}"
+        for word, names in groups.items()
+        if word and names
+    ]
+    if groups[""]:
+        said.append(f"ranges overlap vanilla's (nothing shown): {', '.join(groups[''])}")
+    return [f"- **{column}**: {'; '.join(said)}."]
+
+
+def main() -> None:
+    """Train, attack, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--limit", type=int, default=100, help="validation sentences that are attacked")
+    options = parser.parse_args()
+    found = measured(trained(options.steps, options.seeds), options.limit)
+    columns = {
+        "clean": lambda one: one["pgd"]["0.0"][0],
+        **{f"PGD, ε = {at}": (lambda one, at=at: one["pgd"][str(at)][0]) for at in EPSILONS[1:]},
+        "greedy words": lambda one: one["words"]["greedy"]["after_attack"],
+        "random words": lambda one: one["words"]["random"]["after_attack"],
+    }
+    rows = [
+        {"method": method, **{name: spread([value(one) for one in ones]) for name, value in columns.items()},
+         "calibration error": spread([one["ece"] for one in ones])}
+        for method, ones in found.items()
+    ]  # fmt: skip
+    costs = [
+        {"method": method,
+         "words changed": spread([one["words"]["greedy"]["words_changed"] for one in ones]),
+         "similarity": spread([one["words"]["greedy"]["similarity"] for one in ones]),
+         "queries": f"{median(one['words']['greedy']['queries'] for one in ones):.0f}",
+         "PGD, largest loss by twice the steps": f"{max(a - b for one in ones for a, b in one['pgd'].values()):.2f}"}
+        for method, ones in found.items()
+    ]  # fmt: skip
+    curves = {
+        method: [(at, median(one["pgd"][str(at)][0] for one in ones)) for at in EPSILONS]
+        for method, ones in found.items()
+    }
+    bands = {
+        method: [
+            (min(one["pgd"][str(at)][0] for one in ones), max(one["pgd"][str(at)][0] for one in ones))
+            for at in EPSILONS
+        ]
+        for method, ones in found.items()
+    }
+    bars = {
+        name: {method: median(columns[name](one) for one in ones) for method, ones in found.items()}
+        for name in ("clean", "random words", "greedy words")
+    }
+    page = [
+        "# Does training with a method make the model robust?",
+        "",
+        f"Made by `python benchmarks/robust.py --steps {options.steps} --seeds {options.seeds} --limit {options.limit}`: the"
+        f" built-in encoder, {options.steps} optimiser steps on `movie-sentiment`, batch 32, every method with its defaults,"
+        f" seeds 0 to {options.seeds - 1}; attacked on {options.limit} validation sentences (the same for all). Accuracies:"
+        " median (lowest to highest) over the seeds. One sentence more or less is"
+        f" {1 / options.limit:.2f}, and sampling alone moves an accuracy of 0.85 by about"
+        f" ±{1.96 * (0.85 * 0.15 / options.limit) ** 0.5:.2f}; the attacked sentences being the same, differences between"
+        " methods move less. All numbers are in [robustness.json](robustness.json).",
+        "",
+        table(rows),
+        "PGD: on the true label's loss in embedding space, ε as Frobenius norm per sentence,"
+        f" {PGD['steps']} steps with falling step size, from δ = 0. Greedy words: the most important words first,"
+        " replaced by similar ones (at most 30 % of the words, sentence similarity as set by default). Random words: the same"
+        " candidates, places and words by chance. Calibration error: ECE over 1,000 validation sentences.",
+        "",
+        picture(figures.lines(curves, "ε (Frobenius per sentence, embedding units)", "accuracy", bands=bands),
+                "robust-curve", "Accuracy against ε under PGD: median and range over the seeds"),
+        picture(figures.bars(bars, "method", "accuracy"), "robust-words", "Accuracy before and after the word attacks (median)"),
+        "## What can be said",
+        "",
+        *(line for name, value in columns.items() for line in reading(found, name, value)),
+        "",
+        f"With {options.seeds} seeds per method no test can reach p < 0.05 (an exact sign-flip test needs 6), so these are"
+        " observations, not claims. Robust accuracy under PGD is an upper bound: another attack may find more.",
+        "",
+        "## What the attacks took",
+        "",
+        table(costs),
+        "Words changed and similarity: of the successful greedy attacks.",
+        "",
+    ]  # fmt: skip
+    (DOCS / "robustness.md").write_text("\n".join(page))
+    print(DOCS / "robustness.md")
+
+
+if __name__ == "__main__":
+    main()

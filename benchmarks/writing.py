@@ -1,0 +1,21 @@
+"""What the benchmarks that write a page of `docs/` share."""
+
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def picture(figure, name: str, title: str) -> str:
+    """Write a figure as `docs/figures/NAME.svg`; returns its Markdown."""
+    figure.update_layout(
+        template="plotly_white", width=860, title={"text": title, "font": {"size": 14}}, margin={"t": 70}
+    )
+    (DOCS / "figures").mkdir(parents=True, exist_ok=True)
+    figure.write_image(DOCS / "figures" / f"{name}.svg")
+    return f"![{title}](figures/{name}.svg)\n"
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """A Markdown table; the columns are the first row's."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
