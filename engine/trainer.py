@@ -5,6 +5,7 @@ All else is Trainer's: schedules, clipping, accumulation, mixed precision, check
 
 import copy
 from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
 from transformers import Trainer, set_seed
 from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 
+from engine import distributed
 from engine.errors import NonFiniteLoss
 from engine.methods import get_method
 from engine.methods.base import Method
@@ -40,14 +42,24 @@ class EpochLengthGroupedSampler(LengthGroupedSampler):
 
 
 class ReplaySampler(BatchSampler):
-    """Yields every group of `group` batches `replays` times in a row (FreeAT).
+    """Yields every group of batches `replays` times in a row (FreeAT).
 
-    A group is what one optimiser step consumes: accumulation steps × processes.
+    A group is what one optimiser step consumes: accumulation steps × processes. Several processes take turns, so the last
+    batches of an epoch are filled up from its first ones until each process has a whole one, as accelerate does itself.
     """
 
-    def __init__(self, sampler: Sampler[int], batch_size: int, drop_last: bool, *, replays: int, group: int) -> None:
+    def __init__(
+        self,
+        sampler: Sampler[int],
+        batch_size: int,
+        drop_last: bool,
+        *,
+        replays: int,
+        accumulation: int,
+        processes: int,
+    ) -> None:
         super().__init__(sampler, batch_size, drop_last)
-        self.replays, self.group = replays, group
+        self.replays, self.group, self.processes = replays, accumulation * processes, processes
 
     def set_epoch(self, epoch: int) -> None:
         """Hand the epoch on to the sampler."""
@@ -55,16 +67,26 @@ class ReplaySampler(BatchSampler):
             self.sampler.set_epoch(epoch)
 
     def __len__(self) -> int:
-        return super().__len__() * self.replays
+        return -(-super().__len__() // self.processes) * self.processes * self.replays
 
     def __iter__(self) -> Iterator[list[int]]:
         waiting: list[list[int]] = []
-        for batch in super().__iter__():
+        for batch in self._whole(super().__iter__()):
             waiting.append(batch)
             if len(waiting) == self.group:
                 yield from waiting * self.replays
                 waiting = []
         yield from waiting * self.replays
+
+    def _whole(self, batches: Iterator[list[int]]) -> Iterator[list[int]]:
+        count = 0
+        first: list[int] = []
+        for count, batch in enumerate(batches, 1):
+            first += batch if count <= self.processes else []
+            missing = self.batch_size - len(batch) if self.processes > 1 else 0
+            yield batch + list(islice(cycle(first), missing))
+        for place in range(-count % self.processes):
+            yield list(islice(cycle(first), place * self.batch_size, (place + 1) * self.batch_size))
 
 
 class AdversarialTrainer(Trainer):
@@ -107,16 +129,21 @@ class AdversarialTrainer(Trainer):
         model.train()
         inputs = self._prepare_inputs(inputs)
         scale = 1.0 / self.current_gradient_accumulation_steps
-        report = self.method.step(
-            model,
-            inputs,
-            scale=scale,
-            micro_batch=self._micro_batch,
-            backward=self.accelerator.backward,
-            label_smoothing=self.args.label_smoothing_factor,
-        )
-        if not torch.isfinite(report.loss):
-            self._stop_unstable(model, float(report.loss))
+        # Several processes: all passes of an optimiser step are local, then the gradients are averaged once.
+        with self.accelerator.no_sync(model):
+            report = self.method.step(
+                model,
+                inputs,
+                scale=scale,
+                micro_batch=self._micro_batch,
+                backward=self.accelerator.backward,
+                label_smoothing=self.args.label_smoothing_factor,
+            )
+        shared = report.loss.clone()
+        ready = model.parameters() if self.accelerator.sync_gradients else ()
+        distributed.average([*(each.grad for each in ready if each.grad is not None), shared])
+        if not torch.isfinite(shared):
+            self._stop_unstable(model, float(shared))
         self._micro_batch = 0 if self.accelerator.sync_gradients else self._micro_batch + 1
         self._figures = report.scalars()
         return report.loss * scale
@@ -143,7 +170,9 @@ class AdversarialTrainer(Trainer):
         sampler = super()._get_train_sampler(self.train_dataset)
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         if isinstance(sampler, LengthGroupedSampler):
-            return EpochLengthGroupedSampler(sampler.batch_size, lengths=list(sampler.lengths), seed=seed)
+            # Grouped by what all processes take together: the order is that of one process with as large a batch.
+            size = sampler.batch_size * self.args.world_size
+            return EpochLengthGroupedSampler(size, lengths=list(sampler.lengths), seed=seed)
         if isinstance(sampler, RandomSampler) and self.method.replays > 1:
             return SeedableRandomSampler(sampler.data_source, data_seed=seed)
         return sampler
@@ -157,7 +186,8 @@ class AdversarialTrainer(Trainer):
             self._train_batch_size,
             self.args.dataloader_drop_last,
             replays=self.method.replays,
-            group=self.args.gradient_accumulation_steps * self.args.world_size,
+            accumulation=self.args.gradient_accumulation_steps,
+            processes=self.args.world_size,
         )
         dataset: Any = self.train_dataset
         collate = self.data_collator
@@ -178,18 +208,29 @@ class AdversarialTrainer(Trainer):
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
-        if self.args.should_save:
+        if self.args.should_save or self.method.own_state:
             self.save_method(Path(output_dir))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
-        if checkpoint is not None and (file := Path(checkpoint) / METHOD_FILE).exists():
-            self.method.load_state_dict(load_file(file, device=str(self.args.device)))
+        if checkpoint is not None and (file := Path(checkpoint) / self._method_file).exists():
+            state = load_file(file)
+            self.method.load_state_dict({name: tensor.to(self.args.device) for name, tensor in state.items()})
+
+    @property
+    def _method_file(self) -> str:
+        own = self.method.own_state and not self.is_world_process_zero()
+        return f"{self.args.process_index}-{METHOD_FILE}" if own else METHOD_FILE
 
     def save_method(self, folder: Path) -> None:
-        """Write what the method keeps (TextAT's table, FreeAT's δ) to `folder/method.safetensors`, if anything."""
+        """Write what the method keeps (TextAT's table, FreeAT's δ) to `folder/method.safetensors`, if anything.
+
+        FreeAT's δ is each process's own: those after the first write `1-method.safetensors`, …
+        """
         state = self.method.state_dict()
         if state:
+            folder.mkdir(parents=True, exist_ok=True)
             save_file(
-                {name: tensor.detach().contiguous().cpu() for name, tensor in state.items()}, folder / METHOD_FILE
+                {name: tensor.detach().contiguous().cpu() for name, tensor in state.items()},
+                folder / self._method_file,
             )

@@ -31,9 +31,25 @@ def add(verb: Verb) -> None:
     verb("prepare", _prepare, "Fetch the built-in data and make the ready-made classifier.", json_=False)
 
 
+def _assisting() -> bool:
+    """Under a launcher of several processes: whether this is not the first one. It trains with it, and is done."""
+    from engine import distributed
+
+    distributed.join()
+    if distributed.is_first():
+        return False
+    from engine.runs.worker import assist
+
+    assist()
+    distributed.leave()
+    return True
+
+
 def _train(options: argparse.Namespace) -> None:
     from engine.runs.config import TrainConfig
 
+    if _assisting():
+        return
     if options.data_dir is not None:
         if not options.dataset.startswith("glue/"):
             raise UserError("--data-dir goes with --dataset glue/TASK; a file or folder of your own is --dataset PATH.")
@@ -55,11 +71,13 @@ def _train(options: argparse.Namespace) -> None:
 
 def _finish(identifier: str, as_json: bool) -> None:
     """Do a run in this process, with a progress bar on stderr."""
+    from engine import distributed
     from engine.runs import queue
     from engine.runs.worker import execute
 
     try:
         run = execute(identifier, progress=True)
+        distributed.leave()
     finally:
         queue.advance()
     document = run.document()
@@ -98,6 +116,8 @@ def _cancel(options: argparse.Namespace) -> None:
 def _resume(options: argparse.Namespace) -> None:
     from engine.runs import queue
 
+    if _assisting():
+        return
     run = queue.resume(options.run, start=options.detach)
     if options.detach:
         show(run.document(), options.json, f"{run.id} {run.status}")

@@ -53,6 +53,7 @@ class Method(ABC, Generic[S]):
     summary: ClassVar[str]
     Settings: type[S]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    own_state: ClassVar[bool] = False  # Whether `state_dict` differs between processes that train together.
 
     def __init__(
         self, settings: S | None = None, *, special_token_ids: Sequence[int] = (), seed: int = 0, **overrides: Any

@@ -44,6 +44,7 @@ class FreeAT(Method[FreeATSettings]):
     )
     summary = "Replays each batch m times; every backward pass moves the weights and δ at once."
     Settings = FreeATSettings
+    own_state = True
 
     # δ of the last replay, one per place in an optimiser step under gradient accumulation.
     _carried: dict[int, Tensor]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from engine.distributed import sum_rows
 from engine.perturbation import keyed_rows, token_norms
 
 
@@ -54,12 +55,17 @@ class TokenTable:
         return eta
 
     def write(self, ids: Tensor, mask: Tensor, eta: Tensor, *, add: bool = False) -> None:
-        """Z[w_i] ← η^i: the mean over a token's occurrences in the batch; with `add`, Z[w] += their sum."""
+        """Z[w_i] ← η^i: the mean over a token's occurrences in the batch; with `add`, Z[w] += their sum.
+
+        Where several processes train together, the batch is that of all of them, and Z stays the same in each.
+        """
         chosen = mask.bool()
-        slots = self.slot[ids[chosen]]
         values = eta[chosen].to(self.rows.dtype)
-        touched, place, occurrences = torch.unique(slots, return_inverse=True, return_counts=True)
-        sums = self.rows.new_zeros(len(touched), self.rows.shape[1]).index_add_(0, place, values)
+        tokens, place, occurrences = torch.unique(ids[chosen], return_inverse=True, return_counts=True)
+        sums = self.rows.new_zeros(len(tokens), self.rows.shape[1]).index_add_(0, place, values)
+        tokens, sums, occurrences = sum_rows(tokens, sums, occurrences)
+        self.touch(tokens)
+        touched = self.slot[tokens]
         self.counts[touched] += occurrences
         if add:
             self.rows[touched] += sums

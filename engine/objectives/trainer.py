@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_model, save_model
 from torch import Tensor
+from torch.utils.data import DataLoader
 from transformers import Trainer, set_seed
 
 from engine.errors import NonFiniteLoss
@@ -54,14 +55,15 @@ class ObjectiveTrainer(Trainer):
         super().log(logs, *args, **kwargs)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Loss and metrics over the evaluation set, with the same masks every time."""
+        """Loss and metrics over the evaluation set, with the same masks every time; each process does all of it."""
         model: Any = self.model
         total, batches = 0.0, 0
         collected: dict[str, list[Tensor]] = defaultdict(list)
         model.eval()
         with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(EVALUATION_SEED)
-            for batch in self.get_eval_dataloader():
+            texts: Any = self.eval_dataset
+            for batch in DataLoader(texts, self.args.eval_batch_size, collate_fn=self.data_collator):
                 loss, figures = self.objective.loss(model, self._prepare_inputs(batch))
                 total, batches = total + float(loss), batches + 1
                 for name, value in figures.items():

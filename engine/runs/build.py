@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, TrainingArguments
 
+from engine import distributed
 from engine.data.encoding import collator, encode
 from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import TaskData, metrics_of
@@ -33,7 +34,7 @@ class Job:
 
 def training_arguments(config: TrainConfig, folder: Path, batches: int) -> TrainingArguments:
     """Trainer's arguments for a run. `batches`: batches per epoch."""
-    per_epoch = max(1, -(-batches // config.gradient_accumulation))
+    per_epoch = max(1, -(-batches // (config.gradient_accumulation * distributed.processes())))
     total = config.max_steps or max(1, int(config.epochs * per_epoch))
     device = best_device()
     bf16 = config.precision == "bf16" or (
@@ -65,6 +66,7 @@ def training_arguments(config: TrainConfig, folder: Path, batches: int) -> Train
         torch_compile=config.compile,
         use_cpu=device.type == "cpu",
         dataloader_pin_memory=device.type == "cuda",
+        ddp_broadcast_buffers=False,  # Encoders' buffers are constants.
         remove_unused_columns=not is_pretraining(config.method),
         seed=config.seed,
         report_to=[],

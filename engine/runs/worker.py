@@ -1,16 +1,19 @@
 """The process of one run: `python -m engine.runs.worker RUN`. It trains, logs, and says how it ended."""
 
+import json
 import logging
 import shutil
 import sys
 import time
 import traceback
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
+from engine import distributed
 from engine.errors import UserError
 from engine.methods.textat import TextAT
 from engine.runs.build import build
@@ -20,7 +23,7 @@ from engine.runs.store import Run, Store, last_checkpoint
 
 
 class RunRecorder(TrainerCallback):
-    """Writes live figures into the database, and stops the training when it is asked to."""
+    """Writes live figures into the database."""
 
     def __init__(self, store: Store, run: Run, keep_models: bool) -> None:
         self.store, self.run, self.spent, self.keep_models = store, run, run.seconds, keep_models
@@ -80,9 +83,19 @@ class RunRecorder(TrainerCallback):
             self.trainer.save_model(str(self.run.folder / "models" / f"{state.global_step:08d}"))
         self._mark = (state.global_step, time.monotonic())  # The time of an evaluation is not training speed.
 
+
+class Cancellation(TrainerCallback):
+    """Stops the training, with a checkpoint, when the run is asked to; of several processes the first one looks."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.asked = run, False
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Look whether the run was cancelled."""
-        if self.store.get(self.run.id).cancel:
+        self.asked = bool(
+            distributed.told_by_first("x" if distributed.is_first() and Store().get(self.run.id).cancel else "")
+        )
+        if self.asked:
             control.should_training_stop = True
             control.should_save = True
 
@@ -106,28 +119,37 @@ def peak_memory() -> float:
     return used / 2**20 if sys.platform == "darwin" else used / 2**10
 
 
-def train(store: Store, run: Run, progress: bool) -> None:
-    """Train the run to its end, or until it is cancelled."""
+def train(run: Run, progress: bool) -> None:
+    """Train the run to its end, or until it is cancelled. Of several processes the first one keeps the books."""
+    store, first = Store(), distributed.is_first()
     config = TrainConfig.build(run.config)
     recorder = RunRecorder(store, run, config.keep_models)
     job = build(config, run.folder)
     trainer = recorder.trainer = job.trainer
-    trainer.add_callback(recorder)
-    trainer.add_callback(ProgressBar() if progress else PrinterCallback())
-    checkpoint = last_checkpoint(run.folder)
+    cancellation = Cancellation(run)
+    trainer.add_callback(cancellation)
+    if first:
+        trainer.add_callback(recorder)
+        trainer.add_callback(ProgressBar() if progress else PrinterCallback())
+    checkpoint = distributed.told_by_first(str(last_checkpoint(run.folder) or ""))
     recorder.began = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.train(resume_from_checkpoint=checkpoint or None)
     seconds = recorder.seconds
     step, total = trainer.state.global_step, trainer.state.max_steps
-    if step < total and store.get(run.id).cancel:
+    last = trainer.state.log_history[-1:] + trainer.state.log_history[-2:-1]
+    evaluated = next((each for each in last if "eval_loss" in each and each["step"] == step), None)
+    stopped = cancellation.asked and step < total
+    if not stopped and evaluated is None:
+        evaluated = trainer.evaluate()
+    if not first:
+        return
+    if stopped:
         message = f"Cancelled at step {step} of {total}; it can be resumed."
         store.update(run.id, status="cancelled", finished=time.time(), seconds=seconds, step=step, message=message)
         return
-    last = trainer.state.log_history[-1:] + trainer.state.log_history[-2:-1]
-    evaluated = next((each for each in last if "eval_loss" in each and each["step"] == step), None)
     metrics: dict[str, Any] = {
         name.removeprefix("eval_"): value
-        for name, value in (evaluated or trainer.evaluate()).items()
+        for name, value in (evaluated or {}).items()
         if name.removeprefix("eval_") in (*job.metrics, "loss")
     }
     metrics["main_metric"] = job.main_metric
@@ -140,6 +162,7 @@ def train(store: Store, run: Run, progress: bool) -> None:
     shutil.rmtree(run.model_folder, ignore_errors=True)
     scratch.replace(run.model_folder)  # The folder is there whole or not at all.
     shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
+    sentences = step * config.batch_size * config.gradient_accumulation * trainer.args.world_size
     info = {
         **run.info,
         "peak_memory_mb": peak_memory(),
@@ -147,15 +170,21 @@ def train(store: Store, run: Run, progress: bool) -> None:
         "bf16": trainer.args.bf16,
         "torch": torch.__version__,
         "train_sentences": job.sentences,
-        "sentences_per_second": step * config.batch_size * config.gradient_accumulation / max(seconds, 1e-9),
+        "processes": trainer.args.world_size,
+        "sentences_per_second": sentences / max(seconds, 1e-9),
     }
     store.update(
         run.id, status="completed", finished=time.time(), seconds=seconds, step=step, metrics=metrics, info=info
     )
 
 
+def assist() -> None:
+    """What the processes after the first do: train the run that the first one names, and write nothing."""
+    train(Run(**json.loads(distributed.told_by_first(""))), progress=False)
+
+
 def execute(identifier: str, *, progress: bool = False) -> Run:
-    """Do a run that was claimed for this process, whatever comes, and say how it ended; then move the queue on.
+    """Do a run that was claimed for this process, whatever comes, and say how it ended.
 
     Raises:
         UserError: bad input found only now; the run is `failed` and says why.
@@ -164,7 +193,8 @@ def execute(identifier: str, *, progress: bool = False) -> Run:
     run = store.get(identifier)
     store.update(run.id, **{**own_process(), "status": "running"})
     try:
-        train(store, run, progress)
+        distributed.told_by_first(json.dumps(asdict(run)))
+        train(run, progress)
     except UserError as problem:
         store.update(run.id, status="failed", finished=time.time(), message=str(problem))
         raise

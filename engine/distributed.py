@@ -1,0 +1,98 @@
+"""Several processes (`torchrun`, `accelerate launch`): what they tell each other. With one process nothing happens."""
+
+import os
+from collections.abc import Iterable, Iterator
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+BUCKET = 2**25 // 4  # Numbers in one exchange: DDP's 25 MB, rounded.
+
+
+def processes() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes: the only one, or that of rank 0."""
+    return processes() == 1 or dist.get_rank() == 0
+
+
+def join() -> None:
+    """Join the other processes, if a launcher started several; gloo on the CPU, NCCL on GPUs."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from accelerate import PartialState
+
+        from engine.models import best_device
+
+        PartialState(cpu=best_device().type == "cpu")
+
+
+def leave() -> None:
+    """End the common work, so that no process waits for one that has left."""
+    if processes() > 1:
+        dist.destroy_process_group()
+
+
+def told_by_first(words: str) -> str:
+    """What the first process says, in all of them."""
+    if processes() == 1:
+        return words
+    said = [words]
+    dist.broadcast_object_list(said, src=0)
+    return said[0]
+
+
+def average(tensors: Iterable[Tensor]) -> None:
+    """Replace every tensor by its mean over the processes, in place. All must give the same shapes in the same order."""
+    count = processes()
+    if count == 1:
+        return
+    for bucket in _buckets(tensors):
+        flat = parameters_to_vector(bucket)
+        dist.all_reduce(flat)
+        vector_to_parameters(flat / count, bucket)
+
+
+def _buckets(tensors: Iterable[Tensor]) -> Iterator[list[Tensor]]:
+    waiting: list[Tensor] = []
+    for tensor in tensors:
+        if waiting and (waiting[0].dtype != tensor.dtype or sum(each.numel() for each in waiting) > BUCKET):
+            yield waiting
+            waiting = []
+        waiting.append(tensor)
+    if waiting:
+        yield waiting
+
+
+def sum_rows(tokens: Tensor, rows: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows of a sparse table summed over the processes, where each has its own tokens.
+
+    Args:
+        tokens: ids without repeats, `[n]`. rows: `[n, D]`. counts: `[n]`. n may differ between the processes.
+
+    Returns:
+        The same three, over all tokens of all processes, in the order of the ids.
+    """
+    count = processes()
+    if count == 1:
+        return tokens, rows, counts
+    sizes = [torch.zeros(1, dtype=torch.long, device=tokens.device) for _ in range(count)]
+    dist.all_gather(sizes, torch.tensor([len(tokens)], device=tokens.device))
+    most = max(int(size) for size in sizes)
+    gathered = []
+    for own in (tokens, rows, counts):
+        padded = own.new_zeros(most, *own.shape[1:])
+        padded[: len(own)] = own
+        parts = [torch.empty_like(padded) for _ in range(count)]
+        dist.all_gather(parts, padded)
+        gathered.append(torch.cat([part[: int(size)] for part, size in zip(parts, sizes, strict=True)]))
+    union, place = torch.unique(gathered[0], return_inverse=True)
+    return (
+        union,
+        rows.new_zeros(len(union), rows.shape[1]).index_add_(0, place, gathered[1]),
+        counts.new_zeros(len(union)).index_add_(0, place, gathered[2]),
+    )
