@@ -49,6 +49,8 @@ def status_line(run: Run, curves: dict[str, list[tuple[int, float]]]) -> str:
         parts.append(f"{rate:.2f} steps/s")
         if run.max_steps and rate:
             parts.append(f"about {duration((run.max_steps - run.step) / rate)} left")
+        if used := curves.get("memory_mb"):
+            parts.append(f"{used[-1][1] / 1024:.1f} GB of memory")
     elif run.seconds:
         parts.append(f"trained for {duration(run.seconds)}")
     if run.cancel and run.status in ACTIVE:
@@ -79,6 +81,13 @@ def run_actions(run: Run, place: Any, key: str) -> None:
         st.rerun(scope="fragment")
     if run.status in RESUMABLE and place.button("Resume", key=f"{key}-resume-{run.id}"):
         queue.resume(run.id)
+        st.rerun(scope="fragment")
+    if "--halve-batch" in run.message and place.button(
+        "Halve the batch",
+        key=f"{key}-halve-{run.id}",
+        help="Half the batch, twice the accumulation: as many sentences per step.",
+    ):
+        queue.resume(run.id, halve_batch=True)
         st.rerun(scope="fragment")
 
 

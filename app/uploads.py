@@ -12,6 +12,8 @@ from engine.data.files import SUFFIXES, load_file
 from engine.errors import UserError
 from engine.home import home
 
+MOST_BYTES = 50 * 2**20  # As `maxUploadSize` in .streamlit/config.toml, which the browser is told.
+
 
 def folder() -> Path:
     """Where uploaded files lie."""
@@ -36,6 +38,10 @@ def keep(name: str, content: bytes) -> Path:
         UserError: it cannot be read; says why.
     """
     suffix = Path(name).suffix.lower()
+    if len(content) > MOST_BYTES:
+        raise UserError(
+            f"{name[:80]} has {len(content) >> 20} MB; at most {MOST_BYTES >> 20} MB can be uploaded. Give larger files by path."
+        )
     if suffix not in SUFFIXES:
         raise UserError(f"{name[:80]}: files must end in {', '.join(SUFFIXES)}.")
     stem = re.sub(r"[^\w-]+", "-", Path(name).stem)[:40].strip("-") or "data"

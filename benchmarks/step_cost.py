@@ -17,7 +17,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from engine.data.encoding import LENGTH, collator, encode
+from engine.data.encoding import LENGTH, by_length, collator, encode
 from engine.data.sources import load_dataset
 from engine.methods import methods
 from engine.models import best_device, load_model
@@ -29,8 +29,8 @@ def measure(model_name: str, dataset: str, batch_size: int, ascent_steps: int, r
     loaded = load_model(model_name, data.task)
     device = best_device()
     model = loaded.model.to(device).train()
-    rows = encode(data.splits["train"].head(40 * batch_size), loaded.tokenizer, data.task, 128).sort(LENGTH)
-    middle = len(rows) // 2
+    rows = encode(data.splits["train"].head(40 * batch_size), loaded.tokenizer, data.task, 128)
+    rows, middle = by_length(rows), len(rows) // 2
     chosen = rows.select(range(middle, middle + batch_size)).remove_columns(LENGTH)
     batch = {name: tensor.to(device) for name, tensor in collator(loaded.tokenizer)(list(chosen)).items()}
     candidates = []

@@ -12,6 +12,14 @@ class NonFiniteLoss(UserError):
     """Training met a loss that is NaN or infinite; the weights are still those of before that batch."""
 
 
+class OutOfMemory(UserError):
+    """The device's memory did not suffice for a batch."""
+
+
+class NoRoom(UserError):
+    """A disk is full, or a limit on files is reached."""
+
+
 def known(kind: str, name: str, allowed: list[str]) -> str:
     """Return `name` if it is allowed; else raise `UserError` that lists what is, the nearest spelling first."""
     import difflib

@@ -14,6 +14,17 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from tests import tiny  # noqa: E402
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="tests marked `long` at their full length")
+
+
+@pytest.fixture
+def amount(request):
+    """How often a test marked `long(short=…, full=…)` does what it does: `full` with --long."""
+    values = request.node.get_closest_marker("long").kwargs
+    return values["full" if request.config.getoption("--long") else "short"]
+
+
 @pytest.fixture(autouse=True)
 def _home(tmp_path, monkeypatch):
     """Every test has its own runs; fetched data and the ready-made classifier are shared (the cache)."""

@@ -2,6 +2,7 @@
 
 from app.shown import Figure, Shown
 from engine.errors import UserError
+from engine.tables import as_csv
 
 FORMATS = {
     "Figure": {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "csv": "text/csv"},
@@ -37,6 +38,6 @@ def file_of(shown: Shown, kind: str) -> bytes:
         UserError: as `picture`.
     """
     if kind == "csv":
-        return bytes(shown.table().to_csv(index=False).encode("utf-8-sig"))
+        return as_csv(shown.table()).encode("utf-8-sig")
     assert isinstance(shown, Figure)
     return picture(shown, kind)

@@ -28,6 +28,9 @@ def add(verb: Verb) -> None:
     made = verb("resume", _resume, "Go on with a cancelled, crashed or failed run from its last checkpoint.")
     made.add_argument("run")
     made.add_argument("--detach", action="store_true", help="in the background, through the queue")
+    made.add_argument(
+        "--halve-batch", action="store_true", help="half the batch, twice the accumulation: after running out of memory"
+    )
     verb("prepare", _prepare, "Fetch the built-in data and make the ready-made classifier.", json_=False)
 
 
@@ -118,7 +121,7 @@ def _resume(options: argparse.Namespace) -> None:
 
     if _assisting():
         return
-    run = queue.resume(options.run, start=options.detach)
+    run = queue.resume(options.run, start=options.detach, halve_batch=options.halve_batch)
     if options.detach:
         show(run.document(), options.json, f"{run.id} {run.status}")
     else:

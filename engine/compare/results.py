@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engine import tables
 from engine.compare.studies import StudyCell
 from engine.runs.store import Run
 
@@ -146,4 +147,4 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
         for row in rows
         for seed, value in row["values"].items()
     ]  # fmt: skip
-    return str(pd.DataFrame(flat).to_csv(index=False))
+    return tables.as_csv(pd.DataFrame(flat))

@@ -23,6 +23,7 @@ TEXT_COLUMNS = (
 LABEL_COLUMNS = ("label", "score", "gold_label", "similarity", "rating")
 SPLIT_FILES = {"train": ("train",), "validation": ("validation", "dev", "valid"), "test": ("test",)}
 MOST_CLASSES = 200
+MOST_BYTES = 2**30  # Of an unpacked Parquet file; MNLI has 80 MB of text.
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"{path.name}: files must end in {', '.join(SUFFIXES)}.")
     try:
         if suffix == ".parquet":
-            table = pd.read_parquet(path)
+            table = _parquet(path)
         elif suffix == ".jsonl":
             table = pd.read_json(path, lines=True, dtype=False, convert_dates=False, encoding="utf-8")
         else:
@@ -65,6 +66,27 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"{path.name} has no rows.")
     table.columns = [str(name).strip().lower() for name in table.columns]
     return table.astype(object).where(table.notna(), "").astype(str)
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    """Read in small parts: a small file may hold a table that fills the memory many times over.
+
+    Raises:
+        UserError: more than `MOST_BYTES` of values.
+    """
+    from pyarrow import Table
+    from pyarrow.parquet import ParquetFile
+
+    parts, size = [], 0
+    with ParquetFile(path) as file:
+        for part in file.iter_batches(batch_size=256):
+            size += part.nbytes
+            if size > MOST_BYTES:
+                raise UserError(
+                    f"{path.name} unpacks to more than {MOST_BYTES >> 20} MB: split it, or take a part of it."
+                )
+            parts.append(part)
+        return Table.from_batches(parts, file.schema_arrow).to_pandas()
 
 
 def _columns(table: pd.DataFrame, name: str) -> tuple[tuple[str, ...], str]:

@@ -100,8 +100,12 @@ def cancel(reference: str) -> Run:
     return store.get(run.id)
 
 
-def resume(reference: str, *, start: bool = True) -> Run:
+def resume(reference: str, *, start: bool = True, halve_batch: bool = False) -> Run:
     """Put a cancelled, crashed or failed run back in the queue; it goes on from its last checkpoint.
+
+    Args:
+        start: False: claim it for this process instead. halve_batch: half the batch, twice the accumulation: the same
+            sentences per optimiser step in half the memory.
 
     Raises:
         UserError: it cannot be resumed.
@@ -110,6 +114,16 @@ def resume(reference: str, *, start: bool = True) -> Run:
     store.reap()
     run = store.find(reference)
     status: dict[str, Any] = {"status": "queued"} if start else own_process()
+    if halve_batch:
+        if run.config["batch_size"] % 2:
+            raise UserError(
+                f"batch_size is {run.config['batch_size']}, which has no half. Start a new run with a smaller one."
+            )
+        halved = {
+            "batch_size": run.config["batch_size"] // 2,
+            "gradient_accumulation": run.config["gradient_accumulation"] * 2,
+        }
+        status["config"] = {**run.config, **halved}
     if not store.update(run.id, only_if=RESUMABLE, cancel=0, message="", finished=None, **status):
         raise UserError(f"{run.id} is {run.status}: only {', '.join(RESUMABLE)} runs can be resumed.")
     if start:

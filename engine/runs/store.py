@@ -134,17 +134,22 @@ class Store(Database):
         with self.reading() as connection:
             return [self._run(row) for row in connection.execute("SELECT * FROM runs ORDER BY created DESC")]
 
+    def row_of(self, identifier: str) -> Run | None:
+        """The run with that id, None if there is none."""
+        with self.reading() as connection:
+            row = connection.execute("SELECT * FROM runs WHERE id = ?", (identifier,)).fetchone()
+        return None if row is None else self._run(row)
+
     def get(self, identifier: str) -> Run:
         """The run with that id.
 
         Raises:
             UserError: there is none.
         """
-        with self.reading() as connection:
-            row = connection.execute("SELECT * FROM runs WHERE id = ?", (identifier,)).fetchone()
-        if row is None:
+        run = self.row_of(identifier)
+        if run is None:
             raise UserError(f"There is no run {identifier[:80]!r}. `python -m engine runs` lists them.")
-        return self._run(row)
+        return run
 
     def find(self, reference: str) -> Run:
         """A run by id, by the beginning of its id, by its name if only one has it, or `latest`."""

@@ -1,5 +1,6 @@
 """The process of one run: `python -m engine.runs.worker RUN`. It trains, logs, and says how it ended."""
 
+import errno
 import json
 import logging
 import shutil
@@ -10,113 +11,15 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
-from transformers import PrinterCallback, ProgressCallback, TrainerCallback
+from transformers import PrinterCallback
 
 from engine import distributed
-from engine.errors import UserError
-from engine.methods.textat import TextAT
+from engine.errors import NoRoom, OutOfMemory, UserError
 from engine.runs.build import build
 from engine.runs.config import TrainConfig
 from engine.runs.queue import advance, own_process
+from engine.runs.recorder import Cancellation, ProgressBar, RunRecorder, Superseded, peak_memory
 from engine.runs.store import Run, Store, last_checkpoint
-
-
-class RunRecorder(TrainerCallback):
-    """Writes live figures into the database."""
-
-    def __init__(self, store: Store, run: Run, keep_models: bool) -> None:
-        self.store, self.run, self.spent, self.keep_models = store, run, run.seconds, keep_models
-        self.trainer: Any = None
-        self.began = time.monotonic()
-        self._mark = (0, self.began)
-
-    @property
-    def seconds(self) -> float:
-        """Training time so far, earlier sittings included."""
-        return self.spent + time.monotonic() - self.began
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Note where it starts."""
-        self._mark = (state.global_step, time.monotonic())
-        self.store.forget_after(self.run.id, state.global_step)
-        for file in (self.run.folder / "table").glob("*.safetensors"):
-            if int(file.stem) > state.global_step:
-                file.unlink()
-        self.store.update(self.run.id, max_steps=state.max_steps, step=state.global_step)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        """Loss, learning rate, δ norms, validation metrics, steps per second."""
-        figures = {
-            name: float(value)
-            for name, value in (logs or {}).items()
-            if isinstance(value, int | float)
-            and not name.startswith(("train_", "total_"))
-            and not name.endswith(("_runtime", "_per_second"))
-            and name != "epoch"
-        }
-        if not figures:
-            return
-        if "loss" in figures:
-            step, then = self._mark
-            now = time.monotonic()
-            if state.global_step > step and now > then:
-                figures["steps_per_second"] = (state.global_step - step) / (now - then)
-            self._mark = (state.global_step, now)
-            table = getattr(getattr(self.trainer, "method", None), "table", None)
-            if table is not None:
-                figures["table_rows"] = len(table)
-        self.store.log(self.run.id, state.global_step, figures, seconds=self.seconds)
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Keep how TextAT's table stands, and the model if that was asked for."""
-        if self.trainer is None:
-            return
-        method, folder = getattr(self.trainer, "method", None), self.run.folder / "table"
-        if isinstance(method, TextAT) and method.table is not None:
-            folder.mkdir(exist_ok=True)
-            save_file(method.table.snapshot(), folder / f"{state.global_step:08d}.safetensors")
-            partial = self.run.folder / "table.partial"
-            save_file({name: tensor.cpu() for name, tensor in method.table.state_dict().items()}, partial)
-            partial.replace(self.run.table_file)  # Readers see the whole table or the one before.
-        if self.keep_models:
-            self.trainer.save_model(str(self.run.folder / "models" / f"{state.global_step:08d}"))
-        self._mark = (state.global_step, time.monotonic())  # The time of an evaluation is not training speed.
-
-
-class Cancellation(TrainerCallback):
-    """Stops the training, with a checkpoint, when the run is asked to; of several processes the first one looks."""
-
-    def __init__(self, run: Run) -> None:
-        self.run, self.asked = run, False
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Look whether the run was cancelled."""
-        self.asked = bool(
-            distributed.told_by_first("x" if distributed.is_first() and Store().get(self.run.id).cancel else "")
-        )
-        if self.asked:
-            control.should_training_stop = True
-            control.should_save = True
-
-
-class ProgressBar(ProgressCallback):
-    """Trainer's bar, on stderr, without the lines that it prints to stdout."""
-
-    def on_log(self, *_: Any, **__: Any) -> None:
-        """Print nothing."""
-
-
-def peak_memory() -> float:
-    """The most memory that this process has used, in MB: the GPU's where there is one, else the machine's."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
-    try:
-        import resource
-    except ImportError:  # Windows.
-        return 0.0
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / 2**20 if sys.platform == "darwin" else used / 2**10
 
 
 def train(run: Run, progress: bool) -> None:
@@ -126,14 +29,17 @@ def train(run: Run, progress: bool) -> None:
     recorder = RunRecorder(store, run, config.keep_models)
     job = build(config, run.folder)
     trainer = recorder.trainer = job.trainer
-    cancellation = Cancellation(run)
+    cancellation, bar = Cancellation(run), ProgressBar()
     trainer.add_callback(cancellation)
     if first:
         trainer.add_callback(recorder)
-        trainer.add_callback(ProgressBar() if progress else PrinterCallback())
+        trainer.add_callback(bar if progress else PrinterCallback())
     checkpoint = distributed.told_by_first(str(last_checkpoint(run.folder) or ""))
     recorder.began = time.monotonic()
-    trainer.train(resume_from_checkpoint=checkpoint or None)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint or None)
+    finally:
+        bar.close()
     seconds = recorder.seconds
     step, total = trainer.state.global_step, trainer.state.max_steps
     last = trainer.state.log_history[-1:] + trainer.state.log_history[-2:-1]
@@ -202,15 +108,38 @@ def execute(identifier: str, *, progress: bool = False) -> Run:
         message = "Interrupted; it can be resumed from its last checkpoint."
         store.update(run.id, status="cancelled", finished=time.time(), message=message)
         raise
-    except torch.OutOfMemoryError:
-        message = "The device ran out of memory. Lower batch_size or max_length (and raise gradient_accumulation)."
-        store.update(run.id, status="failed", finished=time.time(), message=message)
-        raise UserError(message) from None
+    except Superseded as problem:
+        raise UserError(str(problem)) from None
     except Exception as problem:
-        message = f"{type(problem).__name__}: {problem}"
-        store.update(run.id, status="crashed", finished=time.time(), message=message[:1500])
-        raise
+        plain = _in_plain_words(problem, run)
+        message = str(plain) if plain else f"{type(problem).__name__}: {problem}"
+        status = "failed" if isinstance(plain, OutOfMemory) else "crashed"
+        store.update(run.id, status=status, finished=time.time(), message=message[:1500])
+        if plain is None:
+            raise
+        raise plain from None
     return store.get(run.id)
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _in_plain_words(problem: Exception, run: Run) -> UserError | None:
+    """What a person can do about a machine that has no memory or no room left; None for all else."""
+    said = str(problem)
+    # torch's CPU allocator has no exception of its own; safetensors and torch.save say in words only what failed.
+    if isinstance(problem, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in said:
+        return OutOfMemory(
+            f"The memory did not suffice for batch_size {run.config['batch_size']} and max_length"
+            f" {run.config['max_length']}. Nothing is lost: `python -m engine resume {run.id} --halve-batch` goes on from"
+            " the last checkpoint with half the batch and twice the accumulation: as many sentences per step."
+        )
+    words = [*(f"os error {number}" for number in NO_ROOM), "inline_container", "PytorchStreamWriter", "iostream error"]
+    if getattr(problem, "errno", None) in NO_ROOM or any(each in said for each in words):
+        return NoRoom(
+            f"There is no room left to write to in {run.folder}. Free some, then resume the run: nothing is lost."
+        )
+    return None
 
 
 def main() -> int:

@@ -1,0 +1,18 @@
+"""Tables as CSV that a spreadsheet shows and does not run."""
+
+import pandas as pd
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """The table as CSV without its index; text that a spreadsheet would take for a formula begins with an apostrophe."""
+
+    def harmless(value: object) -> object:
+        return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+    safe = table.rename(columns=harmless)
+    for place, dtype in enumerate(safe.dtypes):
+        if not pd.api.types.is_numeric_dtype(dtype):
+            safe.isetitem(place, safe.iloc[:, place].map(harmless))
+    return str(safe.to_csv(index=False))
