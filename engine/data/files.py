@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pandas as pd
+from pyarrow import ArrowException
 
 from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError
@@ -53,19 +54,20 @@ def read_table(path: Path) -> pd.DataFrame:
                 keep_default_na=False,
                 encoding="utf-8-sig",
             )
+        words = table.astype(object).where(table.notna(), "").astype(str)
     except UnicodeDecodeError:
         raise UserError(f"{path.name} is not text in UTF-8. Save it again in that encoding.") from None
     except OSError as problem:
         raise UserError(f"{path.name} cannot be read: {problem.strerror or problem}.") from None
-    except (ValueError, pd.errors.ParserError) as problem:
+    except (ValueError, pd.errors.ParserError, ArrowException) as problem:
         if isinstance(problem, UserError):
             raise
         reason = str(problem).splitlines()[0][:160] if str(problem) else type(problem).__name__
         raise UserError(f"{path.name} is not a readable {suffix[1:].upper()} table: {reason}") from None
-    if table.empty:
+    if words.empty:
         raise UserError(f"{path.name} has no rows.")
-    table.columns = [str(name).strip().lower() for name in table.columns]
-    return table.astype(object).where(table.notna(), "").astype(str)
+    words.columns = [str(name).strip().lower() for name in words.columns]
+    return words
 
 
 def _parquet(path: Path) -> pd.DataFrame:
