@@ -167,12 +167,16 @@ class AdversarialTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         # The whole data set, since the one that is handed over has lost its length column.
-        sampler = super()._get_train_sampler(self.train_dataset)
+        dataset: Any = self.train_dataset
+        sampler = super()._get_train_sampler(dataset)
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         if isinstance(sampler, LengthGroupedSampler):
             # Grouped by what all processes take together: the order is that of one process with as large a batch.
             size = sampler.batch_size * self.args.world_size
-            return EpochLengthGroupedSampler(size, lengths=list(sampler.lengths), seed=seed)
+            known = isinstance(dataset, datasets.Dataset) and self.args.length_column_name in dataset.column_names
+            # Without its format: the lengths of a split that is tokenised when it is read must not make that happen.
+            own = dataset.with_format(None)[self.args.length_column_name] if known else sampler.lengths
+            return EpochLengthGroupedSampler(size, lengths=list(own), seed=seed)
         if isinstance(sampler, RandomSampler) and self.method.replays > 1:
             return SeedableRandomSampler(sampler.data_source, data_seed=seed)
         return sampler

@@ -3,7 +3,9 @@
 import re
 import tempfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -35,10 +37,25 @@ def load_dataset(name: str) -> TaskData:
     except (OSError, ValueError):  # A name too long, or with a NUL.
         exists = False
     if exists:
-        return load_file(path)
+        path = path.absolute()
+        return _load_local(path, _stamp(path))
     if path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
         raise UserError(f"There is no file {name[:200]}.")
     return _load_hub(name)
+
+
+@lru_cache(maxsize=2)
+def _load_local(path: Path, stamp: tuple[Any, ...]) -> TaskData:
+    return load_file(path)
+
+
+def _stamp(path: Path) -> tuple[Any, ...]:
+    """Changes when a file, or one in a folder, does."""
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    except OSError:
+        return ()  # Reading it will say what is wrong.
 
 
 def load_texts(name: str) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ import torch
 from transformers import PrinterCallback, TrainingArguments
 
 from engine import distributed
-from engine.data.encoding import by_length, collator, encode
+from engine.data.encoding import by_length, collator, encode, is_lazy
 from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import TaskData, metrics_of
 from engine.errors import UserError
@@ -92,9 +92,12 @@ def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: P
         special_token_ids=loaded.tokenizer.all_special_ids,
         seed=config.seed,
     )
+    arguments = training_arguments(config, folder, -(-len(train) // config.batch_size))
+    # A lazy split makes its columns when it is read: none of those that it has now is left out.
+    arguments.remove_unused_columns = not (is_lazy(train) or is_lazy(validation))
     trainer = AdversarialTrainer(
         loaded.model,
-        training_arguments(config, folder, -(-len(train) // config.batch_size)),
+        arguments,
         data_collator=collator(loaded.tokenizer, _bucket(config)),
         train_dataset=train,
         eval_dataset=by_length(validation),  # Batches of equal lengths; no metric depends on the order.

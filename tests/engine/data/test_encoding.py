@@ -1,29 +1,56 @@
-"""From sentences to batches."""
+"""Tokenising: at once for small splits, batch by batch for large ones, with the same result."""
 
+import numpy as np
 import pandas as pd
-import torch
+import pytest
 
-from engine.data.encoding import collator, encode
+from engine.data import encoding
 from engine.data.tasks import Task
 from engine.models import load_tokenizer
+from engine.runs.config import TrainConfig
+from engine.runs.store import Store
+from engine.runs.worker import execute
+
+TASK = Task("t", "classification", ("0", "1"), ("accuracy",))
 
 
-def test_encoding_cuts_counts_and_keeps_labels(encoder):
+def table(pair):
+    made = pd.DataFrame({"text": [f"the film {'very ' * (place % 7)}good {place}" for place in range(60)]})
+    if pair:
+        made["text_pair"] = [f"a story {place}" for place in range(60)]
+    return made.assign(label=[place % 2 for place in range(60)])
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_a_large_split_gives_the_rows_of_a_small_one(encoder, pair, monkeypatch):
     tokenizer = load_tokenizer(str(encoder))
-    table = pd.DataFrame({"text": ["good film", "very " * 50], "text_pair": ["bad", "dull"], "label": [1, 0]})
-    rows = encode(table, tokenizer, Task("t", "classification", ("a", "b")), 16)
-    assert rows["labels"] == [1, 0]
-    assert rows["length"] == [len(ids) for ids in rows["input_ids"]] == [6, 16]
-    assert tokenizer.convert_ids_to_tokens(rows[0]["input_ids"]) == ["[CLS]", "good", "film", "[SEP]", "bad", "[SEP]"]
-    scores = encode(table.assign(label=[0.5, -1]), tokenizer, Task("t", "regression"), 16)
-    assert scores["labels"] == [0.5, -1.0]
+    small = encoding.encode(table(pair), tokenizer, TASK, 12)
+    monkeypatch.setattr(encoding, "LARGE", 50)
+    large = encoding.encode(table(pair), tokenizer, TASK, 12)
+    assert encoding.is_lazy(large) and not encoding.is_lazy(small)
+    assert len(large) == len(small) == 60
+    for place in range(60):
+        expected = {name: value for name, value in small[place].items() if name != encoding.LENGTH}
+        assert large[place] == expected
+    assert max(len(row["input_ids"]) for row in large) == 12
+    assert large[[3, 1]]["labels"] == [1, 1]
 
 
-def test_a_batch_is_padded_to_its_own_longest(encoder):
+def test_rows_from_the_shortest_to_the_longest(encoder, monkeypatch):
     tokenizer = load_tokenizer(str(encoder))
-    table = pd.DataFrame({"text": ["good", "a very dull story"], "label": [1, 0]})
-    rows = encode(table, tokenizer, Task("t", "classification", ("a", "b")), 16).remove_columns("length")
-    batch = collator(tokenizer)([rows[0], rows[1]])
-    assert batch["input_ids"].shape == (2, 6)
-    assert torch.equal(batch["attention_mask"].sum(1), torch.tensor([3, 6]))
-    assert collator(tokenizer, pad_to_multiple_of=8)([rows[0], rows[1]])["input_ids"].shape == (2, 8)
+    for most in (100, 50):
+        monkeypatch.setattr(encoding, "LARGE", most)
+        rows = encoding.by_length(encoding.encode(table(False), tokenizer, TASK, 64))
+        lengths = [len(row["input_ids"]) for row in rows]
+        assert np.corrcoef(lengths, range(60))[0, 1] > 0.9
+        assert sorted(lengths) == lengths or most == 50  # Characters and tokens differ a little.
+
+
+@pytest.mark.parametrize("method", ["freelb", "freeat"])
+def test_a_run_on_a_large_split(encoder, sentences, monkeypatch, method):
+    monkeypatch.setattr(encoding, "LARGE", 100)
+    config = TrainConfig.build(
+        {"method": method, "dataset": str(sentences), "model": str(encoder), "max_steps": 6, "batch_size": 8}
+    )
+    done = execute(Store().create(config.as_dict(), status="starting").id)
+    assert done.status == "completed" and done.step == 6 and 0 <= done.metrics["accuracy"] <= 1
