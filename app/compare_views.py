@@ -7,6 +7,7 @@ from app import figures, state, widgets
 from app.exhibit import show
 from app.layout import plain
 from app.views.robust import summary_table
+from engine.compare.own import own_gains, own_results
 from engine.compare.published import SOURCES, gains, published
 from engine.robustness.curve import SCHEDULES
 from engine.robustness.text import Limits
@@ -86,8 +87,25 @@ def papers() -> None:
     for each in cells:
         shown = {"missing": "–", "garbled": f"{each.text}… (cut)"}.get(each.mark, each.text)
         rows.setdefault((each.group, each.row), {})[each.column] = shown
+    own = own_results(chosen)
+    for result in own:
+        text = "/".join(f"{value:.1f}" for value in result.values) + (
+            f" ({result.runs} runs)" if result.runs > 1 else ""
+        )
+        rows.setdefault(("yours", result.row), {})[result.column] = text
     st.dataframe(pd.DataFrame([{"": row, **values} for (_, row), values in rows.items()]), hide_index=True)
-    found = gains(chosen)
+    if own:
+        st.caption(
+            "**yours**: your completed runs, on the validation split, in points (medians over the runs). They differ from the"
+            " papers' in model, data and budget, as said above: what can be compared is the gain over the own baseline."
+        )
+    else:
+        st.info(
+            "Your own results stand here beside the papers' once a run on one of these tasks has ended, for instance"
+            " `python -m engine train --method freelb --dataset glue/mrpc --data-dir FOLDER`, or a study with the data set"
+            " `glue/mrpc@FOLDER`."
+        )
+    found = gains(chosen) + own_gains(own)
     if found:
         st.subheader("Gain over the baseline", anchor=False)
         groups: dict[str, dict[str, float]] = {}
@@ -96,4 +114,5 @@ def papers() -> None:
         tasks = list(dict.fromkeys(task for _, task, _ in found))
         full = {row: {task: values.get(task, float("nan")) for task in tasks} for row, values in groups.items()}
         st.plotly_chart(figures.bars(full, "task", "gain (points of the first metric)"), key="gains")
-        st.caption(f"Over {plain(' and '.join(source.baselines.values()))}.")
+        words = plain(" and ".join(source.baselines.values()) or "nothing: the table has no baseline")
+        st.caption(f"The papers' rows over {words}; yours over your vanilla runs of the same model and length.")

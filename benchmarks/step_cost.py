@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,11 +21,48 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from engine.data.encoding import LENGTH, by_length, collator, encode
 from engine.data.sources import load_dataset
 from engine.methods import methods
+from engine.methods.base import Method
 from engine.models import best_device, load_model
 
 
-def measure(model_name: str, dataset: str, batch_size: int, ascent_steps: int, rounds: int) -> list[dict[str, object]]:
-    """One row per method: median ratio to vanilla, floor, overhead, spread."""
+def candidates(ascent_steps: int) -> list[Method]:
+    """Every method with that many ascent steps (SMART's T stays 1)."""
+    found = []
+    for method in methods():
+        settings = {"ascent_steps": ascent_steps} if "ascent_steps" in method.Settings.names() else {}
+        found.append(method(**(settings if method.name != "smart" else {"ascent_steps": 1})))
+    return found
+
+
+def compare(
+    model: torch.nn.Module, batch: dict[str, torch.Tensor], tried: list[Method], rounds: int
+) -> list[dict[str, Any]]:
+    """One row per method: median seconds, ratio to vanilla, floor, overhead and its range over the rounds."""
+    times: dict[str, list[float]] = {each.name: [] for each in tried}
+    for turn in range(rounds + 2):
+        for each in tried:
+            model.zero_grad()
+            began = time.perf_counter()
+            for _ in range(each.replays):
+                each.step(model, batch)
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if turn >= 2:  # The first ones warm up.
+                times[each.name].append(time.perf_counter() - began)
+    found = []
+    for each in tried:
+        ratios = [own / base for own, base in zip(times[each.name], times["vanilla"], strict=True)]
+        floor = each.floor / 3
+        found.append(
+            {"method": each.name, "seconds": statistics.median(times[each.name]), "ratio": statistics.median(ratios),
+             "floor": floor, "overhead": statistics.median(ratios) / floor, "lowest": min(ratios) / floor,
+             "highest": max(ratios) / floor}
+        )  # fmt: skip
+    return found
+
+
+def measure(model_name: str, dataset: str, batch_size: int, ascent_steps: int, rounds: int) -> list[dict[str, Any]]:
+    """The rows of `compare` for a real batch of about the middle length."""
     data = load_dataset(dataset)
     loaded = load_model(model_name, data.task)
     device = best_device()
@@ -33,41 +71,9 @@ def measure(model_name: str, dataset: str, batch_size: int, ascent_steps: int, r
     rows, middle = by_length(rows), len(rows) // 2
     chosen = rows.select(range(middle, middle + batch_size)).remove_columns(LENGTH)
     batch = {name: tensor.to(device) for name, tensor in collator(loaded.tokenizer)(list(chosen)).items()}
-    candidates = []
-    for method in methods():
-        settings = {"ascent_steps": ascent_steps} if "ascent_steps" in method.Settings.names() else {}
-        if method.name == "smart":
-            settings["ascent_steps"] = 1
-        candidates.append(method(**settings))
-    times: dict[str, list[float]] = {each.name: [] for each in candidates}
-    for turn in range(rounds + 2):
-        for each in candidates:
-            model.zero_grad()
-            began = time.perf_counter()
-            for _ in range(each.replays):
-                each.step(model, batch)
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            if turn >= 2:  # The first ones warm up.
-                times[each.name].append(time.perf_counter() - began)
-    found = []
-    for each in candidates:
-        ratios = [own / base for own, base in zip(times[each.name], times["vanilla"], strict=True)]
-        floor = each.floor / 3
-        found.append(
-            {
-                "method": each.name,
-                "ratio": statistics.median(ratios),
-                "floor": floor,
-                "overhead": statistics.median(ratios) / floor,
-                "lowest": min(ratios) / floor,
-                "highest": max(ratios) / floor,
-            }
-        )
-    print(
-        f"{model_name}, {dataset}, batch {tuple(batch['input_ids'].shape)}, {device}, {torch.get_num_threads()} threads"
-    )
-    return found
+    shape = tuple(batch["input_ids"].shape)
+    print(f"{model_name}, {dataset}, batch {shape}, {device}, {torch.get_num_threads()} threads\n")
+    return compare(model, batch, candidates(ascent_steps), rounds)
 
 
 def main() -> None:
@@ -80,10 +86,10 @@ def main() -> None:
     parser.add_argument("--dataset", default="movie-sentiment")
     options = parser.parse_args()
     rows = measure(options.model, options.dataset, options.batch_size, options.ascent_steps, options.rounds)
-    print(f"{'method':<10}{'cost / vanilla':>16}{'floor':>8}{'cost / floor':>14}{'(lowest, highest)':>20}")
+    print("| method | cost / vanilla | floor | cost / floor | lowest to highest |\n|---|---|---|---|---|")
     for row in rows:
-        spread = f"({row['lowest']:.2f}, {row['highest']:.2f})"
-        print(f"{row['method']:<10}{row['ratio']:>16.2f}{row['floor']:>8.2f}{row['overhead']:>14.3f}{spread:>20}")
+        spread = f"{row['lowest']:.2f} to {row['highest']:.2f}"
+        print(f"| {row['method']} | {row['ratio']:.2f} | {row['floor']:.2f} | {row['overhead']:.3f} | {spread} |")
 
 
 if __name__ == "__main__":

@@ -90,6 +90,20 @@ def test_nothing_is_computed_again_by_a_widget_that_does_not_concern_it(open_pag
     assert len(calls) == before
 
 
+def test_ones_own_results_stand_beside_the_published_ones(open_page):
+    query = {"view": "Published tables", "paper": "freelb-1"}
+    assert any("Your own results stand here" in box.value for box in open_page("compare", **query).info)
+    for method, accuracy in (("vanilla", 0.8), ("freelb", 0.83)):
+        config = TrainConfig.build({"method": method, "dataset": "glue/rte@/data"})
+        run = Store().create(config.as_dict())
+        Store().update(run.id, status="completed", step=50, metrics={"accuracy": accuracy, "main_metric": "accuracy"})
+    test = open_page("compare", **query)
+    table = test.dataframe[0].value
+    own = table[table[""] == "yours: freelb, minilm, 50 steps"]
+    assert list(own["RTE (Acc)"]) == ["83.0"]
+    assert "PGD" in list(table[""])
+
+
 def test_errors_are_a_box_and_not_a_traceback(open_page):
     for query, words in (
         ({"text": "  "}, "empty"),

@@ -1,0 +1,100 @@
+"""How long people wait: for a trace, for the first page after `streamlit run`, for every page again.
+
+    python benchmarks/latency.py [--rounds 7]
+
+A trace is 32 tokens, K = 5, the ready-made classifier. Pages are opened by a real Chromium on a server of its own, with
+no runs; `first` is the first visit after the server's start, `again` the median of three reloads, both until the page has
+drawn everything.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from engine.threads import wait_politely
+
+wait_politely()
+
+import torch
+
+from app.navigation import SECTIONS
+from engine.analysis.classifier import load_classifier
+from engine.analysis.trace import trace
+from engine.methods import get_method
+from tests.browser.conftest import FLAGS, Server, chromium
+from tests.browser.test_inside import settled
+
+TEXT = "The film is a little slow at first, but the acting is wonderful and the music stays with you " * 2
+
+
+def traces(rounds: int) -> None:
+    """The time of one trace by every method that ascends."""
+    classifier = load_classifier()
+    words = classifier.tokenizer.tokenize(TEXT)[:30]
+    text = classifier.tokenizer.convert_tokens_to_string(words)
+    print("| trace, 32 tokens, K = 5 | median (s) | slowest (s) |\n|---|---|---|")
+    for name in ("pgd", "freelb", "smart", "textat"):
+        times = []
+        for _ in range(rounds + 1):
+            began = time.perf_counter()
+            found = trace(classifier, get_method(name)(ascent_steps=5), text)
+            times.append(time.perf_counter() - began)
+        assert len(found.tokens) == 32, len(found.tokens)
+        print(f"| {get_method(name).title} | {statistics.median(times[1:]):.3f} | {max(times[1:]):.3f} |")
+
+
+def opened(page, address: str) -> float:
+    """Seconds until a page has drawn everything."""
+    began = time.perf_counter()
+    page.goto(address)
+    settled(page)
+    return time.perf_counter() - began
+
+
+def pages() -> None:
+    """First paint after the server's start, and every page twice."""
+    from playwright.sync_api import expect, sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        os.environ["DELTABOOK_HOME"] = str(Path(folder) / "home")
+        browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(300_000)
+        began = time.perf_counter()
+        server = Server(Path(folder) / "home").start()
+        try:
+            answers = time.perf_counter() - began
+            page.goto(server.url)
+            expect(page.get_by_role("heading", name="Deltabook")).to_be_visible()
+            print(f"\nFrom `streamlit run` to the first page on screen: {time.perf_counter() - began:.1f} s")
+            print(f"(of it until the server answers: {answers:.1f} s)\n")
+            print("| page | first (s) | again (s) |\n|---|---|---|")
+            for name in [name for group in SECTIONS.values() for name, _, _ in group]:
+                address = f"{server.url}/{'' if name == 'home' else name}"
+                first = opened(page, address)
+                again = statistics.median(opened(page, address) for _ in range(3))
+                print(f"| {name} | {first:.1f} | {again:.1f} |", flush=True)
+        finally:
+            browser.close()
+            server.stop()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    print(f"{torch.get_num_threads()} threads\n")
+    traces(options.rounds)
+    pages()
+
+
+if __name__ == "__main__":
+    main()
