@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from engine.commands.common import Verb, show
 from engine.errors import UserError
@@ -16,7 +17,29 @@ def add(verb: Verb) -> None:
     made = verb("study", _study, "Run a study (methods × settings × seeds × data sets × models) and print its table.")
     made.add_argument("file", type=Path, help="TOML or YAML: name, methods, datasets, models, seeds, run, settings")
     made.add_argument("--format", default="markdown", help="markdown, latex or csv (markdown)")
+    made.add_argument("--ray", metavar="ADDRESS", help="spread the runs over a Ray cluster: auto, HOST:PORT or local")
     made.add_argument("--results", action="store_true", help="only print what there is; start nothing")
+
+
+def _say(name: str, state: dict[str, int]) -> None:
+    words = ", ".join(f"{count} {kind}" for kind, count in state.items() if count)
+    print(f"{name}: {words}", file=sys.stderr, flush=True)
+
+
+def _through_the_queue(name: str, wanted: list[Any]) -> None:
+    from engine.compare import studies
+
+    runs = studies.advance(wanted, name, restart=True)
+    last: dict[str, int] = {}
+    while True:
+        state = studies.progress_of(wanted, runs)
+        if state != last:
+            _say(name, state)
+            last = state
+        if state["completed"] + state["failed"] == len(wanted) and not state["active"] + state["queued"]:
+            return
+        time.sleep(1.0)
+        runs = studies.advance(wanted, name)
 
 
 def _study(options: argparse.Namespace) -> None:
@@ -30,18 +53,12 @@ def _study(options: argparse.Namespace) -> None:
     if not options.results:
         for config in {(cell.dataset, cell.model): cell.config for cell in wanted}.values():
             check(config)
-        runs = studies.advance(wanted, study.name, restart=True)
-        last = ""
-        while True:
-            state = studies.progress_of(wanted, runs)
-            line = ", ".join(f"{count} {name}" for name, count in state.items() if count)
-            if line != last:
-                print(f"{study.name}: {line}", file=sys.stderr)
-                last = line
-            if state["completed"] + state["failed"] == len(wanted) and not state["active"] + state["queued"]:
-                break
-            time.sleep(1.0)
-            runs = studies.advance(wanted, study.name)
+        if options.ray is None:
+            _through_the_queue(study.name, wanted)
+        else:
+            from engine.compare.spread import train_on_ray
+
+            train_on_ray(wanted, study.name, options.ray, lambda state: _say(study.name, state))
     runs = studies.runs_of(wanted)
     rows = results.results(wanted, runs)
     if not rows:

@@ -1,0 +1,113 @@
+"""Number formats, compiled models and GPUs: the same training, up to rounding."""
+
+import pytest
+import torch
+from transformers import TrainingArguments
+
+from engine.methods import REGISTRY, get_method
+from engine.models import load_tokenizer
+from engine.runs.build import _bucket, training_arguments
+from engine.runs.config import TrainConfig
+from engine.runs.store import Store
+from engine.runs.worker import execute
+from tests import tiny
+from tests.engine.test_trainer import losses, make, weights
+
+CUDA = torch.cuda.is_available()
+
+
+def gradients(method, model, batch):
+    """A step's gradients, and ‖δ‖ of its last pass where there is one."""
+    model.zero_grad()
+    report = get_method(method)(seed=0).step(model, batch)
+    norms = report.token_norms[-1] if report.token_norms else torch.zeros(1)
+    return report.loss, norms, tiny.gradients(model)
+
+
+@pytest.mark.parametrize("method", list(REGISTRY))
+def test_bfloat16_autocast_gives_the_gradients_of_float32_up_to_rounding(method):
+    """bf16 has 8 bits: about 0.4 % per rounding. Weights, δ and what a method keeps stay in float32."""
+    model, batch = tiny.model("bert", dtype=torch.float32), tiny.batch()
+    torch.manual_seed(0)
+    loss, norms, exact = gradients(method, model, batch)
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough_loss, rough_norms, rough = gradients(method, model, batch)
+    assert float((loss - rough_loss).abs()) < 0.02 * float(loss.abs())
+    torch.testing.assert_close(rough_norms.float(), norms, rtol=0.1, atol=0.02)
+    assert all(tensor.dtype == torch.float32 for tensor in rough.values()) and rough_norms.dtype == torch.float32
+    flat, close = (torch.cat([each.flatten() for each in tensors.values()]) for tensors in (exact, rough))
+    assert float(torch.nn.functional.cosine_similarity(flat, close, dim=0)) > 0.98
+    assert float((flat - close).norm()) > 0  # It was another precision.
+
+
+def test_a_run_in_bfloat16_on_the_cpu_ends_near_that_in_float32(encoder, sentences):
+    found = []
+    for precision in ("fp32", "bf16"):
+        config = TrainConfig.build(
+            {"method": "textat", "dataset": str(sentences), "model": str(encoder), "max_steps": 8, "batch_size": 8,
+             "precision": precision}
+        )  # fmt: skip
+        done = execute(Store().create(config.as_dict(), status="starting").id)
+        assert done.info["bf16"] == (precision == "bf16")
+        found.append([value for _, value in Store().figures(done.id)["loss"]])
+    assert found[1] == pytest.approx(found[0], abs=0.02) and found[1] != found[0]
+
+
+@pytest.mark.parametrize("method", ["freelb", "smart", "textat"])
+def test_a_compiled_model_trains_the_same(encoder, sentences, tmp_path, method, monkeypatch):
+    """Through torch.compile's tracing, without a code generator (which takes a C++ compiler)."""
+    monkeypatch.setenv("ACCELERATE_DYNAMO_BACKEND", "no")  # Put back afterwards: TrainingArguments sets it.
+    plain = make(encoder, sentences, tmp_path / "plain", method, max_steps=3)
+    plain.train()
+    compiled = make(
+        encoder, sentences, tmp_path / "compiled", method, max_steps=3, torch_compile=True, torch_compile_backend="aot_eager"
+    )  # fmt: skip
+    compiled.train()
+    assert losses(compiled) == pytest.approx(losses(plain), abs=1e-4)
+    first, second = weights(plain), weights(compiled)
+    assert max(float((first[name] - second[name]).abs().max()) for name in first) < 1e-4
+
+
+def test_compiled_code_and_gpus_see_few_shapes(encoder):
+    tokenizer = load_tokenizer(str(encoder))
+    from engine.data.encoding import collator
+
+    rows = [tokenizer("a good film " * count) | {"labels": 0} for count in (1, 4)]
+    assert collator(tokenizer, 32)([dict(row) for row in rows])["input_ids"].shape[1] % 32 == 0
+    build = TrainConfig.build
+    assert _bucket(build({"compile": True})) == 32
+    assert _bucket(build({})) == (8 if CUDA else None)
+
+
+def test_what_a_gpu_gets(tmp_path):
+    arguments = training_arguments(TrainConfig.build({"max_steps": 10}), tmp_path, 100)
+    assert isinstance(arguments, TrainingArguments)
+    assert (arguments.optim == "adamw_torch_fused") == CUDA
+    assert arguments.dataloader_pin_memory == CUDA and arguments.use_cpu == (not CUDA) and bool(arguments.tf32) == CUDA
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not CUDA, reason="no GPU")
+@pytest.mark.parametrize("method", list(REGISTRY))
+def test_a_gpu_gives_the_cpus_gradients(method):
+    model, batch = tiny.model("bert"), tiny.batch()
+    torch.manual_seed(0)
+    loss, norms, exact = gradients(method, model, batch)
+    torch.manual_seed(0)
+    moved = {name: tensor.cuda() for name, tensor in batch.items()}
+    gpu_loss, gpu_norms, found = gradients(method, tiny.model("bert").cuda(), moved)
+    torch.testing.assert_close(gpu_loss.cpu(), loss)
+    torch.testing.assert_close(gpu_norms.cpu(), norms)
+    tiny.assert_same(exact, {name: tensor.cpu() for name, tensor in found.items()}, atol=1e-8)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not CUDA, reason="no GPU")
+def test_a_run_on_a_gpu_says_what_it_used(encoder, sentences):
+    config = TrainConfig.build(
+        {"method": "textat", "dataset": str(sentences), "model": str(encoder), "max_steps": 8, "batch_size": 8}
+    )
+    done = execute(Store().create(config.as_dict(), status="starting").id)
+    assert done.info["device"].startswith("cuda") and done.info["peak_memory_mb"] > 0
+    assert Store().figures(done.id)["memory_mb"][-1][1] > 0
