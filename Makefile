@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test lint setup prepare clean
+.PHONY: run test lint setup prepare lock audit clean
 
 run: prepare
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
@@ -26,14 +26,22 @@ $(VENV)/.prepared: $(VENV)/.run
 	$(BIN)/python -m engine prepare
 	touch $@
 
-$(VENV)/.run: requirements.txt
+$(VENV)/.run: requirements.txt requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -c requirements.lock
 	touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt -c requirements.lock
 	touch $@
+
+# What else gets installed, to the version (torch stands in requirements.txt: its builds have names of their own).
+lock:
+	$(BIN)/python -m pip freeze | grep -v "^torch==" > requirements.lock
+
+audit: $(VENV)/.dev
+	$(BIN)/python -m pip install --disable-pip-version-check pip-audit
+	$(BIN)/python -m pip_audit -r requirements.lock --no-deps --disable-pip
 
 clean:
 	rm -rf $(VENV)
