@@ -13,7 +13,9 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -24,7 +26,7 @@ from playwright.async_api import async_playwright
 from tests.browser.conftest import FLAGS, Server, chromium
 
 WORDS = ["slow", "dull", "lovely", "wonderful", "boring", "brilliant", "strange", "honest", "empty", "warm"]
-DONE = "!document.querySelector('[data-testid=stApp]').dataset.testScriptState?.match(/running/i)"
+DONE = "!document.querySelector('[data-testid=stApp]').dataset.testScriptState?.match(/running/)"
 
 
 class Session:
@@ -65,23 +67,82 @@ class Session:
         await context.close()
 
 
-async def use(server: Server, options: argparse.Namespace, memory: list[tuple[float, float]]) -> list[Session]:
-    """Let all sessions run, and read the server's memory meanwhile."""
-    sessions = [Session(number, server.url) for number in range(options.sessions)]
-    until = time.monotonic() + options.minutes * 60
+async def use(server: Server, sessions: list[Session], minutes: float, rest: float) -> list[tuple[float, float]]:
+    """Let all sessions run; returns (seconds, MB) of the server's memory meanwhile."""
+    began, memory = time.monotonic(), []
     process = psutil.Process(server.process.pid)
 
     async def watch() -> None:
-        began = time.monotonic()
-        while time.monotonic() < until:
+        while time.monotonic() < began + minutes * 60:
             memory.append((time.monotonic() - began, process.memory_info().rss / 2**20))
-            await asyncio.sleep(10)
+            await asyncio.sleep(min(10, minutes * 6))
 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
-        await asyncio.gather(watch(), *(each.go(browser, until, options.rest) for each in sessions))
+        await asyncio.gather(watch(), *(each.go(browser, began + minutes * 60, rest) for each in sessions))
         await browser.close()
-    return sessions
+    return memory
+
+
+@dataclass
+class Measured:
+    """Seconds of new traces and of openings of Runs (sorted), errors, the server's memory in MB, steps of the trainings.
+
+    `growth`: how much larger the mean memory of the last third of the time is than that of the middle third.
+    """
+
+    traces: list[float]
+    pages: list[float]
+    errors: list[str]
+    memory: list[tuple[float, float]]
+    steps: list[int]
+    alive: bool
+
+    @property
+    def growth(self) -> float:
+        """As said above."""
+        end = self.memory[-1][0]
+        middle, last = (
+            [used for at, used in self.memory if end * low / 3 <= at <= end * (low + 1) / 3] for low in (1, 2)
+        )
+        return statistics.mean(last) / statistics.mean(middle) - 1
+
+
+def high(times: list[float]) -> float:
+    """The 95 % quantile."""
+    return times[int(0.95 * (len(times) - 1))]
+
+
+def measure(home: Path, sessions: int, minutes: float, trainings: int, rest: float, **config: Any) -> Measured:
+    """Start a server and the trainings, let the sessions use it, and end everything."""
+    os.environ["DELTABOOK_HOME"] = str(home)
+    os.environ["DELTABOOK_PARALLEL"] = str(max(1, trainings))
+    from engine.runs import queue
+    from engine.runs.config import TrainConfig
+    from engine.runs.store import ACTIVE, Store
+
+    server = Server(home).start()
+    asked = {"method": "freelb", "dataset": "movie-sentiment", "max_steps": 5000, **config}
+    runs = [queue.submit(TrainConfig.build({**asked, "seed": seed})) for seed in range(trainings)]
+    try:
+        while any(Store().get(run.id).status != "running" for run in runs):
+            assert all(Store().get(run.id).status in ACTIVE for run in runs), Store().get(runs[0].id).message
+            time.sleep(1)
+        people = [Session(number, server.url) for number in range(sessions)]
+        memory = asyncio.run(use(server, people, minutes, rest))
+        rows = [Store().get(run.id) for run in runs]
+    finally:
+        for run in runs:
+            queue.cancel(run.id)
+        server.stop()
+        while any(Store().get(run.id).status in ACTIVE for run in runs):
+            queue.advance()
+            time.sleep(1)
+    return Measured(
+        sorted(one for each in people for one in each.traces), sorted(one for each in people for one in each.pages),
+        [one for each in people for one in each.errors], memory, [row.step for row in rows],
+        all(row.status == "running" for row in rows),
+    )  # fmt: skip
 
 
 def main() -> int:
@@ -93,50 +154,19 @@ def main() -> int:
     parser.add_argument("--rest", type=float, default=15, help="seconds between one person's looks")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["DELTABOOK_HOME"] = str(Path(folder) / "home")
-        os.environ["DELTABOOK_PARALLEL"] = str(max(1, options.trainings))
-        from engine.runs import queue
-        from engine.runs.config import TrainConfig
-        from engine.runs.store import Store
-
-        server = Server(Path(folder) / "home").start()
-        runs = [
-            queue.submit(TrainConfig.build({"method": "freelb", "dataset": "movie-sentiment", "max_steps": 100_000, "seed": seed}))
-            for seed in range(options.trainings)
-        ]  # fmt: skip
-        memory: list[tuple[float, float]] = []
-        try:
-            while any(Store().get(run.id).step < 1 for run in runs):
-                time.sleep(1)
-            sessions = asyncio.run(use(server, options, memory))
-            steps = [Store().get(run.id).step for run in runs]
-            alive = all(Store().get(run.id).status == "running" for run in runs)
-        finally:
-            for run in runs:
-                queue.cancel(run.id)
-            server.stop()
-            while any(Store().get(run.id).status == "running" for run in runs):
-                time.sleep(1)
-    traces = sorted(one for each in sessions for one in each.traces)
-    pages = sorted(one for each in sessions for one in each.pages)
-    errors = [one for each in sessions for one in each.errors]
-    warm = [used for at, used in memory if at > memory[-1][0] / 3]
-    halves = statistics.mean(warm[: len(warm) // 2]), statistics.mean(warm[len(warm) // 2 :])
+        found = measure(Path(folder) / "home", options.sessions, options.minutes, options.trainings, options.rest)
     print(f"{options.sessions} sessions, {options.trainings} trainings beside them, {options.minutes:g} minutes\n")
     print("| what | count | median (s) | 95 % (s) | slowest (s) |\n|---|---|---|---|---|")
-    for name, times in (("a new trace on Perturb", traces), ("Runs opened", pages)):
-        high = times[int(0.95 * (len(times) - 1))]
-        print(f"| {name} | {len(times)} | {statistics.median(times):.2f} | {high:.2f} | {times[-1]:.2f} |")
+    for name, times in (("a new trace on Perturb", found.traces), ("Runs opened", found.pages)):
+        print(f"| {name} | {len(times)} | {statistics.median(times):.2f} | {high(times):.2f} | {times[-1]:.2f} |")
+    print(f"\nErrors: {len(found.errors)}. Trainings: {'ran on' if found.alive else 'ended'}, steps {found.steps}.")
     print(
-        f"\nErrors: {len(errors)}. Trainings: {'both ran on' if alive else 'one ended'}, {', '.join(map(str, steps))} steps."
+        f"Server's memory: {found.memory[0][1]:.0f} MB at the start, {max(used for _, used in found.memory):.0f} MB at most;"
+        f" the mean of the last third of the time is {found.growth:+.1%} against the middle third."
     )
-    print(
-        f"Server's memory: {memory[0][1]:.0f} MB at the start; after a third of the time on the mean of the first half is"
-        f" {halves[0]:.0f} MB, of the second {halves[1]:.0f} MB ({halves[1] / halves[0] - 1:+.1%}); most {max(warm):.0f} MB."
-    )
-    for error in sorted(set(errors))[:10]:
-        print(f"- {error} ({errors.count(error)}×)")
-    return 1 if errors else 0
+    for error in sorted(set(found.errors))[:10]:
+        print(f"- {error} ({found.errors.count(error)}×)")
+    return 1 if found.errors else 0
 
 
 if __name__ == "__main__":
