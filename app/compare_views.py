@@ -18,7 +18,7 @@ def embedding_attack() -> None:
     """Accuracy against ε."""
     with st.sidebar:
         models = widgets.classifiers_choice()
-        of = widgets.dataset_choice()
+        of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
         steps = int(st.number_input("Steps", 1, 200, 5, key="steps", bind="query-params", help="K of PGD."))
         restarts = int(
             st.number_input(
@@ -52,7 +52,7 @@ def word_attack() -> None:
     """Attacks that change real words."""
     with st.sidebar:
         models = widgets.classifiers_choice()
-        of = widgets.dataset_choice()
+        of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
         search = st.selectbox(
             "Attack", SEARCHES, key="search", bind="query-params",
             help="greedy: the most important words first. hotflip: by gradients. typos: letters. random: chance.",

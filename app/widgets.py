@@ -143,8 +143,8 @@ def origin_note(origin: str) -> None:
     st.caption(f"Classifier: {plain(origin)}")
 
 
-def dataset_choice() -> dict[str, Any]:
-    """Choose a data set and how much of its validation split; returns `dataset` and `limit`."""
+def dataset_choice(limit: int = 100) -> dict[str, Any]:
+    """Choose a data set and how much of its validation split; returns `dataset` and `limit` (at first the given one)."""
     from app.uploads import short_name, uploaded
     from engine.data.builtin import TASKS
 
@@ -157,17 +157,17 @@ def dataset_choice() -> dict[str, Any]:
         format_func=short_name,
         help="Its validation split is looked at. Built in, uploaded on Train, or type a path or a hub name.",
     )
-    limit = st.number_input(
+    chosen = st.number_input(
         "Examples",
         10,
         100_000,
-        100,
-        50,
+        limit,
+        10,
         key="limit",
         bind="query-params",
         help="A fixed random sample of the split, so many of it.",
     )
-    return {"dataset": dataset or next(iter(TASKS)), "limit": int(limit)}
+    return {"dataset": dataset or next(iter(TASKS)), "limit": int(chosen)}
 
 
 EXAMPLE = "The film is a little slow, but the acting is wonderful."

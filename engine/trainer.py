@@ -99,7 +99,10 @@ class AdversarialTrainer(Trainer):
 
     With FreeAT each minibatch is replayed m times and `num_train_epochs` is divided by m, so the cost is vanilla's.
 
+    Under a launcher of several processes (DDP) the passes of a batch stay local and the gradients are averaged once.
+
     Raises:
+        ValueError: a `compute_loss_func`, or DeepSpeed or FSDP.
         NonFiniteLoss: the loss became NaN or infinite; a checkpoint of the last good weights is kept.
     """
 
@@ -107,6 +110,10 @@ class AdversarialTrainer(Trainer):
         if kwargs.get("compute_loss_func") is not None:
             raise ValueError("compute_loss_func cannot be used: the method decides what is minimised")
         super().__init__(*args, **kwargs)
+        if self.is_deepspeed_enabled or self.is_fsdp_enabled:
+            raise ValueError(
+                "several processes each hold the whole model here (DDP); DeepSpeed and FSDP are not supported"
+            )
         if isinstance(method, str):
             special = getattr(self.processing_class, "all_special_ids", ())
             method = get_method(method)(special_token_ids=special, seed=self.args.seed)

@@ -15,7 +15,7 @@ from transformers import PrinterCallback
 
 from engine import distributed
 from engine.errors import NoRoom, OutOfMemory, UserError
-from engine.runs.build import build
+from engine.runs.build import Job, build
 from engine.runs.config import TrainConfig
 from engine.runs.queue import advance, own_process
 from engine.runs.recorder import Cancellation, ProgressBar, RunRecorder, Superseded, peak_memory
@@ -46,28 +46,14 @@ def train(run: Run, progress: bool) -> None:
     evaluated = next((each for each in last if "eval_loss" in each and each["step"] == step), None)
     stopped = cancellation.asked and step < total
     if not stopped and evaluated is None:
-        evaluated = trainer.evaluate()
+        evaluated = trainer.evaluate()  # All processes together.
     if not first:
         return
-    if stopped:
+    if stopped or evaluated is None:
         message = f"Cancelled at step {step} of {total}; it can be resumed."
         store.update(run.id, status="cancelled", finished=time.time(), seconds=seconds, step=step, message=message)
         return
-    metrics: dict[str, Any] = {
-        name.removeprefix("eval_"): value
-        for name, value in (evaluated or {}).items()
-        if name.removeprefix("eval_") in (*job.metrics, "loss")
-    }
-    metrics["main_metric"] = job.main_metric
-    if job.majority is not None:
-        metrics["majority"] = job.majority
-    scratch = run.folder / "model.partial"
-    shutil.rmtree(scratch, ignore_errors=True)
-    trainer.save_model(str(scratch))
-    trainer.save_method(scratch)
-    shutil.rmtree(run.model_folder, ignore_errors=True)
-    scratch.replace(run.model_folder)  # The folder is there whole or not at all.
-    shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
+    _save(trainer, run)
     sentences = step * config.batch_size * config.gradient_accumulation * trainer.args.world_size
     info = {
         **run.info,
@@ -80,8 +66,33 @@ def train(run: Run, progress: bool) -> None:
         "sentences_per_second": sentences / max(seconds, 1e-9),
     }
     store.update(
-        run.id, status="completed", finished=time.time(), seconds=seconds, step=step, metrics=metrics, info=info
-    )
+        run.id, status="completed", finished=time.time(), seconds=seconds, step=step, metrics=_metrics(job, evaluated),
+        info=info,
+    )  # fmt: skip
+
+
+def _metrics(job: Job, evaluated: dict[str, Any]) -> dict[str, Any]:
+    """What the run is judged by, from its last evaluation."""
+    metrics: dict[str, Any] = {
+        name.removeprefix("eval_"): value
+        for name, value in evaluated.items()
+        if name.removeprefix("eval_") in (*job.metrics, "loss")
+    }
+    metrics["main_metric"] = job.main_metric
+    if job.majority is not None:
+        metrics["majority"] = job.majority
+    return metrics
+
+
+def _save(trainer: Any, run: Run) -> None:
+    """The model in its place, whole or not at all; the checkpoints have done their duty."""
+    scratch = run.folder / "model.partial"
+    shutil.rmtree(scratch, ignore_errors=True)
+    trainer.save_model(str(scratch))
+    trainer.save_method(scratch)
+    shutil.rmtree(run.model_folder, ignore_errors=True)
+    scratch.replace(run.model_folder)
+    shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
 
 
 def assist() -> None:
