@@ -29,7 +29,7 @@ from engine.analysis.classifier import load_classifier
 from engine.analysis.trace import trace
 from engine.methods import get_method
 from tests.browser.conftest import FLAGS, Server, chromium
-from tests.browser.test_inside import settled
+from tests.browser.driving import settled
 
 TEXT = "The film is a little slow at first, but the acting is wonderful and the music stays with you " * 2
 
@@ -54,7 +54,7 @@ def opened(page, address: str) -> float:
     """Seconds until a page has drawn everything."""
     began = time.perf_counter()
     page.goto(address)
-    settled(page)
+    settled(page, 300)
     return time.perf_counter() - began
 
 

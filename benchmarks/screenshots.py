@@ -20,7 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from app.navigation import SECTIONS
 from tests.browser.conftest import FLAGS, Server, chromium
-from tests.browser.test_inside import settled
+from tests.browser.driving import settled
 
 MOST_HEIGHT = 2200
 ADDRESSES = {
@@ -78,7 +78,7 @@ def main() -> None:
                 for name in options.only or names:
                     page.goto(f"{server.url}/{ADDRESSES.get(name, '' if name == 'home' else name)}")
                     page.wait_for_timeout(1500)
-                    settled(page)
+                    settled(page, 300)
                     picture(page, target / f"{name}-{theme}.png")
                     print(target / f"{name}-{theme}.png")
                 context.close()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from engine.runs.store import Store
-from tests.browser.test_inside import open_page, query, settled
+from tests.browser.driving import open_page, query, settled
 
 pytestmark = pytest.mark.browser
 

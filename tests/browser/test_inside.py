@@ -9,30 +9,11 @@ from playwright.sync_api import expect
 from engine.runs import queue
 from engine.runs.config import TrainConfig
 from engine.runs.store import FINISHED, Store
+from tests.browser.driving import open_page, query
 
 pytestmark = pytest.mark.browser
 
 PAGES = ("perturb", "landscape", "attribution", "smoothness", "table", "projector", "train", "runs")
-
-
-def settled(page):
-    """Wait until the page has drawn everything."""
-    expect(page.get_by_test_id("stHeading").first).to_be_visible(timeout=60_000)
-    page.wait_for_function(
-        "!document.querySelector('[data-testid=stApp]').dataset.testScriptState?.match(/running/)", timeout=60_000
-    )
-    if not re.search("/(train|runs)\\b", page.url):  # There a run that trains has a bar of its own.
-        expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=60_000)
-
-
-def open_page(page, server, address):
-    page.goto(f"{server.url}/{address}")
-    settled(page)
-    assert page.get_by_test_id("stException").count() == 0
-
-
-def query(small, sentences):
-    return f"of={small}&models={small}&dataset={sentences}&limit=30&text=a%20dull%20but%20good%20film"
 
 
 def test_every_page_opens_with_no_runs(page, server, small, sentences):

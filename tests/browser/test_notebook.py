@@ -13,7 +13,7 @@ from app.export.jupyter import to_ipynb
 from engine.notebook.cells import Content, Spec
 from engine.notebook.store import Notebooks
 from tests.browser.conftest import ROOT, Server
-from tests.browser.test_inside import open_page, query, settled
+from tests.browser.driving import open_page, query, settled
 
 pytestmark = pytest.mark.browser
 EVIL = '<img src=x onerror="window.evil=1"><script>window.evil=1</script>'

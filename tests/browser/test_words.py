@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from engine.runs import queue
 from engine.runs.config import TrainConfig
 from engine.runs.store import FINISHED, Store
-from tests.browser.test_inside import open_page, settled
+from tests.browser.driving import open_page, settled
 
 pytestmark = pytest.mark.browser
 
