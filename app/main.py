@@ -10,7 +10,7 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this file's folder th
     sys.path.insert(0, str(ROOT))
 
 from app.navigation import sections  # noqa: E402
-from engine.threads import wait_politely  # noqa: E402
+from engine.process import wait_politely  # noqa: E402
 
 wait_politely()
 

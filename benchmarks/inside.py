@@ -14,7 +14,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from engine.threads import wait_politely
+from engine.process import wait_politely
 
 wait_politely()
 

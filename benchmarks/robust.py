@@ -16,7 +16,7 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from engine.threads import wait_politely
+from engine.process import wait_politely
 
 wait_politely()
 

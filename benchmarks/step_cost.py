@@ -23,6 +23,7 @@ from engine.data.sources import load_dataset
 from engine.methods import methods
 from engine.methods.base import Method
 from engine.models import best_device, load_model
+from engine.process import keep_freed_memory
 
 
 def candidates(ascent_steps: int) -> list[Method]:
@@ -84,7 +85,10 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--model", default="minilm")
     parser.add_argument("--dataset", default="movie-sentiment")
+    parser.add_argument("--give-back", action="store_true", help="give freed memory back, as a process does by itself")
     options = parser.parse_args()
+    if not options.give_back:
+        keep_freed_memory()  # As a run does.
     rows = measure(options.model, options.dataset, options.batch_size, options.ascent_steps, options.rounds)
     print("| method | cost / vanilla | floor | cost / floor | lowest to highest |\n|---|---|---|---|---|")
     for row in rows:

@@ -1,6 +1,6 @@
 """Memory of TextAT's table against the size of the vocabulary, beside that of a dense table.
 
-    python benchmarks/table_memory.py [--dim 384] [--steps 2000]
+    python benchmarks/table_memory.py [--dim 384] [--steps 500]
 
 Tokens are drawn from a Zipf distribution, 32 sentences of 25 tokens per step; bytes are those of the tensors.
 """
@@ -20,7 +20,7 @@ def main() -> None:
     """Fill a table for every vocabulary and print the bytes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dim", type=int, default=384)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--vocabularies", type=int, nargs="+", default=[30_522, 50_265, 128_100, 250_002])
     options = parser.parse_args()
     print(f"{options.steps} steps, D = {options.dim}\n")

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from engine.commands import lists, looking, robust, studies, training, words
 from engine.errors import UserError
-from engine.threads import wait_politely
+from engine.process import wait_politely
 
 
 class _Parser(argparse.ArgumentParser):

@@ -19,7 +19,7 @@ from engine.methods.smart import SMART  # noqa: E402
 with errors_in_a_box():
     with st.sidebar:
         models = widgets.classifiers_choice()
-        of = widgets.dataset_choice()
+        of = widgets.dataset_choice(50)
         schema = SMART.Settings.schema()
         inner = ["epsilon", "step_size", "ascent_steps", "start_sigma", "norm"]
         settings = {**SMART().settings.as_dict(), **widgets.settings(schema, "smoothness", inner)}

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.process import wait_politely
 from engine.runs.config import TrainConfig
 from engine.runs.store import ACTIVE, RESUMABLE, Run, Store
-from engine.threads import wait_politely
 
 ROOT = Path(__file__).resolve().parents[2]
 

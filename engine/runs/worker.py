@@ -15,6 +15,7 @@ from transformers import PrinterCallback
 
 from engine import distributed
 from engine.errors import NoRoom, OutOfMemory, UserError
+from engine.process import keep_freed_memory
 from engine.runs.build import Job, build
 from engine.runs.config import TrainConfig
 from engine.runs.queue import advance, own_process
@@ -24,6 +25,7 @@ from engine.runs.store import Run, Store, last_checkpoint
 
 def train(run: Run, progress: bool) -> None:
     """Train the run to its end, or until it is cancelled. Of several processes the first one keeps the books."""
+    keep_freed_memory()
     store, first = Store(), distributed.is_first()
     config = TrainConfig.build(run.config)
     recorder = RunRecorder(store, run, config.keep_models)

@@ -1,0 +1,31 @@
+"""How a process uses the machine's cores and memory. Imported before torch, by whatever starts a process."""
+
+import ctypes
+import os
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+
+
+def wait_politely() -> None:
+    """Let idle OpenMP threads sleep instead of spin, unless the environment says otherwise.
+
+    On a machine with few cores a training and the app that shows it would otherwise take each other's turns: two
+    processes ran ten times slower side by side, not twice.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def keep_freed_memory() -> None:
+    """Keep what one training step frees for the next one, instead of giving it back to the system (glibc only).
+
+    Fetching it again page by page cost 3 to 5 % of a step of SMART, which holds two graphs at once
+    (`benchmarks/step_cost.py --give-back` measures without).
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # Another C library.
+        return
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # The most that glibc takes.
