@@ -15,7 +15,7 @@ from transformers import PrinterCallback
 
 from engine import distributed
 from engine.errors import NoRoom, OutOfMemory, UserError
-from engine.process import keep_freed_memory
+from engine.process import give_way, keep_freed_memory
 from engine.runs.build import Job, build
 from engine.runs.config import TrainConfig
 from engine.runs.queue import advance, own_process
@@ -157,6 +157,7 @@ def _in_plain_words(problem: Exception, run: Run) -> UserError | None:
 
 def main() -> int:
     """Entry point of the worker process."""
+    give_way()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     try:
         execute(sys.argv[1])
