@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,8 @@ def measure(home: Path, sessions: int, minutes: float, trainings: int, rest: flo
             assert all(Store().get(run.id).status in ACTIVE for run in runs), Store().get(runs[0].id).message
             time.sleep(1)
         people = [Session(number, server) for number in range(sessions)]
-        memory = asyncio.run(use(server, people, minutes, rest))
+        with ThreadPoolExecutor(1) as own:  # The calling thread may have a loop of its own (Playwright's has).
+            memory = own.submit(asyncio.run, use(server, people, minutes, rest)).result()
         rows = [Store().get(run.id) for run in runs]
     finally:
         for run in runs:
