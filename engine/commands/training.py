@@ -34,11 +34,17 @@ def add(verb: Verb) -> None:
     verb("prepare", _prepare, "Fetch the built-in data and make the ready-made classifier.", json_=False)
 
 
-def _assisting() -> bool:
-    """Under a launcher of several processes: whether this is not the first one. It trains with it, and is done."""
+def _assisting(detach: bool) -> bool:
+    """Under a launcher of several processes: whether this is not the first one. It trains with it, and is done.
+
+    Raises:
+        UserError: `detach`, which would leave the other processes waiting.
+    """
     from engine import distributed
 
     distributed.join()
+    if detach and distributed.processes() > 1:
+        raise UserError("--detach does not go with a launcher of several processes: leave it out.")
     if distributed.is_first():
         return False
     from engine.runs.worker import assist
@@ -51,7 +57,7 @@ def _assisting() -> bool:
 def _train(options: argparse.Namespace) -> None:
     from engine.runs.config import TrainConfig
 
-    if _assisting():
+    if _assisting(options.detach):
         return
     if options.data_dir is not None:
         if not options.dataset.startswith("glue/"):
@@ -119,7 +125,7 @@ def _cancel(options: argparse.Namespace) -> None:
 def _resume(options: argparse.Namespace) -> None:
     from engine.runs import queue
 
-    if _assisting():
+    if _assisting(options.detach):
         return
     run = queue.resume(options.run, start=options.detach, halve_batch=options.halve_batch)
     if options.detach:
