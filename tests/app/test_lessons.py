@@ -35,9 +35,11 @@ def test_cells_questions_and_formulas(name):
     assert any("<math" in markdown(content.note) for content in contents)
 
 
-@pytest.mark.slow
+@pytest.mark.long(short=2, full=3)  # The third takes as long as the others together.
 @pytest.mark.parametrize("name", LESSONS[:3])
-def test_a_lesson_computes_in_under_two_minutes(name):
+def test_a_lesson_computes_in_under_two_minutes(name, amount):
+    if name not in LESSONS[:amount]:
+        pytest.skip("with --long")
     began = time.monotonic()
     for content in lesson(name)[1]:
         if content.spec is not None:

@@ -102,7 +102,7 @@ def test_a_killed_process_ends_the_run_as_crashed_and_it_can_be_resumed(tmp_path
     (tmp_path / "sentences.tsv").write_text(tiny.sentences(240))
     arguments = [
         "-m", "engine", "train", "--method", "freeat", "--dataset", tmp_path / "sentences.tsv", "--model", encoder,
-        "--max-steps", "300", "--set", "batch_size=8", "--set", "checkpoints=40", "--set", "evaluations=1",
+        "--max-steps", "150", "--set", "batch_size=8", "--set", "checkpoints=40", "--set", "evaluations=1",
     ]  # fmt: skip
     log = (tmp_path / "log").open("wb")
     process = subprocess.Popen(launcher(*arguments), cwd=ROOT, stdout=log, stderr=log)
@@ -117,13 +117,13 @@ def test_a_killed_process_ends_the_run_as_crashed_and_it_can_be_resumed(tmp_path
     assert process.wait(timeout=60) != 0
     queue.advance()
     crashed = Store().get(run.id)
-    assert crashed.status == "crashed" and 20 <= crashed.step < 300, crashed.message
+    assert crashed.status == "crashed" and 20 <= crashed.step < 150, crashed.message
     assert len(Store().all()) == 1
     done = subprocess.run(
         launcher("-m", "engine", "resume", run.id, "--json"), cwd=ROOT, capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 0, done.stderr[-9000:-1500]
     document = json.loads(done.stdout)
-    assert document["status"] == "completed" and document["steps"] == 300 and document["info"]["processes"] == 2
+    assert document["status"] == "completed" and document["steps"] == 150 and document["info"]["processes"] == 2
     steps = [step for step, _ in Store().figures(run.id)["loss"]]
-    assert steps == sorted(set(steps)) and steps[-1] == 300
+    assert steps == sorted(set(steps)) and steps[-1] == 150

@@ -60,16 +60,16 @@ def masked_batches(tokenizer, texts, settings, similar, describe=True):
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long(short=4_000, full=10_000)
 @pytest.mark.parametrize("strategy", list(STRATEGIES))
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_statistics_over_ten_thousand_real_sentences(english_tokenizer, chinese_tokenizer, strategy, language):
+def test_statistics_over_real_sentences(english_tokenizer, chinese_tokenizer, strategy, language, amount):
     """Shares within one percentage point of the paper's; words never split; special tokens and padding never chosen."""
     if language == "en":
-        tokenizer, texts, similar = english_tokenizer, rated_sentences("movie")["text"].tolist()[:10_000], english()
+        tokenizer, texts, similar = english_tokenizer, rated_sentences("movie")["text"].tolist()[:amount], english()
     else:
         tokenizer, similar = chinese_tokenizer, chinese()
-        texts = load_builtin("reviews-zh").splits["train"]["text"].tolist()[:10_000]
+        texts = load_builtin("reviews-zh").splits["train"]["text"].tolist()[:amount]
     batches = masked_batches(tokenizer, texts, MaskingSettings(strategy=strategy), similar)
     found = statistics([masked for _, masked in batches])
     assert found["share"] == pytest.approx(0.15, abs=0.01)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import time
 
 import psutil
@@ -101,19 +100,6 @@ def test_cancel_and_resume_end_with_the_weights_of_an_undisturbed_run(encoder, s
     assert Store().figures(run.id)["loss"] == Store().figures(whole.id)["loss"]
     with pytest.raises(UserError, match="can be resumed"):
         queue.resume(run.id)
-
-
-def test_a_killed_process_is_seen_as_a_crash_and_can_be_resumed(encoder, sentences):
-    run = queue.submit(config(encoder, sentences, max_steps=200, settings={"checkpoints": 20}))
-    running = wait(run.id, lambda run: run.step >= 15)
-    os.kill(running.pid, signal.SIGKILL)
-    crashed = wait(run.id, seconds=10)
-    assert crashed.status == "crashed"
-    assert "ended without a word" in crashed.message
-    queue.resume(run.id)
-    wait(run.id, lambda run: run.status == "running" and run.step >= 10)
-    queue.cancel(run.id)
-    assert wait(run.id).status == "cancelled"
 
 
 def test_what_goes_wrong_in_the_worker_is_in_the_row(encoder, sentences):
