@@ -53,6 +53,7 @@ def lines(
             made.add_scatter(
                 x=[*across, *across[::-1]],
                 y=[*high, *low[::-1]],
+                mode="lines",  # Few points would get markers.
                 fill="toself",
                 fillcolor=f"rgba({red},{green},{blue},0.18)",
                 line={"width": 0},

@@ -15,4 +15,4 @@ from engine.process import wait_politely  # noqa: E402
 wait_politely()
 
 st.set_page_config(page_title="Deltabook", page_icon=":material/change_history:", layout="wide")
-st.navigation(sections()).run()
+st.navigation(sections(), expanded=True).run()
