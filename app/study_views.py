@@ -11,7 +11,6 @@ from engine.compare import results, studies
 from engine.data.builtin import TASKS
 from engine.methods import REGISTRY
 from engine.models import BUILTIN
-from engine.runs.build import check
 from engine.runs.config import TrainConfig
 from engine.runs.store import ACTIVE
 
@@ -65,8 +64,7 @@ def _form() -> None:
         )  # fmt: skip
         wanted = studies.cells(study)
         with st.spinner("Checking the data and the models …"):
-            for config in {(cell.dataset, cell.model): cell.config for cell in wanted}.values():
-                check(config)
+            studies.check_inputs(wanted)
         path = studies.save_study(study)
         studies.advance(wanted, study.name, restart=True)
         st.query_params["study"] = path.stem

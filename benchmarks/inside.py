@@ -19,7 +19,7 @@ from engine.process import wait_politely
 wait_politely()
 
 from app import figures, landscape_figures
-from benchmarks.writing import DOCS, picture
+from benchmarks.writing import picture, written
 from engine.analysis.catalogue import analyse
 from engine.analysis.classifier import load_classifier
 from engine.analysis.table import class_direction, cosines, largest_rows, table_state
@@ -167,8 +167,7 @@ def main() -> None:
         f" {attribution.rank_correlation:.2f}.",
         "",
     ]  # fmt: skip
-    (DOCS / "inside.md").write_text("\n".join(page))
-    print(DOCS / "inside.md")
+    print(written("inside", page))
 
 
 if __name__ == "__main__":

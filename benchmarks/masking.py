@@ -14,6 +14,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.writing import written
 
 
 def engine(*arguments: object) -> dict:
@@ -79,8 +82,7 @@ def main() -> None:
         " between strategies.", "",
         *rows, "", *reading, "",
     ]  # fmt: skip
-    (ROOT / "docs").mkdir(exist_ok=True)
-    (ROOT / "docs" / "masking.md").write_text("\n".join(page))
+    written("masking", page)
     print("\n".join(rows))
 
 

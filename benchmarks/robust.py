@@ -9,7 +9,6 @@ space and with real words. What was measured is kept in docs/robustness.json, so
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from statistics import median
 
@@ -21,7 +20,7 @@ from engine.process import wait_politely
 wait_politely()
 
 from app import figures
-from benchmarks.writing import DOCS, picture, table
+from benchmarks.writing import DOCS, picture, table, written
 from engine.analysis.catalogue import analyse
 from engine.analysis.classifier import load_classifier
 from engine.compare import studies
@@ -39,18 +38,9 @@ def trained(steps: int, seeds: int) -> list[tuple[studies.StudyCell, str]]:
         {"name": "robustness", "methods": METHODS, "seeds": list(range(seeds)), "run": {"max_steps": steps}}
     )
     wanted = studies.cells(study)
-    runs, last = studies.advance(wanted, study.name, restart=True), ""
-    while True:
-        state = studies.progress_of(wanted, runs)
-        if str(state) != last:
-            print(state, file=sys.stderr, flush=True)
-            last = str(state)
-        if not state["active"] + state["queued"] + state["missing"]:
-            break
-        time.sleep(2)
-        runs = studies.advance(wanted, study.name)
-    if state["failed"]:
-        raise SystemExit(f"{state['failed']} of {len(wanted)} runs did not complete: see `python -m engine runs`.")
+    runs = studies.train_in_queue(wanted, study.name, lambda state: print(state, file=sys.stderr, flush=True))
+    if failed := studies.progress_of(wanted, runs)["failed"]:
+        raise SystemExit(f"{failed} of {len(wanted)} runs did not complete: see `python -m engine runs`.")
     return [(cell, runs[cell.key].id) for cell in wanted]
 
 
@@ -178,8 +168,7 @@ def main() -> None:
         "Words changed and similarity: of the successful greedy attacks.",
         "",
     ]  # fmt: skip
-    (DOCS / "robustness.md").write_text("\n".join(page))
-    print(DOCS / "robustness.md")
+    print(written("robustness", page))
 
 
 if __name__ == "__main__":

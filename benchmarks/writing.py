@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from engine.tables import as_markdown
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -17,5 +19,12 @@ def picture(figure, name: str, title: str) -> str:
 
 def table(rows: list[dict[str, str]]) -> str:
     """A Markdown table; the columns are the first row's."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return as_markdown([list(rows[0]), *(list(row.values()) for row in rows)]) + "\n"
+
+
+def written(name: str, lines: list[str]) -> Path:
+    """Write `docs/NAME.md`; returns its path."""
+    DOCS.mkdir(exist_ok=True)
+    path = DOCS / f"{name}.md"
+    path.write_text("\n".join(lines))
+    return path

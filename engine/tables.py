@@ -1,4 +1,6 @@
-"""Tables as CSV that a spreadsheet shows and does not run."""
+"""Tables as text: CSV that a spreadsheet shows and does not run, Markdown."""
+
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -16,3 +18,9 @@ def as_csv(table: pd.DataFrame) -> str:
         if not pd.api.types.is_numeric_dtype(dtype):
             safe.isetitem(place, safe.iloc[:, place].map(harmless))
     return str(safe.to_csv(index=False))
+
+
+def as_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first row is its head. What must not be read as Markdown is escaped before."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

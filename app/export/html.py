@@ -18,6 +18,7 @@ from app.export.files import picture
 from app.shown import Figure, Shown, Strips, shown_from
 from app.views import view_of
 from engine.notebook.cells import Content
+from engine.tables import as_markdown
 
 STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 920px; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff }
@@ -128,16 +129,16 @@ def to_markdown(name: str, contents: Sequence[Content]) -> bytes:
                     file.writestr(f"pictures/{place}.svg", picture(shown, "svg"))
                     lines += [f"![{plain(title_of(content))}](pictures/{place}.svg)", ""]
                 else:
-                    lines += [*_rows(shown), ""]
+                    lines += [_rows(shown), ""]
             if content.answer:
                 lines += ["**Answer.** " + content.answer, ""]
         file.writestr("notebook.md", "\n".join(lines))
     return packed.getvalue()
 
 
-def _rows(shown: Shown) -> list[str]:
+def _rows(shown: Shown) -> str:
     table = shown.table()
-    rows = [[str(name) for name in table.columns], ["---"] * len(table.columns)]
+    rows = [[str(name) for name in table.columns]]
     for values in table.itertuples(index=False):
         rows.append([f"{value:.4g}" if isinstance(value, float) else str(value) for value in values])
-    return ["| " + " | ".join(cell if cell == "---" else plain(cell) for cell in row) + " |" for row in rows]
+    return as_markdown([[plain(cell) for cell in row] for row in rows])

@@ -1,6 +1,5 @@
 """The classifier that an analysis looks at: a run's, a model with a trained head, or a ready-made one."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.analysis.subjects import RUN
+from engine.digests import digest_of
 from engine.errors import UserError
 from engine.models import BUILTIN, best_device, hub_knows, load_model, model_path
 from engine.runs.config import TrainConfig
@@ -41,11 +41,7 @@ class Classifier:
 
 
 def _fingerprint(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()[:16]
+    return digest_of(sorted([folder / "config.json", *folder.glob("*.safetensors")]))[:16]
 
 
 def load_classifier(

@@ -2,9 +2,7 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 from engine.commands.common import Verb, show
 from engine.errors import UserError
@@ -21,44 +19,26 @@ def add(verb: Verb) -> None:
     made.add_argument("--results", action="store_true", help="only print what there is; start nothing")
 
 
-def _say(name: str, state: dict[str, int]) -> None:
-    words = ", ".join(f"{count} {kind}" for kind, count in state.items() if count)
-    print(f"{name}: {words}", file=sys.stderr, flush=True)
-
-
-def _through_the_queue(name: str, wanted: list[Any]) -> None:
-    from engine.compare import studies
-
-    runs = studies.advance(wanted, name, restart=True)
-    last: dict[str, int] = {}
-    while True:
-        state = studies.progress_of(wanted, runs)
-        if state != last:
-            _say(name, state)
-            last = state
-        if state["completed"] + state["failed"] == len(wanted) and not state["active"] + state["queued"]:
-            return
-        time.sleep(1.0)
-        runs = studies.advance(wanted, name)
-
-
 def _study(options: argparse.Namespace) -> None:
     from engine.compare import results, studies
     from engine.errors import known
-    from engine.runs.build import check
 
     known("format", options.format, list(FORMATS))
     study = studies.read_study(options.file)
     wanted = studies.cells(study)
     if not options.results:
-        for config in {(cell.dataset, cell.model): cell.config for cell in wanted}.values():
-            check(config)
+        studies.check_inputs(wanted)
+
+        def said(state: dict[str, int]) -> None:
+            words = ", ".join(f"{count} {kind}" for kind, count in state.items() if count)
+            print(f"{study.name}: {words}", file=sys.stderr, flush=True)
+
         if options.ray is None:
-            _through_the_queue(study.name, wanted)
+            studies.train_in_queue(wanted, study.name, said)
         else:
             from engine.compare.spread import train_on_ray
 
-            train_on_ray(wanted, study.name, options.ray, lambda state: _say(study.name, state))
+            train_on_ray(wanted, study.name, options.ray, said)
     runs = studies.runs_of(wanted)
     rows = results.results(wanted, runs)
     if not rows:

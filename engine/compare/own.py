@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from engine.compare.published import published
-from engine.data.glue import LAYOUTS, PREFIX
+from engine.data.glue import LAYOUTS, PREFIX, glue_name
 from engine.runs.config import is_pretraining
 from engine.runs.store import Run, Store
 
@@ -36,7 +36,7 @@ def own_results(table: str, runs: Sequence[Run] | None = None) -> list[OwnResult
     columns = {(each.column, each.task): None for each in published() if each.table == table and each.task}
     groups: dict[tuple[str, str, str, str, int], list[Run]] = {}
     for run in Store().all() if runs is None else runs:
-        name = run.config["dataset"].removeprefix(PREFIX).partition("@")[0]
+        name = glue_name(run.config["dataset"])[0]
         wanted = run.status == "completed" and not is_pretraining(run.config["method"])
         if not wanted or not run.config["dataset"].startswith(PREFIX) or name not in LAYOUTS:
             continue
@@ -53,7 +53,7 @@ def own_results(table: str, runs: Sequence[Run] | None = None) -> list[OwnResult
 
 
 def _metrics(run: Run) -> tuple[str, ...]:
-    return LAYOUTS[run.config["dataset"].removeprefix(PREFIX).partition("@")[0]].metrics
+    return LAYOUTS[glue_name(run.config["dataset"])[0]].metrics
 
 
 def _column(name: str, columns: Sequence[tuple[str, str]]) -> tuple[str, str] | None:

@@ -128,8 +128,8 @@ def table(rows: Sequence[Mapping[str, Any]], mark: tuple[str, str] = ("", "")) -
 def as_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table in Markdown, the best of a column in bold."""
     made = table(rows, ("**", "**"))
-    lines = [list(made.columns), ["---"] * len(made.columns), *made.astype(str).to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+    lines = [list(made.columns), *made.astype(str).to_numpy().tolist()]
+    return tables.as_markdown([[str(cell).replace("|", "\\|") for cell in line] for line in lines]) + "\n"
 
 
 def as_latex(rows: Sequence[Mapping[str, Any]]) -> str:

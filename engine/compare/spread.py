@@ -104,8 +104,7 @@ def train_on_ray(
         pending = {}
         for cell in wanted:
             if cell.key not in there or there[cell.key].status != "completed":
-                config = {**cell.config.as_dict(), "name": f"{name}: {cell.label}, seed {cell.seed}"[:80]}
-                pending[remote.remote(config, cell.key)] = cell
+                pending[remote.remote(cell.named(name).as_dict(), cell.key)] = cell
         while pending:
             ready, _ = ray.wait(list(pending), num_returns=1)
             for each in ready:

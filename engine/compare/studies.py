@@ -5,16 +5,18 @@ import itertools
 import json
 import os
 import re
+import time
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.data.builtin import TASKS
-from engine.data.glue import PREFIX
+from engine.data.glue import PREFIX, glue_name
+from engine.digests import digest_of
 from engine.errors import UserError
 from engine.home import home
 from engine.models import BUILTIN
@@ -60,6 +62,10 @@ class StudyCell:
     def label(self) -> str:
         """The method with what is swept, as a row is named."""
         return ", ".join([self.method, *(f"{name} = {value}" for name, value in self.swept.items())])
+
+    def named(self, study: str) -> TrainConfig:
+        """Its configuration, with a name for people."""
+        return replace(self.config, name=f"{study}: {self.label}, seed {self.seed}"[:80])
 
 
 def study_from(document: Mapping[str, Any]) -> Study:
@@ -137,15 +143,11 @@ def cells(study: Study) -> list[StudyCell]:
 
 def _content(name: str) -> str:
     """A fingerprint of a local file's or folder's content; "" for names."""
-    place = name.partition("@")[2] if name.startswith(PREFIX) else name
+    place = glue_name(name)[1] if name.startswith(PREFIX) else name
     path = Path(place).expanduser()
     if not place or not path.exists():
         return ""
-    digest = hashlib.sha256()
-    for file in sorted([path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]):
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()
+    return digest_of(sorted([path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]))
 
 
 def key_of(config: Mapping[str, Any]) -> str:
@@ -190,8 +192,7 @@ def advance(wanted: Sequence[StudyCell], name: str = "", *, restart: bool = Fals
     for cell in wanted:
         run = there.get(cell.key)
         if run is None:
-            named = {**cell.config.as_dict(), "name": f"{name}: {cell.label}, seed {cell.seed}"[:80]}
-            queue.submit(TrainConfig.parse(named), {"cell": cell.key})
+            queue.submit(cell.named(name), {"cell": cell.key})
         elif run.status == "crashed" or (restart and run.status == "cancelled"):
             queue.resume(run.id)
     return runs_of(wanted)
@@ -207,6 +208,37 @@ def progress_of(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> dict[st
         "failed": sum(state in RESUMABLE for state in states),
         "missing": states.count("missing"),
     }
+
+
+def check_inputs(wanted: Sequence[StudyCell]) -> None:
+    """Look at every data set and model of a study before any of its runs exists.
+
+    Raises:
+        UserError: says what is wrong.
+    """
+    from engine.runs.build import check
+
+    for config in {(cell.dataset, cell.model): cell.config for cell in wanted}.values():
+        check(config)
+
+
+def train_in_queue(wanted: Sequence[StudyCell], name: str, said: Callable[[dict[str, int]], None]) -> dict[str, Run]:
+    """Train what is missing of a study through the queue; returns the cells' runs as they are then.
+
+    Args:
+        said: called with the cells' progress whenever it changes.
+    """
+    runs = advance(wanted, name, restart=True)
+    last: dict[str, int] = {}
+    while True:
+        state = progress_of(wanted, runs)
+        if state != last:
+            said(state)
+            last = state
+        if not state["active"] + state["queued"] + state["missing"]:
+            return runs
+        time.sleep(1.0)
+        runs = advance(wanted, name)
 
 
 def saved_studies() -> dict[str, Path]:

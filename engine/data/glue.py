@@ -85,6 +85,12 @@ ALIASES = (
 LABELS = ("label", "gold_label", "score", "similarity", "quality")
 
 
+def glue_name(dataset: str) -> tuple[str, str]:
+    """Task and folder ("" where none is given) of a data set's name `glue/TASK` or `glue/TASK@DIR`."""
+    task, _, folder = dataset.removeprefix(PREFIX).partition("@")
+    return task, folder
+
+
 def task_of(name: str) -> Task:
     """The task of a name in `LAYOUTS`."""
     layout = LAYOUTS[known("GLUE task", name, list(LAYOUTS))]

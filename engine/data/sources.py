@@ -11,7 +11,7 @@ import pandas as pd
 
 from engine.data.builtin import TASKS, load_builtin
 from engine.data.files import SUFFIXES, load_file
-from engine.data.glue import LAYOUTS, PREFIX, load_glue
+from engine.data.glue import LAYOUTS, PREFIX, glue_name, load_glue
 from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError, known
 
@@ -105,9 +105,9 @@ def _load_hub(name: str) -> TaskData:
 
 def _load_glue(name: str) -> TaskData:
     """`glue/TASK@DIR` from a folder, `glue/TASK` from the hub."""
-    task, at, folder = name.removeprefix(PREFIX).partition("@")
+    task, folder = glue_name(name)
     layout = LAYOUTS[known("GLUE task", task, list(LAYOUTS))]
-    if at:
+    if "@" in name:
         return load_glue(task, Path(folder).expanduser())
     with tempfile.TemporaryDirectory() as scratch:
         _from_hub(layout.hub, Path(scratch))
