@@ -1,6 +1,7 @@
 """Several processes (`torchrun`, `accelerate launch`): what they tell each other. With one process nothing happens."""
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 BUCKET = 2**25 // 4  # Numbers in one exchange: DDP's 25 MB, rounded.
+SETTLE = 0.2  # Seconds before a process leaves the others.
 
 
 def processes() -> int:
@@ -32,8 +34,13 @@ def join() -> None:
 
 
 def leave() -> None:
-    """End the common work, so that no process waits for one that has left."""
+    """End the common work, so that no process waits for one that has left.
+
+    gloo's threads need Python's lock to let go of their last exchange. If the group or Python ends before they had it,
+    they hang the process or abort it (pytorch/pytorch#56297, #190489), so they are given time to take it.
+    """
     if processes() > 1:
+        time.sleep(SETTLE)
         dist.destroy_process_group()
 
 

@@ -49,8 +49,10 @@ def _assisting(detach: bool) -> bool:
         return False
     from engine.runs.worker import assist
 
-    assist()
-    distributed.leave()
+    try:
+        assist()
+    finally:
+        distributed.leave()
     return True
 
 
@@ -86,8 +88,8 @@ def _finish(identifier: str, as_json: bool) -> None:
 
     try:
         run = execute(identifier, progress=True)
-        distributed.leave()
     finally:
+        distributed.leave()
         queue.advance()
     document = run.document()
     score = ", ".join(f"{name} {value:.4f}" for name, value in run.metrics.items() if isinstance(value, float))

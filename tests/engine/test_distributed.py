@@ -71,6 +71,11 @@ def test_gradients_are_exchanged_once_per_optimiser_step(trained, method):
     assert together[method]["exchanges"] == ([1, whole] if method == "freelb" else [whole]) * 6
 
 
+@pytest.mark.parametrize("attempt", range(2))
+def test_a_process_that_leaves_right_after_an_exchange_ends(attempt):
+    subprocess.run(launcher("tests/engine/leaving.py"), cwd=ROOT, check=True, timeout=60, capture_output=True)
+
+
 def test_the_table_is_the_same_in_both_and_that_of_one_process(trained):
     folder = trained[0]
     alone, first, second = (load_file(folder / f"table-{name}.safetensors") for name in ("1-0", "2-0", "2-1"))
