@@ -74,17 +74,17 @@ def test_pages_with_a_run_that_trains_and_with_finished_ones(page, server, encod
         expect(page.get_by_text("tokens met most often")).to_be_visible(timeout=90_000)
         first = text.inner_text()
         page.wait_for_function("before => !document.body.innerText.includes(before)", arg=first, timeout=60_000)
-        open_page(page, server, f"table?run={done.id}&token=good")
-        expect(page.get_by_text("cosine with the class direction")).to_be_visible(timeout=90_000)
-        open_page(page, server, "train")
-        expect(page.get_by_text("finished <b>one</b>").first).to_be_visible()  # A name is text, not HTML.
-        common = f"dataset={sentences}&limit=20&text=a%20dull%20but%20good%20film"
-        for name in PAGES:
-            open_page(page, server, f"{name}?of=run:{done.id}&models=run:{done.id}&{common}")
-        open_page(page, server, f"perturb?view=Across+training&run={done.id}&{common}")
-        for step in (10, 20, 30):
-            expect(page.get_by_text(re.compile(f"^step {step} ·"))).to_be_visible()
     finally:
         queue.cancel(running.id)
         while Store().get(running.id).status not in FINISHED:
             time.sleep(0.2)
+    open_page(page, server, f"table?run={done.id}&token=good")
+    expect(page.get_by_text("cosine with the class direction")).to_be_visible(timeout=90_000)
+    open_page(page, server, "train")
+    expect(page.get_by_text("finished <b>one</b>").first).to_be_visible()  # A name is text, not HTML.
+    common = f"dataset={sentences}&limit=20&text=a%20dull%20but%20good%20film"
+    for name in PAGES:
+        open_page(page, server, f"{name}?of=run:{done.id}&models=run:{done.id}&{common}")
+    open_page(page, server, f"perturb?view=Across+training&run={done.id}&{common}")
+    for step in (10, 20, 30):
+        expect(page.get_by_text(re.compile(f"^step {step} ·"))).to_be_visible()
