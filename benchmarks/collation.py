@@ -16,12 +16,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.data.sources import load_texts
-from engine.models import best_device, load_encoder
+from engine.models import best_device
 from engine.objectives.electra import ELECTRA, ELECTRASettings
 from engine.objectives.macbert import MacBERT, MacBERTSettings
 from engine.objectives.masking import STRATEGIES
 from engine.objectives.segmentation import encode_words
 from engine.objectives.similar import similar_words
+from engine.objectives.start import load_discriminator, load_masked_lm
 
 
 def timed(call: Callable[[], object]) -> float:
@@ -57,14 +58,14 @@ def main() -> None:
     for dataset, model, language in (("movie-sentiment", "minilm", "en"), ("reviews-zh", "zh-small", "zh")):
         texts = load_texts(dataset)["train"][: options.batch_size]
         for strategy in STRATEGIES:
-            encoder, _, _, tokenizer, _ = load_encoder(model, "mlm", False, 0)
+            encoder, tokenizer, _ = load_masked_lm(model)
             similar = similar_words(language) if strategy == "mac" else None
             objective = MacBERT(encoder, tokenizer, MacBERTSettings(strategy=strategy), similar)
             features = [encode_words(tokenizer, text, None, 128) for text in texts]
             print(
                 f"{dataset:18} {'MLM, ' + strategy:22} {measure(objective, features, options.rounds):16.1%}", flush=True
             )
-        encoder, generator, head, tokenizer, _ = load_encoder(model, "electra", False, 0)
+        encoder, generator, head, tokenizer, _ = load_discriminator(model)
         objective = ELECTRA(encoder, tokenizer, ELECTRASettings(), generator=generator, head=head)
         print(f"{dataset:18} {'ELECTRA':22} {measure(objective, features, options.rounds):16.1%}", flush=True)
 

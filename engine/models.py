@@ -94,8 +94,15 @@ def hub_knows(path: str) -> bool:
     return True
 
 
+def source_of(name: str) -> tuple[str, dict[str, Any]]:
+    """What `from_pretrained` is given for a model's name: the path, and options that run no code of its repository."""
+    path = model_path(name)
+    return path, {"trust_remote_code": False, "local_files_only": not hub_knows(path)}
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quietly() -> Iterator[None]:
+    """Without the loaders' warnings and progress bars."""
     from transformers.utils import logging as hf
 
     level = hf.get_verbosity()
@@ -122,9 +129,8 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-    path = model_path(name)
-    safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": not hub_knows(path)}
-    with _quiet():
+    path, safe = source_of(name)
+    with quietly():
         try:
             config = AutoConfig.from_pretrained(path, **safe)
             if task is not None:
@@ -146,71 +152,11 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
                     **safe,
                 )
         except Exception as problem:  # Hub clients and loaders raise many kinds; people need one line.
-            raise UserError(_unloadable(name, problem)) from None
+            raise UserError(unloadable(name, problem)) from None
     missing = [*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])]
     model.eval()
     check_takes_embeddings(model, name)
     return Loaded(model, tokenizer, reads(config, tokenizer), not missing)
-
-
-def load_encoder(name: str, kind: str, from_scratch: bool = False, seed: int = 0) -> tuple[Any, Any, Any, Any, int]:
-    """What pre-training starts from: (model, generator, head, tokenizer, tokens it reads).
-
-    Args:
-        name: as in `load_model`. kind: `mlm` gives a masked language model (no generator, no head); `electra` a plain
-            encoder, and for an ELECTRA discriminator of the hub or a folder its generator and head where they are.
-        from_scratch: random weights, drawn from `seed`.
-
-    Raises:
-        UserError: it cannot be loaded.
-    """
-    from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
-
-    path = model_path(name)
-    safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": not hub_knows(path)}
-    family = AutoModelForMaskedLM if kind == "mlm" else AutoModel
-    with _quiet():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(path, **safe)
-            config = AutoConfig.from_pretrained(path, **safe)
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
-                if from_scratch:
-                    model = family.from_config(config)
-                else:
-                    model = family.from_pretrained(path, use_safetensors=True, dtype=torch.float32, **safe)
-        except Exception as problem:  # Hub clients and loaders raise many kinds; people need one line.
-            raise UserError(_unloadable(name, problem)) from None
-        generator, head = (None, None) if from_scratch else _electra_parts(path, model, kind, safe)
-    if not tokenizer.is_fast or tokenizer.mask_token_id is None:
-        raise UserError(
-            f"{name[:80]}: pre-training needs a fast tokenizer with a mask token, which this model has not."
-        )
-    return model, generator, head, tokenizer, reads(config, tokenizer)
-
-
-def _electra_parts(path: str, model: Any, kind: str, safe: dict[str, Any]) -> tuple[Any, Any]:
-    """The generator and the head of an ELECTRA pair, for a discriminator's name or folder; else none."""
-    if kind != "electra" or model.config.model_type != "electra" or "discriminator" not in path:
-        return None, None
-    from transformers import ElectraForMaskedLM, ElectraForPreTraining
-
-    from engine.objectives.electra import replaced_token_head
-
-    try:
-        options = {"use_safetensors": True, "dtype": torch.float32, **safe}
-        generator = ElectraForMaskedLM.from_pretrained(path.replace("discriminator", "generator"), **options)
-        whole = ElectraForPreTraining.from_pretrained(path, **options)
-    except Exception:  # No pair to be had: a new generator and a new head are made.
-        return None, None
-    head = replaced_token_head(model.config.hidden_size)
-    head[0].load_state_dict(whole.discriminator_predictions.dense.state_dict())
-    head[2].load_state_dict(whole.discriminator_predictions.dense_prediction.state_dict())
-    words = model.get_input_embeddings().weight
-    if generator.get_input_embeddings().weight.shape == words.shape:
-        generator.get_input_embeddings().weight = words
-        generator.generator_lm_head.weight = words
-    return generator, head
 
 
 def reads(config: Any, tokenizer: Any) -> int:
@@ -221,7 +167,8 @@ def reads(config: Any, tokenizer: Any) -> int:
     return min(limit, int(min(tokenizer.model_max_length, 512)))
 
 
-def _unloadable(name: str, problem: Exception) -> str:
+def unloadable(name: str, problem: Exception) -> str:
+    """What people are told when a loader raised `problem`."""
     reason = (str(problem).strip().splitlines() or [type(problem).__name__])[0][:160]
     return (
         f"The model {name[:80]!r} cannot be loaded ({reason}). Allowed: {', '.join(BUILTIN)}; a folder with"
@@ -234,8 +181,8 @@ def load_tokenizer(name: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        path = model_path(name)
-        return AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=not hub_knows(path))
+        path, safe = source_of(name)
+        return AutoTokenizer.from_pretrained(path, **safe)
     except (OSError, ValueError) as problem:
         raise UserError(
             f"The tokenizer of {name[:80]!r} cannot be loaded ({str(problem).splitlines()[0][:120]})."

@@ -4,92 +4,24 @@ All else is Trainer's: schedules, clipping, accumulation, mixed precision, check
 """
 
 import copy
-from collections.abc import Iterator
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import datasets
 import torch
-from accelerate.data_loader import SeedableRandomSampler
 from safetensors.torch import load_file, save_file
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
-from transformers import Trainer, set_seed
-from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
+from torch.utils.data import DataLoader
 
 from engine import distributed
 from engine.errors import NonFiniteLoss
 from engine.methods import get_method
 from engine.methods.base import Method
+from engine.ordering import ReplaySampler, SeededTrainer
 
 METHOD_FILE = "method.safetensors"
 
 
-class EpochLengthGroupedSampler(LengthGroupedSampler):
-    """Length-grouped order drawn from (seed, epoch) alone, so that a resumed run meets the same batches."""
-
-    def __init__(self, *args: Any, seed: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.seed, self.epoch = seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by the data loader at the start of each epoch."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self.seed + 1_000_003 * self.epoch)
-        return iter(get_length_grouped_indices(self.lengths, self.batch_size, generator=generator))
-
-
-class ReplaySampler(BatchSampler):
-    """Yields every group of batches `replays` times in a row (FreeAT).
-
-    A group is what one optimiser step consumes: accumulation steps × processes. Several processes take turns, so the last
-    batches of an epoch are filled up from its first ones until each process has a whole one, as accelerate does itself.
-    """
-
-    def __init__(
-        self,
-        sampler: Sampler[int],
-        batch_size: int,
-        drop_last: bool,
-        *,
-        replays: int,
-        accumulation: int,
-        processes: int,
-    ) -> None:
-        super().__init__(sampler, batch_size, drop_last)
-        self.replays, self.group, self.processes = replays, accumulation * processes, processes
-
-    def set_epoch(self, epoch: int) -> None:
-        """Hand the epoch on to the sampler."""
-        if hasattr(self.sampler, "set_epoch"):
-            self.sampler.set_epoch(epoch)
-
-    def __len__(self) -> int:
-        return -(-super().__len__() // self.processes) * self.processes * self.replays
-
-    def __iter__(self) -> Iterator[list[int]]:
-        waiting: list[list[int]] = []
-        for batch in self._whole(super().__iter__()):
-            waiting.append(batch)
-            if len(waiting) == self.group:
-                yield from waiting * self.replays
-                waiting = []
-        yield from waiting * self.replays
-
-    def _whole(self, batches: Iterator[list[int]]) -> Iterator[list[int]]:
-        count = 0
-        first: list[int] = []
-        for count, batch in enumerate(batches, 1):
-            first += batch if count <= self.processes else []
-            missing = self.batch_size - len(batch) if self.processes > 1 else 0
-            yield batch + list(islice(cycle(first), missing))
-        for place in range(-count % self.processes):
-            yield list(islice(cycle(first), place * self.batch_size, (place + 1) * self.batch_size))
-
-
-class AdversarialTrainer(Trainer):
+class AdversarialTrainer(SeededTrainer):
     """A `Trainer` that fine-tunes with an adversarial method.
 
     Args:
@@ -123,11 +55,6 @@ class AdversarialTrainer(Trainer):
         if method.replays > 1:
             self.args = copy.copy(self.args)  # The caller's own arguments stay as they are.
             self.args.num_train_epochs /= method.replays
-
-    def train(self, *args: Any, **kwargs: Any) -> Any:
-        """Trainer's, but seeded here too: the result does not depend on what ran in the process before."""
-        set_seed(self.args.seed)
-        return super().train(*args, **kwargs)
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
@@ -170,23 +97,9 @@ class AdversarialTrainer(Trainer):
             logs |= {name: float(value) for name, value in self._figures.items()}
         super().log(logs, *args, **kwargs)
 
-    # Order of the data: the same for the same seed, before and after a resume.
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        # The whole data set, since the one that is handed over has lost its length column.
-        dataset: Any = self.train_dataset
-        sampler = super()._get_train_sampler(dataset)
-        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        if isinstance(sampler, LengthGroupedSampler):
-            # Grouped by what all processes take together: the order is that of one process with as large a batch.
-            size = sampler.batch_size * self.args.world_size
-            known = isinstance(dataset, datasets.Dataset) and self.args.length_column_name in dataset.column_names
-            # Without its format: the lengths of a split that is tokenised when it is read must not make that happen.
-            own = dataset.with_format(None)[self.args.length_column_name] if known else sampler.lengths
-            return EpochLengthGroupedSampler(size, lengths=list(own), seed=seed)
-        if isinstance(sampler, RandomSampler) and self.method.replays > 1:
-            return SeedableRandomSampler(sampler.data_source, data_seed=seed)
-        return sampler
+    @property
+    def _replays(self) -> int:
+        return self.method.replays
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Trainer's; with FreeAT, one that repeats each batch m times."""

@@ -31,10 +31,12 @@ class MacBERTSettings(MaskingSettings):
 class _WithOrder(nn.Module):
     """A masked language model with a head for sentence order on the first token's last hidden state."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, seed: int) -> None:
         super().__init__()
         self.model = model
-        self.order = nn.Linear(model.config.hidden_size, 2)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.order = nn.Linear(model.config.hidden_size, 2)
 
     def forward(self, **inputs: Tensor) -> tuple[Tensor, Tensor]:
         found = self.model(**inputs, output_hidden_states=True)
@@ -52,6 +54,7 @@ class MacBERT(Objective):
 
     Args:
         model: a masked language model (`AutoModelForMaskedLM`). tokenizer: any fast one. similar: for `mac`.
+        seed: of the order's head.
 
     Shapes: input_ids, word_ids, labels `[B, L]`; logits `[B, L, V]`.
     """
@@ -68,10 +71,16 @@ class MacBERT(Objective):
     main_metric = "correction_accuracy"
 
     def __init__(
-        self, model: Any, tokenizer: Any, settings: MacBERTSettings, similar: SimilarWords | None = None
+        self,
+        model: Any,
+        tokenizer: Any,
+        settings: MacBERTSettings,
+        similar: SimilarWords | None = None,
+        *,
+        seed: int = 0,
     ) -> None:
         self.settings, self.tokenizer, self._language_model = settings, tokenizer, model
-        self.module = _WithOrder(model) if settings.sentence_order else model
+        self.module = _WithOrder(model, seed) if settings.sentence_order else model
         self.collator = MaskingCollator(Masker(tokenizer, settings, similar))
 
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -46,7 +46,8 @@ class SimilarWords:
     ) -> None:
         self.words = list(words)
         self.name = name
-        self.place = {word: at for at, word in enumerate(self.words)}
+        # Of two forms of a word that differ in their case alone, the first: files hold the frequent ones first.
+        self.place = {word: at for at, word in reversed(list(enumerate(self.words)))}
         unit = np.asarray(vectors, dtype=np.float32)
         self.vectors = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
         self._nearest = nearest

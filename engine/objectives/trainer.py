@@ -8,16 +8,16 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import Trainer, set_seed
 
 from engine.errors import NonFiniteLoss
 from engine.objectives.base import Objective
+from engine.ordering import SeededTrainer
 
 WEIGHTS = "model.safetensors"
 EVALUATION_SEED = 7  # The same masks at every evaluation: their curves can be compared.
 
 
-class ObjectiveTrainer(Trainer):
+class ObjectiveTrainer(SeededTrainer):
     """A `Trainer` whose loss is an objective's. Data sets need `input_ids` and `word_ids` (see `encode_words`).
 
     Checkpoints hold the whole module (ELECTRA: the generator too); `save_model` saves what the objective keeps.
@@ -31,11 +31,6 @@ class ObjectiveTrainer(Trainer):
         self.objective = objective
         self.model_accepts_loss_kwargs = False  # Its forward takes any keyword; the loss is a plain mean.
         self._figures: dict[str, Tensor] = {}
-
-    def train(self, *args: Any, **kwargs: Any) -> Any:
-        """Trainer's, but seeded here too: the result does not depend on what ran in the process before."""
-        set_seed(self.args.seed)
-        return super().train(*args, **kwargs)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """The objective's loss; its figures are kept for the log."""

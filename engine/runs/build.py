@@ -13,7 +13,7 @@ from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import TaskData, metrics_of
 from engine.errors import UserError
 from engine.methods import get_method
-from engine.models import Loaded, best_device, load_encoder, load_model
+from engine.models import Loaded, best_device, load_model
 from engine.runs.config import TrainConfig, is_pretraining
 from engine.trainer import AdversarialTrainer
 
@@ -113,6 +113,7 @@ def _objective(config: TrainConfig, texts: list[str]) -> tuple[Any, Any, int]:
     """The objective of a pre-training run, its tokenizer, and the tokens it reads."""
     from engine.objectives import electra, macbert
     from engine.objectives.similar import language_of, similar_words
+    from engine.objectives.start import load_discriminator, load_masked_lm
 
     if config.method == "electra":
         settings = electra.ELECTRASettings.parse(config.method_settings)
@@ -120,17 +121,17 @@ def _objective(config: TrainConfig, texts: list[str]) -> tuple[Any, Any, int]:
             raise UserError(
                 "strategy: ELECTRA's generator fills masks; allowed are original, wwm and ngram, but it is mac."
             )
-        encoder, generator, head, tokenizer, length = load_encoder(
-            config.model, "electra", settings.from_scratch, config.seed
+        encoder, generator, head, tokenizer, length = load_discriminator(
+            config.model, settings.from_scratch, config.seed
         )
         made: Any = electra.ELECTRA(encoder, tokenizer, settings, generator=generator, head=head, seed=config.seed)
         return made, tokenizer, length
     of_macbert = macbert.MacBERTSettings.parse(config.method_settings)
-    model, _, _, tokenizer, length = load_encoder(config.model, "mlm", of_macbert.from_scratch, config.seed)
+    model, tokenizer, length = load_masked_lm(config.model, of_macbert.from_scratch, config.seed)
     similar = None
     if of_macbert.strategy == "mac":
         similar = similar_words(of_macbert.similar or language_of(" ".join(texts[:200])))
-    return macbert.MacBERT(model, tokenizer, of_macbert, similar), tokenizer, length
+    return macbert.MacBERT(model, tokenizer, of_macbert, similar, seed=config.seed), tokenizer, length
 
 
 def build_pretrainer(config: TrainConfig, folder: Path) -> Any:

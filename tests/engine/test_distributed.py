@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 from torch.utils.data import SequentialSampler
 
 from engine.methods import REGISTRY
+from engine.ordering import ReplaySampler
 from engine.runs import queue
 from engine.runs.store import Store
-from engine.trainer import ReplaySampler
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,7 +86,8 @@ def test_the_table_is_the_same_in_both_and_that_of_one_process(trained):
 
 
 @pytest.mark.parametrize(
-    ("rows", "processes", "accumulation"), [(10, 2, 1), (9, 2, 2), (12, 3, 1), (2, 2, 1), (7, 1, 2)]
+    ("rows", "processes", "accumulation"),
+    [(10, 2, 1), (9, 2, 2), (12, 3, 1), (2, 2, 1), (7, 1, 2), (10, 1, 2), (3, 1, 4)],
 )
 def test_every_process_replays_its_batches_as_often(rows, processes, accumulation):
     sampler = ReplaySampler(
@@ -98,6 +99,8 @@ def test_every_process_replays_its_batches_as_often(rows, processes, accumulatio
         own = [tuple(batch) for batch in batches[process::processes]]
         assert len(own) * processes == len(batches)
         assert all(own.count(batch) % 3 == 0 for batch in own)
+        groups = [own[place : place + accumulation] for place in range(0, len(own), accumulation)]
+        assert all(groups[place : place + 3] == [groups[place]] * 3 for place in range(0, len(groups), 3))
     assert {row for batch in batches for row in batch} == set(range(rows))
     assert processes == 1 or {len(batch) for batch in batches} == {4}
 

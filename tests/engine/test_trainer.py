@@ -94,6 +94,18 @@ def test_a_resumed_run_goes_on_as_if_never_stopped(encoder, sentences, tmp_path,
     assert all(torch.equal(tensor, state[key]) for key, tensor in whole.method.state_dict().items())
 
 
+def test_the_sampler_learns_which_epoch_begins_whatever_stands_around_it(encoder, sentences, tmp_path):
+    """As when a resumed run skips batches, or several processes share them."""
+    trainer = make(encoder, sentences, tmp_path, Vanilla(), max_steps=1)
+    sampler = trainer._get_train_sampler()
+    first = list(sampler)
+    trainer.state.epoch = 3.25
+    trainer.callback_handler.on_epoch_begin(trainer.args, trainer.state, trainer.control)
+    later = list(sampler)
+    sampler.set_epoch(3)
+    assert later == list(sampler) != first and sorted(later) == sorted(first)
+
+
 def test_accumulated_batches_give_the_gradient_of_the_whole_batch(encoder, sentences, tmp_path):
     """Two batches of 8 move the weights as one of 16 does (no dropout; sentences of one length)."""
     found = []

@@ -9,14 +9,15 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 from transformers import AutoModel, AutoModelForMaskedLM
 
+from engine.analysis.classifier import load_classifier
 from engine.cli import main
 from engine.errors import UserError
-from engine.models import load_encoder
 from engine.objectives.electra import ELECTRA, ELECTRASettings, corrupt, load_pair
 from engine.objectives.macbert import MacBERT, MacBERTSettings, halves
 from engine.objectives.masking import IGNORED
 from engine.objectives.segmentation import encode_words
 from engine.objectives.similar import SimilarWords
+from engine.objectives.start import load_discriminator, load_masked_lm
 from engine.runs.build import build
 from engine.runs.config import TrainConfig
 from tests import tiny
@@ -33,7 +34,7 @@ def quiet(module):
 
 
 def electra(encoder, **settings):
-    model, generator, head, tokenizer, _ = load_encoder(str(encoder), "electra")
+    model, generator, head, tokenizer, _ = load_discriminator(str(encoder))
     made = ELECTRA(
         model,
         tokenizer,
@@ -46,7 +47,7 @@ def electra(encoder, **settings):
 
 
 def macbert(encoder, **settings):
-    model, _, _, tokenizer, _ = load_encoder(str(encoder), "mlm")
+    model, tokenizer, _ = load_masked_lm(str(encoder))
     words = [*tiny.GOOD, *tiny.BAD, *tiny.FILLER]
     generator = torch.Generator().manual_seed(0)
     similar = SimilarWords(words, torch.rand(len(words), 8, generator=generator).numpy() + 0.5, "random")
@@ -212,6 +213,8 @@ def test_a_pre_trained_encoder_reloads_and_fine_tunes(encoder, sentences, capsys
         assert torch.isfinite(pair.detect(**tokenizer("a good film", return_tensors="pt"))).all()
     else:
         assert AutoModelForMaskedLM.from_pretrained(folder).config.model_type == "bert"
+    with pytest.raises(UserError, match="it has no classifier"):
+        load_classifier(run=found["run"])
     tuned = run(
         capsys,
         "train",
@@ -231,17 +234,23 @@ def test_a_pre_trained_encoder_reloads_and_fine_tunes(encoder, sentences, capsys
 
 
 @pytest.mark.parametrize("method", ["electra", "macbert"])
-def test_pre_training_resumes_as_if_never_stopped(encoder, sentences, tmp_path, method):
+@pytest.mark.parametrize("stop", [3, 9])
+def test_pre_training_resumes_as_if_never_stopped(encoder, sentences, tmp_path, method, stop):
     from tests.engine.test_trainer import StopAt
 
-    settings = {"batch_size": "8", "strategy": "wwm"}
+    settings = {"batch_size": "32", "strategy": "wwm"}
+    if method == "macbert":
+        settings["sentence_order"] = "true"
     config = TrainConfig.build(
-        {"method": method, "dataset": str(sentences), "model": str(encoder), "max_steps": 8}, settings
+        {"method": method, "dataset": str(sentences), "model": str(encoder), "max_steps": 11}, settings
     )
+    torch.manual_seed(1)  # The new heads' weights do not depend on what was drawn before.
     whole = build(config, tmp_path / "whole").trainer
     whole.train()
+    torch.manual_seed(2)
     first = build(config, tmp_path / "halves").trainer
-    first.add_callback(StopAt(3))
+    assert 3 < len(first.get_train_dataloader()) < 9  # It stops in the first epoch, and in the second one.
+    first.add_callback(StopAt(stop))
     first.train()
     second = build(config, tmp_path / "halves").trainer
     second.train(resume_from_checkpoint=True)

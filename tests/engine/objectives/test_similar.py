@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from engine.errors import UserError
-from engine.models import load_encoder
 from engine.objectives.similar import (
     SimilarWords,
     chinese,
@@ -17,6 +16,7 @@ from engine.objectives.similar import (
     language_of,
     similar_words,
 )
+from engine.objectives.start import load_masked_lm
 
 
 def test_real_vectors_have_sensible_neighbours():
@@ -28,6 +28,13 @@ def test_real_vectors_have_sensible_neighbours():
     assert {word for word, _ in chinese().similar("酒店")} & {"饭店", "宾馆"}
     assert vectors.similar("qqqqzz") == []
     assert [vectors.similar("film"), vectors.similar("Film")] == [vectors.similar("film")] * 2
+
+
+def test_of_two_forms_of_a_word_the_frequent_one_counts(tmp_path):
+    """A file's words stand in the order of their frequency."""
+    (tmp_path / "w.vec").write_text("4 2\nfilm 1 0\nmovie 1 0.1\nFILM 0 1\nabc 0.1 1\n")
+    vectors = from_file(tmp_path / "w.vec")
+    assert vectors.similar("Film")[0][0] == "movie"
 
 
 def test_neighbours_are_those_of_a_plain_search():
@@ -74,7 +81,7 @@ def test_a_file_that_is_none_gives_one_line(tmp_path, content):
 
 
 def test_the_fallback_is_the_models_own_embeddings(encoder):
-    model, _, _, tokenizer, _ = load_encoder(str(encoder), "mlm")
+    model, tokenizer, _ = load_masked_lm(str(encoder))
     vectors = from_embeddings(model, tokenizer)
     assert "good" in vectors.place and "[CLS]" not in vectors.place
     assert vectors.similar("good", -1.0)

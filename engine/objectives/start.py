@@ -1,0 +1,89 @@
+"""What pre-training starts from: a masked language model, or an encoder with ELECTRA's generator and head."""
+
+from typing import Any
+
+import torch
+
+from engine.errors import UserError
+from engine.models import quietly, reads, source_of, unloadable
+
+
+def load_masked_lm(name: str, from_scratch: bool = False, seed: int = 0) -> tuple[Any, Any, int]:
+    """A masked language model: (model, tokenizer, tokens it reads).
+
+    Args:
+        name: built-in name, local folder or hub name. from_scratch: random weights, drawn from `seed`.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    from transformers import AutoModelForMaskedLM
+
+    return _load(AutoModelForMaskedLM, name, from_scratch, seed)
+
+
+def load_discriminator(name: str, from_scratch: bool = False, seed: int = 0) -> tuple[Any, Any, Any, Any, int]:
+    """A plain encoder to become the discriminator: (encoder, generator, head, tokenizer, tokens it reads).
+
+    Generator and head are those of the pair where `name` is an ELECTRA discriminator that has them, else None.
+
+    Args:
+        name, from_scratch, seed: as in `load_masked_lm`.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    from transformers import AutoModel
+
+    model, tokenizer, length = _load(AutoModel, name, from_scratch, seed)
+    generator, head = (None, None) if from_scratch else _pair(name, model)
+    return model, generator, head, tokenizer, length
+
+
+def _load(family: Any, name: str, from_scratch: bool, seed: int) -> tuple[Any, Any, int]:
+    from transformers import AutoConfig, AutoTokenizer
+
+    path, safe = source_of(name)
+    with quietly():
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(path, **safe)
+            config = AutoConfig.from_pretrained(path, **safe)
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                if from_scratch:
+                    model = family.from_config(config)
+                else:
+                    model = family.from_pretrained(path, use_safetensors=True, dtype=torch.float32, **safe)
+        except Exception as problem:  # Hub clients and loaders raise many kinds; people need one line.
+            raise UserError(unloadable(name, problem)) from None
+    if not tokenizer.is_fast or tokenizer.mask_token_id is None:
+        raise UserError(
+            f"{name[:80]}: pre-training needs a fast tokenizer with a mask token, which this model has not."
+        )
+    return model, tokenizer, reads(config, tokenizer)
+
+
+def _pair(name: str, model: Any) -> tuple[Any, Any]:
+    """The generator and the head of an ELECTRA pair, for a discriminator's name or folder; else none."""
+    path, safe = source_of(name)
+    if model.config.model_type != "electra" or "discriminator" not in path:
+        return None, None
+    from transformers import ElectraForMaskedLM, ElectraForPreTraining
+
+    from engine.objectives.electra import replaced_token_head
+
+    try:
+        with quietly():
+            options = {"use_safetensors": True, "dtype": torch.float32, **safe}
+            generator = ElectraForMaskedLM.from_pretrained(path.replace("discriminator", "generator"), **options)
+            whole = ElectraForPreTraining.from_pretrained(path, **options)
+    except Exception:  # No pair to be had: a new generator and a new head are made.
+        return None, None
+    head = replaced_token_head(model.config.hidden_size)
+    head[0].load_state_dict(whole.discriminator_predictions.dense.state_dict())
+    head[2].load_state_dict(whole.discriminator_predictions.dense_prediction.state_dict())
+    words = model.get_input_embeddings().weight
+    if generator.get_input_embeddings().weight.shape == words.shape:
+        generator.get_input_embeddings().weight = words
+        generator.generator_lm_head.weight = words
+    return generator, head
