@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -12,8 +13,9 @@ from engine.objectives.masking import Masker
 class MaskingCollator:
     """A data collator for any Trainer: pads, masks, and gives `labels` for a masked language model.
 
-    Features need `input_ids`; with `word_ids` (from `segmentation.encode_words`) whole words are known, without them
-    they are read off WordPiece's ## marks.
+    Features need `input_ids`; with `word_ids` (from `segmentation.encode_words`; a Trainer hands them on with
+    `remove_unused_columns=False`) whole words are known. Without them they are read off the tokens' marks: ## of
+    WordPiece, ▁ of SentencePiece, Ġ of byte-level BPE; a character of Chinese is then a word.
     """
 
     def __init__(self, masker: Masker) -> None:
@@ -41,12 +43,30 @@ class MaskingCollator:
 
 
 def words_by_marks(tokenizer: Any, ids: Sequence[int]) -> list[int]:
-    """Word numbers from the ## marks alone; special tokens and punctuation have -1."""
+    """Word numbers from the tokens' marks alone; special tokens and punctuation have -1.
+
+    A vocabulary with ▁ or Ġ marks where words begin, one without marks where they go on (##).
+    """
+    begins = _marks_beginnings(tokenizer)
     special, number, found = set(tokenizer.all_special_ids), -1, []
     for at, token in zip(ids, tokenizer.convert_ids_to_tokens(list(ids)), strict=True):
-        if at in special or not any(letter.isalnum() for letter in token):
+        if at in special or not any(letter.isalnum() for letter in token.lstrip("▁Ġ")):
             found.append(-1)
         else:
-            number += not (token.startswith("##") and found and found[-1] >= 0)
+            goes_on = not token.startswith(BEGINNINGS) if begins else token.startswith("##")
+            number += not (goes_on and found and found[-1] >= 0)
             found.append(number)
     return found
+
+
+BEGINNINGS = ("▁", "Ġ")
+
+
+def _marks_beginnings(tokenizer: Any) -> bool:
+    known = _MARKED.get(tokenizer)
+    if known is None:
+        known = _MARKED[tokenizer] = any(token.startswith(BEGINNINGS) for token in tokenizer.get_vocab())
+    return known
+
+
+_MARKED: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()

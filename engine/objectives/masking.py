@@ -35,7 +35,7 @@ class MaskingSettings(Settings):
     strategy: Strategy = "mac"
     """Masking strategy: original, wwm (whole words), ngram or mac (similar words)."""
     mask_share: float = Field(default=0.15, gt=0, lt=1)
-    """Share of the words (original: of the tokens) that is selected (paper: 0.15)."""
+    """Share of the words (original: of their tokens; punctuation is never selected) that is selected (paper: 0.15)."""
     replace_share: float = Field(default=0.8, ge=0, le=1)
     """Share of the selected words that is replaced by [MASK], or by a similar word under mac (paper: 0.8)."""
     random_share: float = Field(default=0.1, ge=0, le=1)
@@ -157,7 +157,9 @@ class Masker:
         if self._by_length is None:
             self._by_length = {1: [(int(at),) for at in self.ordinary]}
             if self.similar is not None:
-                encoded = self.tokenizer(self.similar.words, add_special_tokens=False)["input_ids"]
+                space = " " * any(self._tokens(int(at)).startswith("Ġ") for at in self.ordinary)
+                words = [space + word for word in self.similar.words]
+                encoded = self.tokenizer(words, add_special_tokens=False)["input_ids"]
                 for ids in encoded:
                     if len(ids) > 1 and self.tokenizer.unk_token_id not in ids:
                         self._by_length.setdefault(len(ids), []).append(tuple(ids))
@@ -175,8 +177,12 @@ class Masker:
             assert self.similar is not None
             word = piece_text(self._tokens(list(ids)))
             near = self.similar.similar(word, self.settings.least_similarity)
+            # Byte-level vocabularies have another token for a word after a space.
+            space = " " * self._tokens(ids[0]).startswith("Ġ")
             encoded = (
-                self.tokenizer([other for other, _ in near], add_special_tokens=False)["input_ids"] if near else []
+                self.tokenizer([space + other for other, _ in near], add_special_tokens=False)["input_ids"]
+                if near
+                else []
             )
             self._candidates[ids] = [
                 (tuple(other_ids), other, score)

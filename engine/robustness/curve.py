@@ -50,8 +50,8 @@ def robust_accuracy(
 ) -> list[RobustPoint]:
     """The share of examples whose label no point of any attack changes, for every ε (Frobenius, per sentence).
 
-    An attack is PGD on the true label's loss: the first from δ = 0, the others from a random point of the ball. The step
-    size starts at 2.5 ε / K and stays (`constant`) or falls linearly to a tenth of it (`linear`). An example that falls
+    An attack is PGD on the true label's loss: the first from δ = 0, the others from a random point of its surface. The step
+    size starts at 2.5 ε / K and stays (`constant`) or falls linearly, towards a tenth of it (`linear`). An example that falls
     at a smaller ε counts as fallen at every larger one: its δ lies in that ball too; so the curve never rises.
 
     Args:

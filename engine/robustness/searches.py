@@ -9,7 +9,6 @@ from torch import Tensor
 
 from engine.analysis.classifier import Classifier
 from engine.errors import UserError
-from engine.objectives.segmentation import word_spans
 from engine.robustness.text import BATCH, Limits, State, sentence_similarity
 
 MOST_QUERIES = 2000
@@ -129,10 +128,12 @@ def first_order(victim: Victim, state: State, options: dict[int, list[str]]) -> 
     tokenizer = victim.classifier.tokenizer
     ids = tokenizer(text, victim.pair, truncation=True, max_length=victim.classifier.max_length)["input_ids"]
     found = []
-    for (start, end), (place, _) in zip(word_spans(text), enumerate(state.words), strict=False):
+    for place, (start, end) in enumerate(state.spans()):
         tokens = [at for at, (a, b) in enumerate(offsets) if a < b and start <= a and b <= end]
+        # Byte-level vocabularies have another token for a word after a space.
+        spaced = bool(tokens) and tokenizer.convert_ids_to_tokens(ids[tokens[0]]).startswith("Ġ")
         for word in options.get(place, ()):
-            new = tokenizer(word, add_special_tokens=False)["input_ids"]
+            new = tokenizer(" " * spaced + word, add_special_tokens=False)["input_ids"]
             if len(new) != len(tokens) or not tokens:
                 continue
             move = weights[new] - weights[[ids[at] for at in tokens]]
@@ -147,7 +148,9 @@ def random_swaps(
     chance = random.Random(f"{seed} {text}")
     places = list(options)
     chance.shuffle(places)
-    for place in places[: _budget(state, limits)]:
+    for place in places:
+        if len(state.changes) >= _budget(state, limits):
+            return
         word = chance.choice(options[place])
         if not _allowed(text, [state.text({place: word})], limits)[0]:
             continue

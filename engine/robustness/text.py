@@ -111,6 +111,15 @@ class State:
         words = [(swap or {}).get(place, word) for place, word in enumerate(self.words)]
         return "".join(part for pair in zip(self.gaps, [*words, ""], strict=True) for part in pair)
 
+    def spans(self) -> list[tuple[int, int]]:
+        """Where each word stands in `text()`: counted, since a changed text may be cut into other words."""
+        found, at = [], 0
+        for gap, word in zip(self.gaps, self.words, strict=False):
+            at += len(gap)
+            found.append((at, at + len(word)))
+            at += len(word)
+        return found
+
     def swap(self, place: int, word: str) -> None:
         """Change a word for good."""
         old = self.changes.get(place, (self.words[place], ""))[0]

@@ -44,6 +44,43 @@ def test_pieces_of_a_word_are_grouped_as_in_the_figure(encoder):
     assert words_by_marks(tokenizer, encoded["input_ids"]) == encoded["word_ids"]
 
 
+@pytest.fixture(scope="module")
+def byte_level(english_tokenizer):
+    """A tokenizer as RoBERTa's, learnt from a few sentences: Ġ marks where a word begins."""
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    made = ByteLevelBPETokenizer()
+    made.train_from_iterator(
+        [ENGLISH, "a good film", "a great movie"] * 20, 400, 2, special_tokens=["<pad>", "<unk>", "<mask>"]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made._tokenizer, pad_token="<pad>", unk_token="<unk>", mask_token="<mask>"
+    )
+
+
+def test_words_are_known_by_the_marks_of_byte_level_vocabularies(byte_level):
+    text = "we predict a good movie , probably ."
+    encoded = encode_words(byte_level, text)
+    tokens = byte_level.convert_ids_to_tokens(encoded["input_ids"])
+    assert len(tokens) > len(text.split()) and "Ġgood" in tokens  # Some words are pieces.
+    assert words_by_marks(byte_level, encoded["input_ids"]) == encoded["word_ids"]
+
+
+def test_a_similar_word_keeps_the_space_before_it_in_byte_level_vocabularies(byte_level):
+    vectors = np.eye(4)[[0, 0, 1, 1]] + 0.01 * np.arange(16).reshape(4, 4)
+    similar = SimilarWords(["film", "movie", "good", "great"], vectors, "by hand")
+    masker = Masker(byte_level, MaskingSettings(replace_share=1.0, random_share=0.0, mask_share=0.9), similar)
+    collator = MaskingCollator(masker)
+    batch = collator.pad([encode_words(byte_level, "a good film")])
+    seen = {
+        byte_level.decode(masker.mask(batch["input_ids"], batch["word_ids"], seed=seed).input_ids[0])
+        for seed in range(20)
+    }
+    assert any("great movie" in text for text in seen), seen
+    assert not any("goodmovie" in text or "greatmovie" in text or "greatfilm" in text for text in seen)
+
+
 def test_word_spans_of_mixed_text():
     text = "Don't 说 iPhone12 很贵, café-bar!"
     assert [text[start:end] for start, end in word_spans(text)] == ["Don't", "说", "iPhone12", "很", "贵", "café-bar"]

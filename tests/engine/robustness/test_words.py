@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from engine.errors import UserError
+from engine.robustness import searches
 from engine.robustness import words as attacks
 from engine.robustness.searches import Victim, first_order
 from engine.robustness.text import Limits, State, sentence_similarity, split, typos
@@ -102,6 +103,36 @@ def test_first_order_estimates_are_gradient_times_move(classifier):
         old = encoded["input_ids"][0, place + 1]  # After [CLS]; each word is one token.
         plain = float((table_[new] - table_[old]) @ looked_up.grad[0, place + 1])
         assert estimate == pytest.approx(plain, rel=1e-4, abs=1e-7)
+
+
+def test_what_the_limits_refuse_costs_the_random_search_nothing(monkeypatch):
+    """It goes on to other words until it has changed as many as it may."""
+    text = "a good film with very dull people"
+    monkeypatch.setattr(
+        searches, "_allowed", lambda text, others, limits: [not other.startswith("a bad") for other in others]
+    )
+    options = {"good": ["bad"], "film": ["plot"], "very": ["not"], "dull": ["fine"], "people": ["music"]}
+    limits = Limits(most_changed=0.6, least_similar=-1.0, keep_stop_words=False)  # 4 of 7 words
+
+    def holding(texts):
+        return [torch.tensor([1.0, 0.0])]
+
+    for seed in range(12):
+        words, gaps = split(text)
+        state = State(words, gaps, label=0)
+        places = {at: options[word] for at, word in enumerate(words) if word in options}
+        searches.random_swaps(holding, state, places, text, limits, seed)
+        assert len(state.changes) == 4
+
+
+def test_words_are_found_in_a_changed_text_that_would_be_cut_otherwise():
+    text = "使用语言模型, in a city!"
+    words, gaps = split(text)
+    state = State(words, gaps, label=0)
+    for place, new in ((0, "使用了"), (len(words) - 1, "new_york")):
+        state.swap(place, new)
+    assert [state.text()[start:end] for start, end in state.spans()] == state.words
+    assert state.text() == "使用了语言模型, in a new_york!"
 
 
 def test_limits_are_kept(classifier):
