@@ -25,6 +25,14 @@ def _note_if_cut(found: Trace) -> None:
         st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
 
 
+def _note_if_far_from_the_edge(found: Trace, norm: str) -> None:
+    if norm == "frobenius" and found.epsilon and found.norms[-1] < 0.99 * found.epsilon and len(found.norms) > 1:
+        st.caption(
+            f"δ ends at ‖δ‖ = {found.norms[-1]:.3g}, inside the ball of radius ε = {found.epsilon:g}: a larger step size, or"
+            " more steps, would take it to the edge."
+        )
+
+
 def one_method(of: dict[str, Any]) -> None:
     """One method, step by step."""
     with st.sidebar:
@@ -41,6 +49,7 @@ def one_method(of: dict[str, Any]) -> None:
     )
     _note_if_cut(found.result)
     st.markdown(f"**{plain(verdict(found.result))}**")
+    _note_if_far_from_the_edge(found.result, getattr(settings, "norm", "frobenius"))
     _strip(found)
     for column, name in zip(st.columns(3), ("loss", "probabilities", "size"), strict=True):
         with column:
@@ -74,7 +83,7 @@ def side_by_side(of: dict[str, Any]) -> None:
     first: Trace = next(iter(found.result.values()))
     _note_if_cut(first)
     st.caption(
-        f"Every method in the same ball, ‖δ‖_F ≤ {epsilon:g}, with step size 2ε/K = {2 * epsilon / steps:.3g}. SMART"
+        f"Every method in the same ball, ‖δ‖ ≤ {epsilon:g} (Frobenius), with step size 2ε/K = {2 * epsilon / steps:.3g}. SMART"
         " ascends its KL, not the loss."
     )
     show(found, "tokens", "side-tokens")
@@ -83,9 +92,7 @@ def side_by_side(of: dict[str, Any]) -> None:
         return
     st.subheader("At which ε does the label flip?", anchor=False)
     flips = state.analyse("flip", classifier, "Searching the smallest ε", steps=steps, seed=seed, **of)
-    gaps = [
-        near[0]["distance"] for near, special in zip(first.nearest, first.special, strict=True) if near and not special
-    ]
+    gaps = [gap for gap, special in zip(first.gaps, first.special, strict=True) if gap and not special]
     st.markdown(
         "The smallest ε at which a method's ascent changes the prediction, found by bisection."
         + (
@@ -119,8 +126,11 @@ def across_training(of: dict[str, Any]) -> None:
         settings = widgets.method_settings(method, "perturb")
         seed = widgets.seed_input()
     models = {f"step {step}": state.classifier(None, f"{chosen.id}@{step}") for step in chosen.kept_models}
+    label = widgets.label_choice(next(iter(models.values())))
+    if label is None:
+        st.caption("Each model's loss is taken against its own prediction: choose a label to follow one loss.")
     found = state.analyse(
-        "trace", models, "Climbing with the model", method=method.name, settings=settings.as_dict(), label=None,
+        "trace", models, "Climbing with the model", method=method.name, settings=settings.as_dict(), label=label,
         seed=seed, **of,
     )  # fmt: skip
     show(found, "models", "across-tokens")
@@ -135,7 +145,7 @@ def examples() -> None:
     widgets.origin_note(classifier.origin)
     st.markdown(
         "Click a row to look at that sentence. **margin**: the label's logit less the largest other one; **flip ε**: the"
-        " smallest ε of a grid at which PGD (3 steps) changes the prediction; **ℓ_s**: SMART's divergence at ε = 0.1."
+        " smallest ε of a grid at which PGD (3 steps) changes the prediction; **ℓₛ**: SMART's divergence at ε = 0.1."
     )
     found = state.analyse("examples", classifier, "Examples", **of)
     chosen = show(found, "table", "examples", {"on_select": "rerun", "selection_mode": "single-row"})

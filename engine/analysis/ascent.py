@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from engine.analysis.classifier import Classifier
 from engine.methods import get_method
 from engine.methods.base import Method
 
@@ -14,7 +16,7 @@ from engine.methods.base import Method
 @dataclass(frozen=True)
 class Point:
     """One point of a path. `delta` [B, L, D], `logits` [B, C], `loss` (the task's) and `objective` (what the method
-    ascends: SMART's ℓ_s, else the loss) [B].
+    ascends: SMART's ℓₛ, else the loss) [B].
     """
 
     delta: Tensor
@@ -48,6 +50,15 @@ def climb(
             if step < steps:
                 state = method.ascend(state, embedded.input_gradient(value.sum(), at), embedded)
     return points
+
+
+def from_own_table(classifier: Classifier, method: Method[Any]) -> Method[Any]:
+    """The method itself; TextAT on a TextAT run starts from that run's table."""
+    if method.name == "textat" and classifier.method_state is not None:
+        state = load_file(classifier.method_state, device=str(classifier.device))
+        if "rows" in state:
+            method.load_state_dict(state)
+    return method
 
 
 def at_radius(name: str, epsilon: float, steps: int, **options: Any) -> Method[Any]:

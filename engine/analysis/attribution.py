@@ -10,7 +10,7 @@ import torch
 from captum.attr import LayerGradientShap, LayerGradientXActivation, LayerIntegratedGradients, Occlusion
 from torch import Tensor, nn
 
-from engine.analysis.ascent import climb
+from engine.analysis.ascent import climb, from_own_table
 from engine.analysis.classifier import Classifier
 from engine.analysis.trace import encode_text, resolve_label
 from engine.errors import known
@@ -154,7 +154,9 @@ def compare(
     labels, _ = resolve_label(classifier, label, batch)
     target = 0 if classifier.is_regression else int(labels[0])
     count = getattr(method.settings, "ascent_steps", 1)
-    delta = climb(method, classifier.model, {**batch, "labels": labels}, steps=count, seed=seed)[-1].delta
+    delta = climb(
+        from_own_table(classifier, method), classifier.model, {**batch, "labels": labels}, steps=count, seed=seed
+    )[-1].delta
     clean, perturbed = (
         attribute(classifier, batch, each, algorithm, target=target, steps=steps, seed=seed) for each in (None, delta)
     )

@@ -79,6 +79,7 @@ ANALYSES: dict[str, Analysis] = {
     "table map": Analysis(_of_runs("table_map"), "run"),
     "curves": Analysis(_of_runs("curves"), "nothing"),
     "study": Analysis(_of_runs("study"), "nothing"),
+    "published": Analysis(_of_runs("published"), "nothing"),
 }
 
 

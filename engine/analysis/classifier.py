@@ -10,9 +10,9 @@ from engine.analysis.subjects import RUN
 from engine.digests import digest_of
 from engine.errors import UserError
 from engine.models import BUILTIN, best_device, hub_knows, load_model, model_path
-from engine.runs.config import TrainConfig
+from engine.runs.config import TrainConfig, is_pretraining
 from engine.runs.ready import ready
-from engine.runs.store import Store, last_checkpoint
+from engine.runs.store import Store
 
 READY_DATASET = "movie-sentiment"
 READY_STEPS = 150
@@ -93,6 +93,11 @@ def _of_run(reference: str) -> tuple[Path, str]:
     """The folder of a run's model, and where it stands in words."""
     name, at, step = reference.partition("@")
     record = Store().find(name)
+    if is_pretraining(record.config["method"]):
+        raise UserError(
+            f"{record.id} pre-trains ({record.config['method']}): it has no classifier. Fine-tune its encoder with"
+            f" `python -m engine train --model {record.model_folder}`, or choose it as the model on Train."
+        )
     if at:
         kept = record.kept_models
         if not step.isdigit() or int(step) not in kept:
@@ -101,7 +106,7 @@ def _of_run(reference: str) -> tuple[Path, str]:
         return kept[int(step)], f"run {record.id} at step {step}"
     if (record.model_folder / "config.json").exists():
         return record.model_folder, f"run {record.id}"
-    checkpoint = last_checkpoint(record.folder)
+    checkpoint = record.last_checkpoint
     if checkpoint is None:
         raise UserError(f"{record.id} is {record.status} and has no model or checkpoint yet. Let it train on.")
     return checkpoint, f"run {record.id}, {record.status}, its checkpoint {checkpoint.name.removeprefix('checkpoint-')}"

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from engine.analysis.subjects import RUN
+from engine.digests import digest_of
 from engine.errors import UserError
 from engine.models import best_device
 from engine.objectives.masking import Masker, MaskingSettings
@@ -79,7 +80,8 @@ def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
         origin = f"minilm and a generator of 1/4 its width, {facts['steps']} steps on {facts['dataset']}"
         origin += f" (validation AUC {facts['auc']:.3f})"
     module, tokenizer = load_pair(folder)
-    return Pair(module.to(best_device()), tokenizer, origin, str(folder), f"{RUN}{run}" if run else "")
+    weights = digest_of(sorted(folder.rglob("*.safetensors")))[:16]
+    return Pair(module.to(best_device()), tokenizer, origin, weights, f"{RUN}{run}" if run else "")
 
 
 def detect(pair: Pair, text: str, *, seed: int = 0, temperature: float = 1.0, share: float = 0.15) -> Detection:

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from engine.analysis.ascent import at_radius, climb
+from engine.analysis.ascent import at_radius, climb, from_own_table
 from engine.analysis.classifier import Classifier
 from engine.data.sources import load_dataset
 from engine.errors import UserError
@@ -85,7 +85,7 @@ def margins(logits: Tensor, labels: Tensor) -> Tensor:
 def example_table(classifier: Classifier, table: pd.DataFrame, progress: Progress | None = None) -> pd.DataFrame:
     """What every example is like: columns `loss`, `margin`, `prediction`, `smoothness`, `flip_epsilon` are added.
 
-    `smoothness`: SMART's ℓ_s at ε = 0.1 (Frobenius). `flip_epsilon`: the smallest ε of `FLIP_GRID` at which PGD with
+    `smoothness`: SMART's ℓₛ at ε = 0.1 (Frobenius). `flip_epsilon`: the smallest ε of `FLIP_GRID` at which PGD with
     `FLIP_STEPS` steps changes the prediction (NaN: none does; 0 margin flips at the first). For regression there are
     no margin and no flip, and `prediction` is the score.
     """
@@ -136,7 +136,7 @@ def flip_radius(
 
     Args:
         batch: of one example. steps: K. most: the largest ε looked at; None is returned if the label holds until there.
-        rounds: of bisection; the relative error is at most 2^-rounds.
+        rounds: of bisection; the error is at most 2^-rounds of the ε found, or of most/512 below that.
     """
     with torch.no_grad():
         predicted = classifier.model(**{key: value for key, value in batch.items() if key != "labels"}).logits.argmax(
@@ -145,7 +145,7 @@ def flip_radius(
     own = {**batch, "labels": predicted}
 
     def flips(epsilon: float) -> bool:
-        method = at_radius(name, epsilon, steps)
+        method = from_own_table(classifier, at_radius(name, epsilon, steps))
         path = climb(method, classifier.model, own, steps=steps, seed=seed)
         return any(bool(point.logits.argmax(-1) != predicted) for point in path)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.analysis.ascent import at_radius, climb
+from engine.analysis.ascent import at_radius, climb, from_own_table
 from engine.analysis.classifier import Classifier
 from engine.analysis.examples import Progress, margins
 from engine.analysis.trace import encode_text, resolve_label
@@ -89,7 +89,12 @@ def landscape(
     labels, _ = resolve_label(classifier, label, batch)
     batch["labels"] = labels
     model = classifier.model
-    followed = {name: climb(at_radius(name, epsilon, steps), model, batch, steps=steps, seed=seed) for name in paths}
+    special = classifier.tokenizer.all_special_ids
+    methods = {name: at_radius(name, epsilon, steps, special_token_ids=special) for name in paths}
+    followed = {
+        name: climb(from_own_table(classifier, each), model, batch, steps=steps, seed=seed)
+        for name, each in methods.items()
+    }
     best = followed.get("pgd") or climb(at_radius("pgd", epsilon, steps), model, batch, steps=steps, seed=seed)
     u = unit_example(best[-1].delta)
     embedded = EmbeddedBatch(model, batch)

@@ -92,10 +92,11 @@ def flip(
 def examples(
     classifier: Classifier, progress: Progress, *, dataset: str, split: str = "validation", limit: int = 200
 ) -> pd.DataFrame:
-    """See `examples.example_table`, of a split or a sample of it."""
+    """See `examples.example_table`, of a split or a sample of it; labels and predictions of classes by their names."""
     from engine.analysis.examples import example_table, examples
 
-    return example_table(classifier, examples(classifier, dataset, split, limit), progress)
+    table = example_table(classifier, examples(classifier, dataset, split, limit), progress)
+    return _with_names(classifier, table, "label", "prediction")
 
 
 def smoothness(
@@ -180,8 +181,13 @@ def labelled_map(
     from engine.analysis.projection import sentence_map
 
     table = sentence_map(classifier, examples(classifier, dataset, split, limit), progress=progress, **values)
+    return _with_names(classifier, table, "label", "prediction", "perturbed_prediction")
+
+
+def _with_names(classifier: Classifier, table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The table with the names of classes in place of their numbers."""
     if not classifier.is_regression:
-        for column in ("label", "prediction", "perturbed_prediction"):
+        for column in columns:
             table[column] = table[column].map(dict(enumerate(classifier.labels)))
     return table
 
@@ -224,7 +230,11 @@ def word_attack(
     seed: int = 0,
     **limits: Any,
 ) -> dict[str, Any]:
-    """See `robustness.words.attack_table`: `examples` and `summary`; `similar`: en, zh or a word2vec file."""
+    """See `robustness.words.attack_table`: `examples` (those fooled first), `summary`, and the `labels`' names.
+
+    Args:
+        similar: en, zh or a word2vec file; "": by the language of the texts.
+    """
     from engine.analysis.examples import examples
     from engine.objectives.similar import language_of, similar_words
     from engine.robustness.text import Limits, similar_candidates
@@ -244,4 +254,5 @@ def word_attack(
         seed=seed,
         progress=progress,
     )
-    return {"examples": found, "summary": summary(found)}
+    found = sorted(found, key=lambda each: (not each.success, each.said != each.label))
+    return {"examples": found, "summary": summary(found), "labels": list(classifier.labels)}

@@ -21,7 +21,8 @@ from engine.analysis.table import (
 )
 from engine.errors import UserError, known
 from engine.models import load_tokenizer
-from engine.runs.store import Run, Store
+from engine.runs.run import Run
+from engine.runs.store import Store
 
 MOST_ON_MAP = 1500
 DIRECTION_TEXTS = 64
@@ -104,10 +105,46 @@ def table_map(run: Run, progress: Progress, *, space: str = "Z", seed: int = 0) 
 def study(nothing: None, progress: Progress, *, definition: dict[str, Any]) -> list[dict[str, Any]]:
     """What the completed runs of a study show so far (see `compare.results.results`)."""
     from engine.compare.results import results
-    from engine.compare.studies import cells, runs_of, study_from
+    from engine.compare.studies import cells, study_from
+    from engine.compare.training import runs_of
 
     wanted = cells(study_from(definition))
     return results(wanted, runs_of(wanted))
+
+
+def published(nothing: None, progress: Progress, *, paper: str) -> dict[str, Any]:
+    """A table of a paper's with one's own completed runs below it: `columns`, `rows` (each beginning with its name), `own`
+    (how many of the rows are one's own), `gains` over the baseline as (row, task, points).
+
+    Args:
+        paper: key of `compare.published.SOURCES`.
+
+    Raises:
+        UserError: there is no such table.
+    """
+    from engine.compare.own import own_gains, own_results
+    from engine.compare.published import SOURCES, gains
+    from engine.compare.published import published as printed
+
+    known("table", paper, list(SOURCES))
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for each in printed():
+        if each.table == paper:
+            shown = {"missing": "–", "garbled": f"{each.text}… (cut)"}.get(each.mark, each.text)
+            rows.setdefault((each.group, each.row), {})[each.column] = shown
+    theirs = len(rows)
+    own = own_results(paper)
+    for result in own:
+        text = "/".join(f"{value:.1f}" for value in result.values)
+        text += f" ({result.runs} runs)" if result.runs > 1 else ""
+        rows.setdefault(("yours", result.row), {})[result.column] = text
+    columns = list(dict.fromkeys(column for values in rows.values() for column in values))
+    return {
+        "columns": ["", *columns],
+        "rows": [[name, *(values.get(column) for column in columns)] for (_, name), values in rows.items()],
+        "own": len(rows) - theirs,
+        "gains": [list(gain) for gain in (*gains(paper), *own_gains(own))],
+    }
 
 
 def curves(nothing: None, progress: Progress, *, runs: Sequence[str]) -> dict[str, dict[str, Any]]:

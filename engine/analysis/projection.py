@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from engine.analysis.ascent import at_radius, climb
+from engine.analysis.ascent import at_radius, climb, from_own_table
 from engine.analysis.classifier import Classifier
 from engine.analysis.examples import Progress, batches
 from engine.errors import UserError
@@ -62,6 +62,7 @@ def sentence_map(
     if len(table) * 2 < LEAST:
         raise UserError(f"A map needs at least {LEAST // 2} sentences, but there are {len(table)}.")
     attack = at_radius(method, epsilon, steps, special_token_ids=classifier.tokenizer.all_special_ids)
+    from_own_table(classifier, attack)
     count = len(table)
     rows: list[dict[str, float | int]] = [{} for _ in range(count)]
     vectors: dict[int, tuple[NDArray[np.floating], NDArray[np.floating]]] = {}

@@ -1,4 +1,4 @@
-"""How smooth a model is: SMART's ℓ_s in the worst direction and in a random one, example by example."""
+"""How smooth a model is: SMART's ℓₛ in the worst direction and in a random one, example by example."""
 
 import copy
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ EPSILONS = tuple(10.0**power for power in (-5, -4.5, -4, -3.5, -3, -2.5, -2))
 
 @dataclass(frozen=True)
 class Example:
-    """One example: ℓ_s along the worst and along a random direction at the same ε, and where the worst one moved it.
+    """One example: ℓₛ along the worst and along a random direction at the same ε, and where the worst one moved it.
 
     Attributes:
         token_norms: [L], ‖δ^i‖_2; all but equal in an L∞ ball, whose corners the ascent reaches.
-        token_effects: [L], ℓ_s when δ^i alone is added; [] except for the least smooth examples.
+        token_effects: [L], ℓₛ when δ^i alone is added; [] except for the least smooth examples.
     """
 
     place: int
@@ -73,7 +73,7 @@ def smoothness(
     effects: int = LEAST_SMOOTH,
     progress: Progress | None = None,
 ) -> list[Example]:
-    """ℓ_s(f(x̃), f(x)) of every example, in the table's order; symmetrised KL, for regression the squared difference.
+    """ℓₛ(f(x̃), f(x)) of every example, in the table's order; symmetrised KL, for regression the squared difference.
 
     Args:
         table: `text`, perhaps `text_pair`, `label`. method: the inner maximisation; None: the paper's settings.
@@ -106,7 +106,7 @@ def smoothness(
 
 
 def token_effects(classifier: Classifier, method: SMART, example: dict[str, Tensor], delta: Tensor) -> list[float]:
-    """ℓ_s of one example when each token's part of δ is added alone: [L] for its L real tokens.
+    """ℓₛ of one example when each token's part of δ is added alone: [L] for its L real tokens.
 
     Args:
         example: its inputs without a batch dimension. delta: `[L, D]`.
@@ -123,7 +123,7 @@ def token_effects(classifier: Classifier, method: SMART, example: dict[str, Tens
 
 
 def random_divergence(classifier: Classifier, method: Method[Any], batch: dict[str, Tensor], seed: int) -> Tensor:
-    """ℓ_s at a random point of the ball's surface, [B]."""
+    """ℓₛ at a random point of the ball's surface, [B]."""
     assert isinstance(method, SMART)
     with torch.no_grad():
         embedded = method.embed(classifier.model, batch)
@@ -149,7 +149,7 @@ def against_epsilon(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[dict[str, float]]:
-    """Mean ℓ_s against ε, worst and random direction, with bootstrap intervals (95 %) and their ratio.
+    """Mean ℓₛ against ε, worst and random direction, with bootstrap intervals (95 %) and their ratio.
 
     Returns:
         One row per ε: `epsilon`, `adversarial`, `adversarial_low`, `adversarial_high`, `random`, `random_low`,

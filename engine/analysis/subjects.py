@@ -37,12 +37,15 @@ def load_subject(needs: str, reference: str, progress: Progress = None) -> Any:
 
 
 def fingerprint(subject: Any) -> str:
-    """Changes when the subject does: of a model's weights; of a run: its id, status and step; "" of nothing."""
+    """Changes when the subject does: of a model's weights; of a run: its id, status and table (written at evaluations); "" of
+    nothing.
+    """
     if subject is None:
         return ""
     if hasattr(subject, "fingerprint"):
         return str(subject.fingerprint)
-    return f"{subject.id} {subject.status} {subject.step}"
+    written = subject.table_file.stat().st_mtime_ns if subject.table_file.exists() else 0
+    return f"{subject.id} {subject.status} {written}"
 
 
 def data_fingerprint(dataset: str) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.analysis.classifier import Classifier
 from engine.errors import UserError
 from engine.perturbation import token_norms
-from engine.runs.store import Run
+from engine.runs.run import Run
 
 Space = Literal["Z", "embedding", "embedding + Z"]
 SPACES: tuple[Space, ...] = ("Z", "embedding", "embedding + Z")

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.analysis.ascent import climb
+from engine.analysis.ascent import climb, from_own_table
 from engine.analysis.classifier import Classifier
 from engine.errors import UserError
 from engine.methods.base import Method
@@ -22,9 +22,10 @@ class Trace:
 
     Attributes:
         tokens: [L], the tokenizer's. token_norms: [K+1][L], ‖δ^i‖_2. norms: [K+1], ‖δ‖_F.
-        loss: [K+1], the task's loss. objective: [K+1], what the method ascends (SMART: ℓ_s; else the loss).
+        loss: [K+1], the task's loss. objective: [K+1], what the method ascends (SMART: ℓₛ; else the loss).
         probabilities: [K+1][C] (regression: the score itself). label: the class (or score) the loss is taken against.
         nearest: [L], vocabulary tokens nearest to the perturbed embedding, each with its distance.
+        gaps: [L], distance from the clean embedding to that of the nearest other token.
         truncated: whether the text was cut to the model's length.
     """
 
@@ -42,6 +43,7 @@ class Trace:
     label: int | float
     label_given: bool
     nearest: list[list[dict[str, Any]]]
+    gaps: list[float]
     truncated: bool
     origin: str
 
@@ -120,8 +122,7 @@ def trace(
     model = classifier.model
     count = steps if steps is not None else getattr(method.settings, "ascent_steps", 1)
     labels, given = resolve_label(classifier, label, batch)
-    _load_table(classifier, method)
-    path = climb(method, model, {**batch, "labels": labels}, steps=count, seed=seed)
+    path = climb(from_own_table(classifier, method), model, {**batch, "labels": labels}, steps=count, seed=seed)
     norms = [token_norms(point.delta)[0] for point in path]
     probabilities = torch.stack([point.logits[0].float() for point in path])
     if not classifier.is_regression:
@@ -144,19 +145,10 @@ def trace(
         label=labels[0].item(),
         label_given=given,
         nearest=nearest_tokens(classifier, looked_up + path[-1].delta[0], ids),
+        gaps=[near[0]["distance"] if near else 0.0 for near in nearest_tokens(classifier, looked_up, ids, 1)],
         truncated=truncated,
         origin=classifier.origin,
     )
-
-
-def _load_table(classifier: Classifier, method: Method[Any]) -> None:
-    """TextAT on a TextAT run starts from that run's table."""
-    if method.name == "textat" and classifier.method_state is not None:
-        from safetensors.torch import load_file
-
-        state: Mapping[str, Tensor] = load_file(classifier.method_state, device=str(classifier.device))
-        if "rows" in state:
-            method.load_state_dict(state)
 
 
 def nearest_tokens(
@@ -186,8 +178,4 @@ def nearest_tokens(
 
 def shift_to_gap(trace_: Trace) -> list[float]:
     """How far each token moved, as a share of the distance to the nearest other token (yardstick for ε), [L]."""
-    last = trace_.token_norms[-1]
-    return [
-        norm / near[0]["distance"] if near and near[0]["distance"] else 0.0
-        for norm, near in zip(last, trace_.nearest, strict=True)
-    ]
+    return [norm / gap if gap else 0.0 for norm, gap in zip(trace_.token_norms[-1], trace_.gaps, strict=True)]
