@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,15 @@ def keep(name: str, content: bytes) -> Path:
     folder().mkdir(exist_ok=True)
     target = folder() / f"{stem}-{hashlib.sha256(content).hexdigest()[:8]}{suffix}"
     if not target.exists():
-        target.write_bytes(content)
-        try:
-            load_file(target)
-        except UserError:
-            target.unlink()
-            raise
+        # A folder of its own until it is known to be whole and a data set; its name stands in messages.
+        with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+            partial = Path(scratch) / target.name
+            try:
+                partial.write_bytes(content)
+                load_file(partial)
+                partial.replace(target)
+            except OSError as problem:
+                raise UserError(f"{name[:80]} cannot be kept: {problem.strerror or problem}.") from None
     return target
 
 

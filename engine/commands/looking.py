@@ -30,6 +30,10 @@ def add(verb: Verb) -> None:
     made = verb("table", _table, "Show the largest rows of a TextAT run's table.")
     made.add_argument("--run", required=True)
     made.add_argument("--top", type=int, default=20, metavar="N")
+    made.add_argument(
+        "--token", metavar="T", help="one token's row: growth, class direction, neighbours in three spaces"
+    )
+    made.add_argument("--map", metavar="SPACE", help="UMAP of the rows: Z, embedding or embedding + Z")
     made = verb("smoothness", _smoothness, "SMART's KL of every example, worst and random direction, and against ε.")
     add_dataset(made)
     add_settings(made)
@@ -100,6 +104,7 @@ def _trace(options: argparse.Namespace) -> None:
 
 
 def _table(options: argparse.Namespace) -> None:
+    from engine.analysis.catalogue import analyse
     from engine.analysis.table import largest_rows
     from engine.models import load_tokenizer
     from engine.runs.store import Store
@@ -107,6 +112,17 @@ def _table(options: argparse.Namespace) -> None:
     if options.top < 1:
         raise UserError(f"--top must be at least 1, but it is {options.top}.")
     run = Store().find(options.run)
+    if options.token is not None:
+        one = analyse("token", run, None, token=options.token)
+        near = [(space, ", ".join(name for name, _ in each)) for space, each in one["neighbours"].items()]
+        text = f"|Z[{one['token']}]| = {one['norm']:.4f}, met {one['count']} times, cosine with the class direction"
+        show(one, options.json, f"{text} {one['cosine']:+.3f}\n" + columns(near, ("space", "nearest")))
+        return
+    if options.map is not None:
+        at = analyse("table map", run, None, space=options.map)
+        places = [(name, f"{x:.3f}", f"{y:.3f}") for name, x, y in zip(at["token"], at["x"], at["y"], strict=True)]
+        show(at, options.json, columns(places, ("token", "x", "y")))
+        return
     found = largest_rows(run, load_tokenizer(run.config["model"]), options.top)
     rows = [(row["token"], f"{row['norm']:.4f}", row["count"]) for row in found["rows"]]
     text = f"step {found['step']}: {found['touched']} of {found['vocabulary']} rows were ever touched\n"

@@ -20,26 +20,27 @@ def add(verb: Verb) -> None:
 
 
 def _study(options: argparse.Namespace) -> None:
-    from engine.compare import results, studies
+    from engine.compare import results, studies, training
     from engine.errors import known
 
     known("format", options.format, list(FORMATS))
     study = studies.read_study(options.file)
     wanted = studies.cells(study)
     if not options.results:
-        studies.check_inputs(wanted)
+        training.check_inputs(wanted)
+        studies.save_study(study, replace=True)  # So that Compare shows it too.
 
         def said(state: dict[str, int]) -> None:
             words = ", ".join(f"{count} {kind}" for kind, count in state.items() if count)
             print(f"{study.name}: {words}", file=sys.stderr, flush=True)
 
         if options.ray is None:
-            studies.train_in_queue(wanted, study.name, said)
+            training.train_in_queue(wanted, study.name, said)
         else:
             from engine.compare.spread import train_on_ray
 
             train_on_ray(wanted, study.name, options.ray, said)
-    runs = studies.runs_of(wanted)
+    runs = training.runs_of(wanted)
     rows = results.results(wanted, runs)
     if not rows:
         raise UserError("No run of this study has completed yet. Run it without --results.")

@@ -9,7 +9,8 @@ from statistics import median
 from engine.compare.published import published
 from engine.data.glue import LAYOUTS, PREFIX, glue_name
 from engine.runs.config import is_pretraining
-from engine.runs.store import Run, Store
+from engine.runs.run import Run
+from engine.runs.store import Store
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine import tables
 from engine.compare.studies import StudyCell
-from engine.runs.store import Run
+from engine.runs.run import Run
 
 LEAST_SEEDS = 6  # A two-sided sign-flip test of fewer pairs cannot fall below 0.05: 2 / 2^5 = 0.0625.
 

@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from engine.compare.studies import StudyCell, progress_of, runs_of
+from engine.compare.studies import StudyCell
+from engine.compare.training import progress_of, runs_of
 from engine.errors import UserError
 from engine.runs.queue import ROOT
-from engine.runs.store import Run, Store
+from engine.runs.run import Run
+from engine.runs.store import Store
 
 
 def _ray() -> Any:

@@ -1,13 +1,12 @@
-"""Studies: methods × settings × seeds × data sets × models, as runs in the queue; a cell is never trained twice."""
+"""Studies: methods × settings × seeds × data sets × models, declared in a file or in the app; and their cells."""
 
 import hashlib
 import itertools
 import json
 import os
 import re
-import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,7 @@ from engine.digests import digest_of
 from engine.errors import UserError
 from engine.home import home
 from engine.models import BUILTIN
-from engine.runs import queue
 from engine.runs.config import TrainConfig, is_pretraining
-from engine.runs.store import ACTIVE, RESUMABLE, Run, Store
 
 MOST_CELLS = 1000
 
@@ -161,93 +158,16 @@ def key_of(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps([plain, content], sort_keys=True).encode()).hexdigest()[:24]
 
 
-def _key_of_run(run: Run) -> str:
-    if "cell" in run.info:
-        return str(run.info["cell"])
-    # What a file held when another run read it is not known: such a run counts only for built-in data and models.
-    return key_of(run.config) if run.config["dataset"] in TASKS and run.config["model"] in BUILTIN else ""
-
-
-def runs_of(wanted: Sequence[StudyCell]) -> dict[str, Run]:
-    """The best run there is for each cell, by its key: completed before active before one that could be resumed."""
-    rank = {"completed": 0, "running": 1, "starting": 1, "queued": 2}
-    keys = {cell.key for cell in wanted}
-    found: dict[str, Run] = {}
-    for run in Store().all():
-        if is_pretraining(run.config["method"]):
-            continue
-        key = _key_of_run(run)
-        if key in keys and (key not in found or rank.get(run.status, 3) < rank.get(found[key].status, 3)):
-            found[key] = run
-    return found
-
-
-def advance(wanted: Sequence[StudyCell], name: str = "", *, restart: bool = False) -> dict[str, Run]:
-    """Queue what is missing and resume what crashed; returns the cells' runs as they are now.
-
-    A run that was cancelled by hand is resumed only with `restart`; one that failed (bad input, out of memory) never.
-    """
-    queue.advance()
-    there = runs_of(wanted)
-    for cell in wanted:
-        run = there.get(cell.key)
-        if run is None:
-            queue.submit(cell.named(name), {"cell": cell.key})
-        elif run.status == "crashed" or (restart and run.status == "cancelled"):
-            queue.resume(run.id)
-    return runs_of(wanted)
-
-
-def progress_of(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> dict[str, int]:
-    """How many cells are `completed`, `active`, `queued`, `failed` and `missing`."""
-    states = [runs[cell.key].status if cell.key in runs else "missing" for cell in wanted]
-    return {
-        "completed": states.count("completed"),
-        "active": sum(state in ACTIVE for state in states),
-        "queued": states.count("queued"),
-        "failed": sum(state in RESUMABLE for state in states),
-        "missing": states.count("missing"),
-    }
-
-
-def check_inputs(wanted: Sequence[StudyCell]) -> None:
-    """Look at every data set and model of a study before any of its runs exists.
-
-    Raises:
-        UserError: says what is wrong.
-    """
-    from engine.runs.build import check
-
-    for config in {(cell.dataset, cell.model): cell.config for cell in wanted}.values():
-        check(config)
-
-
-def train_in_queue(wanted: Sequence[StudyCell], name: str, said: Callable[[dict[str, int]], None]) -> dict[str, Run]:
-    """Train what is missing of a study through the queue; returns the cells' runs as they are then.
-
-    Args:
-        said: called with the cells' progress whenever it changes.
-    """
-    runs = advance(wanted, name, restart=True)
-    last: dict[str, int] = {}
-    while True:
-        state = progress_of(wanted, runs)
-        if state != last:
-            said(state)
-            last = state
-        if not state["active"] + state["queued"] + state["missing"]:
-            return runs
-        time.sleep(1.0)
-        runs = advance(wanted, name)
-
-
 def saved_studies() -> dict[str, Path]:
     """The studies declared in the app, by name, as the files that `python -m engine study` takes."""
     return {path.stem: path for path in sorted((home() / "studies").glob("*.yaml"))}
 
 
-def save_study(study: Study) -> Path:
+def save_study(study: Study, *, replace: bool = False) -> Path:
     """Keep a study under its name; letters and digits of it make the file's name.
+
+    Args:
+        replace: take the place of another study of that name.
 
     Raises:
         UserError: its cells are not valid, or another study has the name.
@@ -259,7 +179,7 @@ def save_study(study: Study) -> Path:
     target = home() / "studies" / f"{stem}.yaml"
     target.parent.mkdir(exist_ok=True)
     text = yaml.safe_dump(study.model_dump(), allow_unicode=True, sort_keys=False)
-    if target.exists() and target.read_text(encoding="utf-8") != text:
+    if not replace and target.exists() and target.read_text(encoding="utf-8") != text:
         raise UserError(f"There is a study named {stem} already, which compares something else: choose another name.")
     partial = target.with_suffix(f".{os.getpid()}")
     partial.write_text(text, encoding="utf-8")

@@ -10,6 +10,7 @@ from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".parquet")
+TABBED = (".tsv", ".txt")  # The papers' tasks are also handed on as .txt.
 TEXT_COLUMNS = (
     ("sentence1", "sentence2"),
     ("question1", "question2"),
@@ -34,7 +35,7 @@ def read_table(path: Path) -> pd.DataFrame:
         UserError: not readable as what its ending says.
     """
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in (*SUFFIXES, *TABBED):
         raise UserError(f"{path.name}: files must end in {', '.join(SUFFIXES)}.")
     try:
         if suffix == ".parquet":
@@ -45,7 +46,7 @@ def read_table(path: Path) -> pd.DataFrame:
             with path.open("rb") as file:
                 if b"\0" in file.read(65536):
                     raise UserError(f"{path.name} is a binary file, not a table of text in UTF-8.")
-            tabbed = suffix == ".tsv"
+            tabbed = suffix in TABBED
             table = pd.read_csv(
                 path,
                 sep="\t" if tabbed else ",",

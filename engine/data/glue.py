@@ -64,7 +64,7 @@ LAYOUTS = {
     "wnli": Layout("WNLI", ("sentence1", "sentence2"), "label", ("not_entailment", "entailment"), hub="nyu-mll/glue:wnli"),
     "ax": Layout(
         "AX", ("sentence1", "sentence2"), "gold_label", ENTAILMENT, ("matthews",),
-        (("train", ("train",)), ("validation", ("diagnostic", "diagnostic-full", "ax"))), hub="nyu-mll/glue:ax",
+        (("train", ("train",)), ("validation", ("diagnostic-full", "diagnostic", "ax"))), hub="nyu-mll/glue:ax",
     ),
     "xnli": Layout("XNLI", ("premise", "hypothesis"), "label", ENTAILMENT, files=(
             ("train", ("multinli.train.zh", "train")), ("validation", ("xnli.dev", "dev", "validation")),

@@ -9,13 +9,17 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from engine.errors import UserError
 from engine.process import wait_politely
 from engine.runs.config import TrainConfig
-from engine.runs.store import ACTIVE, RESUMABLE, Run, Store
+from engine.runs.run import ACTIVE, RESUMABLE, Run
+from engine.runs.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -76,6 +80,10 @@ def _launch(store: Store, identifier: str) -> None:
     except OSError as problem:
         store.update(run.id, status="failed", finished=time.time(), message=f"It could not be started: {problem}.")
         return
+    # At once, so that a process that dies while it still loads its libraries is missed too.
+    with suppress(psutil.Error):
+        started = psutil.Process(process.pid).create_time()
+        store.update(run.id, only_if=("starting",), pid=process.pid, pid_started=started)
     _CHILDREN.append(process)
     _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
 
@@ -133,8 +141,6 @@ def resume(reference: str, *, start: bool = True, halve_batch: bool = False) -> 
 
 def own_process() -> dict[str, Any]:
     """The columns that say: this process is doing it."""
-    import psutil
-
     return {
         "status": "starting",
         "started": time.time(),

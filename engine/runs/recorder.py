@@ -12,7 +12,8 @@ from transformers import ProgressCallback, TrainerCallback
 
 from engine import distributed
 from engine.methods.textat import TextAT
-from engine.runs.store import Run, Store
+from engine.runs.run import Run
+from engine.runs.store import Store
 
 
 class RunRecorder(TrainerCallback):

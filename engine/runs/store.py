@@ -8,7 +8,6 @@ import socket
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,84 +15,9 @@ import psutil
 
 from engine.database import Database
 from engine.errors import UserError
-from engine.home import home
+from engine.runs.run import ACTIVE, Run, last_lines
 
-ACTIVE = ("starting", "running")
-RESUMABLE = ("cancelled", "crashed", "failed")
-FINISHED = ("completed", *RESUMABLE)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run's row. `seconds`: time spent training so far. `metrics`: final figures. `info`: device, precision, …"""
-
-    id: str
-    name: str
-    config: dict[str, Any]
-    status: str
-    created: float
-    started: float | None
-    finished: float | None
-    seconds: float
-    step: int
-    max_steps: int | None
-    message: str
-    metrics: dict[str, Any] = field(default_factory=dict)
-    info: dict[str, Any] = field(default_factory=dict)
-    pid: int | None = None
-    pid_started: float | None = None
-    host: str | None = None
-    cancel: bool = False
-
-    @property
-    def folder(self) -> Path:
-        """Where its files lie."""
-        return home() / "runs" / self.id
-
-    @property
-    def model_folder(self) -> Path:
-        """The finished model (`save_pretrained`)."""
-        return self.folder / "model"
-
-    @property
-    def table_file(self) -> Path:
-        """TextAT's table as it stood at the latest evaluation."""
-        return self.folder / "table.safetensors"
-
-    @property
-    def kept_models(self) -> dict[int, Path]:
-        """Models kept at evaluations (`keep_models`), by optimiser step."""
-        return {int(each.name): each for each in sorted((self.folder / "models").glob("[0-9]*"))}
-
-    @property
-    def log_file(self) -> Path:
-        """What the worker printed."""
-        return self.folder / "log.txt"
-
-    @property
-    def title(self) -> str:
-        """Its name, or what it does."""
-        return self.name or f"{self.config['method']} on {Path(self.config['dataset']).name}"
-
-    def document(self) -> dict[str, Any]:
-        """As the CLI's JSON."""
-        return {
-            "run": self.id,
-            "name": self.name,
-            "dir": str(self.folder),
-            "method": self.config["method"],
-            "dataset": self.config["dataset"],
-            "model": self.config["model"],
-            "status": self.status,
-            "steps": self.step,
-            "max_steps": self.max_steps,
-            "seconds": round(self.seconds, 3),
-            "metrics": self.metrics,
-            "message": self.message,
-            "created": self.created,
-            "config": self.config,
-            "info": self.info,
-        }
+SILENT = 120.0  # Seconds without a sign after which a process on another host is taken for gone.
 
 
 class Store(Database):
@@ -223,15 +147,25 @@ class Store(Database):
         shutil.rmtree(run.folder, ignore_errors=True)
 
     def reap(self) -> None:
-        """Mark active runs whose process is gone as crashed, with the last lines of their log."""
+        """Mark active runs whose process is gone as crashed, with the last lines of their log.
+
+        A process on another host counts as gone when it has given no sign for `SILENT` seconds.
+        """
         for run in self.all():
-            if run.status in ACTIVE and run.host == socket.gethostname() and not _alive(run):
+            if run.status in ACTIVE and not _alive(run):
                 tail = last_lines(run.log_file)
-                message = f"The process ended without a word.{' Its last words: ' + tail if tail else ''}"
+                where = "" if run.host == socket.gethostname() else f" on {run.host}"
+                message = f"The process{where} ended without a word.{' Its last words: ' + tail if tail else ''}"
                 self.update(run.id, only_if=ACTIVE, status="crashed", finished=time.time(), message=message)
 
 
 def _alive(run: Run) -> bool:
+    if run.host != socket.gethostname():
+        try:
+            seen = run.heartbeat_file.stat().st_mtime
+        except OSError:
+            seen = run.started or run.created
+        return time.time() - max(seen, run.started or 0.0) < SILENT
     # A number alone may have gone to another process since: the start time tells them apart.
     if run.pid is None:
         return time.time() - (run.started or run.created) < 60
@@ -240,26 +174,3 @@ def _alive(run: Run) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - (run.pid_started or 0)) < 2
     except psutil.Error:
         return False
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end (`trainer_state.json` is written last), else None."""
-    whole = []
-    for each in (folder / "checkpoints").glob("checkpoint-*"):
-        try:
-            whole.append((int(json.loads((each / "trainer_state.json").read_text())["global_step"]), each))
-        except (OSError, ValueError, KeyError):
-            continue
-    return max(whole)[1] if whole else None
-
-
-def last_lines(path: Path, count: int = 5, most: int = 1500) -> str:
-    """The last lines of a text file, "" if there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - 16384))
-            lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    except OSError:
-        return ""
-    return "\n".join(lines[-count:])[-most:]

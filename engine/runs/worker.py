@@ -5,8 +5,11 @@ import json
 import logging
 import shutil
 import sys
+import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +23,10 @@ from engine.runs.build import Job, build
 from engine.runs.config import TrainConfig
 from engine.runs.queue import advance, own_process
 from engine.runs.recorder import Cancellation, ProgressBar, RunRecorder, Superseded, peak_memory
-from engine.runs.store import Run, Store, last_checkpoint
+from engine.runs.run import Run
+from engine.runs.store import Store
+
+BEAT = 10.0  # Seconds between two signs of life.
 
 
 def train(run: Run, progress: bool) -> None:
@@ -36,7 +42,7 @@ def train(run: Run, progress: bool) -> None:
     if first:
         trainer.add_callback(recorder)
         trainer.add_callback(bar if progress else PrinterCallback())
-    checkpoint = distributed.told_by_first(str(last_checkpoint(run.folder) or ""))
+    checkpoint = distributed.told_by_first(str(run.last_checkpoint or ""))
     recorder.began = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=checkpoint or None)
@@ -102,6 +108,23 @@ def assist() -> None:
     train(Run(**json.loads(distributed.told_by_first(""))), progress=False)
 
 
+@contextmanager
+def _heartbeat(run: Run) -> Iterator[None]:
+    """Touch the run's `heartbeat_file` until the block is left; see `Store.reap`."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT):
+            with suppress(OSError):
+                run.heartbeat_file.touch()
+
+    threading.Thread(target=beat, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
 def execute(identifier: str, *, progress: bool = False) -> Run:
     """Do a run that was claimed for this process, whatever comes, and say how it ended.
 
@@ -113,7 +136,8 @@ def execute(identifier: str, *, progress: bool = False) -> Run:
     store.update(run.id, **{**own_process(), "status": "running"})
     try:
         distributed.told_by_first(json.dumps(asdict(run)))
-        train(run, progress)
+        with _heartbeat(run):
+            train(run, progress)
     except UserError as problem:
         store.update(run.id, status="failed", finished=time.time(), message=str(problem))
         raise

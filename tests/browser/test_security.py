@@ -4,6 +4,7 @@ import http.client
 import io
 import socket
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -73,6 +74,10 @@ def test_an_upload_that_is_no_data_set_or_too_large_leaves_nothing(monkeypatch):
     ):
         with pytest.raises(UserError):
             uploads.keep(name, content)
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(UserError, match="No space left"):
+            uploads.keep("good.csv", ROWS.encode())
     monkeypatch.setattr(uploads, "MOST_BYTES", 100)
     with pytest.raises(UserError, match="at most 0 MB"):
         uploads.keep("large.csv", ROWS.encode())

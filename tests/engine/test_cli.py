@@ -60,6 +60,11 @@ def test_train_trace_table_and_runs_end_to_end(said, small):
     assert found["tokens"] == ["[CLS]", "a", "dull", "film", "[SEP]"]
     code, out, _ = said("table", "--run", document["run"], "--top", 3, "--json")
     assert len(json.loads(out)["rows"]) == 3
+    largest = json.loads(out)["rows"][0]
+    _, out, _ = said("table", "--run", "first", "--token", largest["token"], "--json")
+    one = json.loads(out)
+    assert one["norm"] == pytest.approx(largest["norm"]) and one["count"] == largest["count"]
+    assert set(one["neighbours"]) == {"Z", "embedding", "embedding + Z"}
     for verb in (["runs"], ["trace", "--text", "dull", "--run", "first"], ["table", "--run", "first"]):
         code, out, _ = said(*verb)
         assert code == 0
@@ -103,6 +108,7 @@ BAD = {
     "no run to cancel": (["cancel", "nope"], "There is no run"),
     "no run to resume": (["resume", "nope"], "There is no run"),
     "table rows": (["table", "--run", "x", "--top", "0"], "--top"),
+    "table of no run": (["table", "--run", "x", "--map", "Z"], "There is no run"),
     "no verb": ([], "See: python -m engine --help"),
     "unknown verb": (["dance"], "See: python -m engine"),
     "unknown flag": (["runs", "--loud"], "See: python -m engine"),

@@ -7,7 +7,8 @@ from transformers import AutoModelForSequenceClassification
 
 from engine.compare import spread
 from engine.compare.results import results
-from engine.compare.studies import cells, runs_of, study_from
+from engine.compare.studies import cells, study_from
+from engine.compare.training import runs_of
 from engine.errors import UserError
 from engine.runs.store import Store
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.compare import results, studies
+from engine.compare import results, studies, training
 from engine.errors import UserError
 from engine.runs import queue
-from engine.runs.store import FINISHED, Store
+from engine.runs.run import FINISHED
+from engine.runs.store import Store
 
 TINY = {"max_steps": 3, "batch_size": 8, "max_length": 32, "learning_rate": 1e-3}
 
@@ -24,7 +25,7 @@ def study(encoder, sentences, **more):
 
 def finish(wanted):
     for _ in range(600):
-        runs = studies.advance(wanted)
+        runs = training.advance(wanted)
         if all(cell.key in runs and runs[cell.key].status in FINISHED for cell in wanted):
             return runs
         time.sleep(0.2)
@@ -50,9 +51,9 @@ def test_the_key_is_of_the_content(encoder, sentences):
 
 def test_a_killed_study_goes_on_and_trains_no_cell_twice(encoder, sentences):
     wanted = studies.cells(study(encoder, sentences))
-    runs = studies.advance(wanted)
+    runs = training.advance(wanted)
     assert len(runs) == 4
-    while not any(run.status == "completed" for run in studies.runs_of(wanted).values()):
+    while not any(run.status == "completed" for run in training.runs_of(wanted).values()):
         queue.advance()
         time.sleep(0.05)
     import psutil
@@ -155,5 +156,8 @@ def test_a_saved_study_is_the_same_file_that_the_command_line_takes(encoder, sen
     path = studies.save_study(made)
     assert studies.read_study(path) == made and list(studies.saved_studies().values()) == [path]
     studies.save_study(made)
+    other = made.model_copy(update={"seeds": [4]})
+    assert studies.read_study(studies.save_study(other, replace=True)) == other  # What a file says counts.
+    studies.save_study(made, replace=True)
     with pytest.raises(UserError, match="already"):
         studies.save_study(made.model_copy(update={"seeds": [5]}))

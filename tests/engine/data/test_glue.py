@@ -38,7 +38,7 @@ def write(folder, name, files, suffix=".tsv"):
 
 @pytest.mark.parametrize("name", [name for name in ROWS if name not in ("mnli", "xnli")])
 def test_every_task_in_its_layout(tmp_path, name):
-    folder = write(tmp_path / "x", name, ("train", "dev"), ".csv" if name == "bq" else ".tsv")
+    folder = write(tmp_path / "x", name, ("train", "dev"), {"bq": ".csv", "lcqmc": ".txt"}.get(name, ".tsv"))
     data = load_glue(name, folder)
     layout = LAYOUTS[name]
     assert data.task == task_of(name) and data.task.metrics == layout.metrics

@@ -15,7 +15,8 @@ from engine.errors import UserError
 from engine.models import load_tokenizer
 from engine.runs import queue
 from engine.runs.config import TrainConfig
-from engine.runs.store import FINISHED, Store
+from engine.runs.run import FINISHED
+from engine.runs.store import Store
 
 
 def config(encoder, sentences, **values):

@@ -12,7 +12,8 @@ from engine.errors import UserError
 from engine.home import home
 from engine.runs.config import TrainConfig
 from engine.runs.queue import own_process
-from engine.runs.store import Store, last_lines
+from engine.runs.run import last_lines
+from engine.runs.store import SILENT, Store
 
 
 def create(name="", **more):
@@ -80,6 +81,22 @@ def test_a_reused_process_number_does_not_look_alive():
     Store().update(run.id, pid_started=psutil.Process(os.getpid()).create_time() - 100)
     Store().reap()
     assert Store().get(run.id).status == "crashed"
+
+
+def test_a_process_on_another_host_is_gone_when_it_gives_no_sign():
+    run = create()
+    other = {"status": "running", "host": "another", "pid": 1, "pid_started": 0.0}
+    Store().update(run.id, **other, started=time.time() - SILENT - 5)
+    run.heartbeat_file.touch()
+    Store().reap()
+    assert Store().get(run.id).status == "running"
+    silent = time.time() - SILENT - 5
+    os.utime(run.heartbeat_file, (silent, silent))
+    Store().reap()
+    assert Store().get(run.id).status == "crashed" and "on another" in Store().get(run.id).message
+    Store().update(run.id, **other, started=time.time())  # Just resumed there: its old sign does not count.
+    Store().reap()
+    assert Store().get(run.id).status == "running"
 
 
 def test_many_writers_lose_nothing():
