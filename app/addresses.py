@@ -17,6 +17,7 @@ VIEWS = {
     "masking statistics": "A corpus",
     "word attack": "Word attacks",
     "study": "Studies",
+    "published": "Published tables",
 }
 PREFIXES = {"macbert": "mask-", "smoothness": "smoothness-"}
 

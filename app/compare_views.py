@@ -1,14 +1,11 @@
 """The views of the Compare page."""
 
-import pandas as pd
 import streamlit as st
 
-from app import figures, state, widgets
+from app import state, widgets
 from app.exhibit import show
 from app.layout import plain
-from app.views.robust import summary_table
-from engine.compare.own import own_gains, own_results
-from engine.compare.published import SOURCES, gains, published
+from engine.compare.published import SOURCES
 from engine.robustness.curve import SCHEDULES
 from engine.robustness.text import Limits
 from engine.robustness.words import SEARCHES
@@ -61,7 +58,7 @@ def word_attack() -> None:
         seed = widgets.seed_input()
     found = state.analyse("word attack", models, "Attacking", search=search, seed=seed, **limits, **of)
     show(found, "summary", "attack-summary")
-    st.dataframe(summary_table(found.results), hide_index=True)
+    show(found, "table", "attack-table")
     st.caption(
         "**success**: of the examples that were right before. **words changed**, **similarity**: of the successful ones."
         " **queries**: texts that the model was asked about, on average. What fools a model need not be fluent: read them."
@@ -79,22 +76,15 @@ def papers() -> None:
     """The papers' tables, and their gains over the baseline."""
     titles = {key: f"{source.paper}, {source.table}" for key, source in SOURCES.items()}
     widgets.linked("paper", titles)
-    chosen = st.selectbox("Table", list(titles), format_func=titles.__getitem__, key="paper", bind="query-params")
+    chosen = st.selectbox(
+        "Table", list(titles), format_func=titles.__getitem__, key="paper", bind="query-params",
+        help="Each figure as its paper prints it.",
+    )  # fmt: skip
     source = SOURCES[chosen]
     st.markdown(f"{source.split}. **What differs from a run here:** {source.differs}")
-    cells = [each for each in published() if each.table == chosen]
-    rows: dict[tuple[str, str], dict[str, str]] = {}
-    for each in cells:
-        shown = {"missing": "–", "garbled": f"{each.text}… (cut)"}.get(each.mark, each.text)
-        rows.setdefault((each.group, each.row), {})[each.column] = shown
-    own = own_results(chosen)
-    for result in own:
-        text = "/".join(f"{value:.1f}" for value in result.values) + (
-            f" ({result.runs} runs)" if result.runs > 1 else ""
-        )
-        rows.setdefault(("yours", result.row), {})[result.column] = text
-    st.dataframe(pd.DataFrame([{"": row, **values} for (_, row), values in rows.items()]), hide_index=True)
-    if own:
+    found = state.analyse("published", None, "", keep=False, paper=chosen)
+    show(found, "table", "published")
+    if found.result["own"]:
         st.caption(
             "**yours**: your completed runs, on the validation split, in points (medians over the runs). They differ from the"
             " papers' in model, data and budget, as said above: what can be compared is the gain over the own baseline."
@@ -105,14 +95,8 @@ def papers() -> None:
             " `python -m engine train --method freelb --dataset glue/mrpc --data-dir FOLDER`, or a study with the data set"
             " `glue/mrpc@FOLDER`."
         )
-    found = gains(chosen) + own_gains(own)
-    if found:
+    if found.result["gains"]:
         st.subheader("Gain over the baseline", anchor=False)
-        groups: dict[str, dict[str, float]] = {}
-        for row, task, gain in found:
-            groups.setdefault(row, {})[task] = gain
-        tasks = list(dict.fromkeys(task for _, task, _ in found))
-        full = {row: {task: values.get(task, float("nan")) for task in tasks} for row, values in groups.items()}
-        st.plotly_chart(figures.bars(full, "task", "gain (points of the first metric)"), key="gains")
+        show(found, "gains", "gains")
         words = plain(" and ".join(source.baselines.values()) or "nothing: the table has no baseline")
         st.caption(f"The papers' rows over {words}; yours over your vanilla runs of the same model and length.")

@@ -1,5 +1,6 @@
 """The views of the ELECTRA page."""
 
+from difflib import SequenceMatcher
 from typing import Any
 
 import streamlit as st
@@ -55,9 +56,10 @@ def detect(pair: Any) -> None:
         f" original); the discriminator is right about {right} of {len(really)} tokens."
     )
     filled = [place for place, fill in enumerate(result.masked) if fill]
-    for column, place in zip(st.columns(max(1, min(4, len(filled)))), filled[:4], strict=False):
-        with column:
-            show(found, "options", f"options-{place}", place=place)
+    for start in range(0, len(filled), 4):
+        for column, place in zip(st.columns(4), filled[start : start + 4], strict=False):
+            with column:
+                show(found, "options", f"options-{place}", place=place)
 
 
 def fool(pair: Any) -> None:
@@ -69,11 +71,12 @@ def fool(pair: Any) -> None:
     )
     found = state.analyse("judge", pair, "Judging", text=before, yours=after)
     (original, _), (tokens, verdicts) = found.result
-    strange = set(tokens) - set(original)
+    steps = SequenceMatcher(None, original, tokens, autojunk=False).get_opcodes()
+    changed = [place for kind, _, _, start, end in steps if kind != "equal" for place in range(start, end)]
     show(found, "verdicts", "judged")
-    caught = [token for token, verdict in zip(tokens, verdicts, strict=True) if token in strange and verdict > 0.5]
-    missed = [token for token, verdict in zip(tokens, verdicts, strict=True) if token in strange and verdict <= 0.5]
-    if not strange:
+    caught = [tokens[place] for place in changed if verdicts[place] > 0.5]
+    missed = [tokens[place] for place in changed if verdicts[place] <= 0.5]
+    if original == tokens:
         st.info("Both sentences are the same: change a word of yours.")
     else:
         st.markdown(

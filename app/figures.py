@@ -24,8 +24,10 @@ def figure(x: str, y: str, height: int = HEIGHT, **layout: Any) -> go.Figure:
         hovermode="closest",
         **layout,
     )
-    made.update_xaxes(title=x, automargin=True)
-    made.update_yaxes(title=y, automargin=True)
+    made.update_xaxes(title=x, automargin=True, exponentformat="power")
+    made.update_yaxes(title=y, automargin=True, exponentformat="power")
+    if "step" in x:
+        made.update_xaxes(tickformat=",d")  # There is no half a step.
     return made
 
 

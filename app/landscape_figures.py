@@ -1,12 +1,12 @@
 """The landscape as contour lines and as a surface."""
 
 import math
-from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 
 from app.figures import HEIGHT_SCALE, MARKERS, SERIES, figure
+from engine.methods import get_method
 
 
 def _heights(found: Any, height: str) -> tuple[list[list[float]], str]:
@@ -17,7 +17,7 @@ def _heights(found: Any, height: str) -> tuple[list[list[float]], str]:
 
 def _steps(name: str, path: list[dict[str, float]]) -> list[str]:
     return [
-        f"{escape(name)}, step {step}<br>loss {at['loss']:.4g}<br>‖δ‖ {at['norm']:.3g}, {at['off']:.3g} off the plane"
+        f"{get_method(name).title}, step {step}<br>loss {at['loss']:.4g}<br>‖δ‖ {at['norm']:.3g}, {at['off']:.3g} off the plane"
         for step, at in enumerate(path)
     ]
 
@@ -50,7 +50,7 @@ def contour(found: Any, height: str = "loss") -> go.Figure:
             x=[at["a"] for at in path],
             y=[at["b"] for at in path],
             mode="lines+markers",
-            name=escape(name),
+            name=get_method(name).title,
             line={"color": SERIES[place + 1], "width": 3},
             marker={"symbol": MARKERS[place], "size": 9, "line": {"color": "#ffffff", "width": 1}},
             customdata=_steps(name, path),
@@ -81,7 +81,7 @@ def surface(found: Any, height: str = "loss") -> go.Figure:
                 y=[at["b"] for at in path],
                 z=[at["loss"] for at in path],
                 mode="lines+markers",
-                name=escape(name),
+                name=get_method(name).title,
                 line={"color": SERIES[place + 1], "width": 6},
                 marker={"size": 4},
                 customdata=_steps(name, path),
@@ -91,6 +91,10 @@ def surface(found: Any, height: str = "loss") -> go.Figure:
         height=520,
         margin={"l": 0, "r": 0, "t": 30, "b": 0},
         legend={"orientation": "h", "y": 1.05, "x": 0},
-        scene={"xaxis": {"title": "a (along u)"}, "yaxis": {"title": "b (along v)"}, "zaxis": {"title": title}},
+        scene={
+            "xaxis": {"title": "a along u (embedding units)"},
+            "yaxis": {"title": "b along v (embedding units)"},
+            "zaxis": {"title": title},
+        },
     )
     return made

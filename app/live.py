@@ -9,7 +9,9 @@ from app import state
 from app.exhibit import show
 from app.layout import plain
 from app.views.runs import CURVES
-from engine.runs.store import ACTIVE, RESUMABLE, Run, Store
+from engine.runs.config import is_pretraining
+from engine.runs.run import ACTIVE, RESUMABLE, Run
+from engine.runs.store import Store
 
 ICONS = {
     "queued": ":material/schedule:",
@@ -110,10 +112,11 @@ def run_card(run: Run, key: str) -> None:
 
 
 def loading_code(run: Run) -> str:
-    """How to load a finished run's model, as code."""
+    """How to load a finished run's model, as code; of a pre-training run its encoder."""
     folder = repr(str(Path(run.model_folder)))
+    kind = "AutoModel" if is_pretraining(run.config["method"]) else "AutoModelForSequenceClassification"
     return (
-        "from transformers import AutoModelForSequenceClassification, AutoTokenizer\n"
-        f"model = AutoModelForSequenceClassification.from_pretrained({folder})\n"
+        f"from transformers import {kind}, AutoTokenizer\n"
+        f"model = {kind}.from_pretrained({folder})\n"
         f"tokenizer = AutoTokenizer.from_pretrained({folder})"
     )

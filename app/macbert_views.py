@@ -41,8 +41,8 @@ def sentence() -> None:
     widgets.draw_again()
     found = state.analyse("masking", None, "Making the word vectors, once", text=text, seed=seed, **of)
     show(found, "strategies", "strategies")
-    st.caption("Darkness: [MASK], similar word, random word, kept. Hover for the reason. Italic: never selected.")
-    st.subheader("Mac masking, word by word", anchor=False)
+    st.caption("Hover over a token for what became of it and why; the table says the same.")
+    st.subheader("Every selected word, n-gram by n-gram", anchor=False)
     st.caption(f"Similar words: {plain(found.result['mac'].similar)}.")
     show(found, "words", "words")
 
@@ -57,11 +57,13 @@ def corpus() -> None:
     with st.sidebar:
         data = widgets.dataset_choice()
     strategy = st.segmented_control(
-        "Strategy", list(STRATEGIES), default="mac", key="strategy", required=True, bind="query-params"
-    )
+        "Strategy", list(STRATEGIES), default="mac", key="strategy", required=True, bind="query-params",
+        help=" ".join(STRATEGIES.values()),
+    )  # fmt: skip
     settings = {**of["settings"], "strategy": strategy}
     finding = state.analyse("masking statistics", None, "Masking the corpus", **data, **{**of, "settings": settings})
     found = finding.result
+    st.caption(f"The first {found['texts']} texts of the training split.")
     unit = "tokens" if strategy == "original" else "words"
     st.markdown(
         f"**{found['share']:.1%}** of {found['units']} {unit} in {found['texts']} texts were selected"

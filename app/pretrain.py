@@ -8,7 +8,8 @@ from engine.models import BUILTIN
 from engine.runs import queue
 from engine.runs.build import check
 from engine.runs.config import TrainConfig, recipe
-from engine.runs.store import ACTIVE, Store
+from engine.runs.run import ACTIVE
+from engine.runs.store import Store
 
 
 def form(method: str, dataset: str, model: str) -> None:

@@ -28,10 +28,10 @@ def _version(run: str | None) -> str:
     """Changes when a run has a newer model than the one that was loaded."""
     if run is None or "@" in run:
         return ""
-    from engine.runs.store import Store, last_checkpoint
+    from engine.runs.store import Store
 
     record = Store().find(run)
-    return "model" if record.model_folder.exists() else str(last_checkpoint(record.folder))
+    return "model" if record.model_folder.exists() else str(record.last_checkpoint)
 
 
 def classifier(model: str | None, run: str | None) -> Any:

@@ -6,13 +6,13 @@ import streamlit as st
 
 from app import state, uploads, widgets
 from app.exhibit import show
-from app.layout import plain
-from engine.compare import results, studies
+from app.layout import errors_in_a_box, plain
+from engine.compare import results, studies, training
 from engine.data.builtin import TASKS
 from engine.methods import REGISTRY
 from engine.models import BUILTIN
 from engine.runs.config import TrainConfig
-from engine.runs.store import ACTIVE
+from engine.runs.run import ACTIVE
 
 
 def page() -> None:
@@ -64,9 +64,9 @@ def _form() -> None:
         )  # fmt: skip
         wanted = studies.cells(study)
         with st.spinner("Checking the data and the models …"):
-            studies.check_inputs(wanted)
+            training.check_inputs(wanted)
         path = studies.save_study(study)
-        studies.advance(wanted, study.name, restart=True)
+        training.advance(wanted, study.name, restart=True)
         st.query_params["study"] = path.stem
         st.session_state.pop("study", None)
         st.rerun()
@@ -81,19 +81,23 @@ def _settings_of(method: str) -> list[str]:
 
 def _board(study: studies.Study) -> None:
     wanted = studies.cells(study)
-    runs = studies.runs_of(wanted)
+    runs = training.runs_of(wanted)
     going = any(run.status in ("queued", *ACTIVE) for run in runs.values())
 
     @st.fragment(run_every=2.0 if going else None)
     def live() -> None:
-        there = studies.advance(wanted, study.name) if going else studies.runs_of(wanted)
-        progress = studies.progress_of(wanted, there)
+        with errors_in_a_box():
+            _progress()
+
+    def _progress() -> None:
+        there = training.advance(wanted, study.name) if going else training.runs_of(wanted)
+        progress = training.progress_of(wanted, there)
         words = ", ".join(f"{count} {name}" for name, count in progress.items() if count)
         st.progress(progress["completed"] / len(wanted), text=f"{len(wanted)} runs: {words}")
         if going and not progress["active"] + progress["queued"]:
             st.rerun()
         if not going and progress["completed"] < len(wanted) and st.button("Go on", icon=":material/play_arrow:"):
-            studies.advance(wanted, study.name, restart=True)
+            training.advance(wanted, study.name, restart=True)
             st.rerun()
         _results(study)
 

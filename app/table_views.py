@@ -7,7 +7,7 @@ from app.exhibit import show
 from app.layout import errors_in_a_box, plain
 from engine.analysis.of_runs import tokenizer_of
 from engine.analysis.table import SPACES, table_state
-from engine.runs.store import Run
+from engine.runs.run import Run
 
 
 def rows_and_growth(run: Run, top: int) -> None:
@@ -56,6 +56,10 @@ def _token(run: Run, word: str) -> None:
         "Class direction: the mean gradient of the class margin over the tokens of 64 validation sentences, the way in"
         " embedding space that leads from the first label to the last."
     )
+    if not run.model_folder.exists():
+        st.caption(
+            "While the run trains, word embeddings and class direction are those of the model that it starts from."
+        )
     left, right = st.columns([1, 2])
     with left:
         show(finding, "growth", "one-growth")
@@ -66,10 +70,14 @@ def _token(run: Run, word: str) -> None:
 def _map(run: Run) -> None:
     st.subheader("A map of the rows", anchor=False)
     left, right = st.columns(2)
-    space = left.segmented_control("Space", SPACES, default="Z", key="space", required=True, bind="query-params")
+    space = left.segmented_control(
+        "Space", SPACES, default="Z", key="space", required=True, bind="query-params",
+        help="Z: the gathered perturbations; embedding: the tokens themselves; embedding + Z: where training puts them.",
+    )  # fmt: skip
     colour = right.segmented_control(
-        "Colour", ["norm", "frequency", "part"], default="norm", key="colour", required=True, bind="query-params"
-    )
+        "Colour", ["norm", "frequency", "part"], default="norm", key="colour", required=True, bind="query-params",
+        help="‖Z[w]‖; how often the token was met; whole word, piece of a word or special token.",
+    )  # fmt: skip
     finding = state.analyse("table map", run, "Making the map (UMAP)", space=space)
     clicked = show(finding, "map", "rows-map", {"on_select": "rerun", "selection_mode": "points"}, colour=colour)
     found = finding.result

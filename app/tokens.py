@@ -11,7 +11,7 @@ from app.figures import AMOUNT
 def _chip(colour: str, text: str, title: str, faded: bool) -> str:
     red, green, blue = unlabel_rgb(colour)
     ink = "#111" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#fff"
-    style = f"background:{colour};color:{ink};border-radius:4px;padding:3px 5px;margin:2px 1px;display:inline-block"
+    style = f"background:{colour};color:{ink};border:1px solid rgba(136,136,136,.4);border-radius:4px;padding:2px 5px;margin:2px 1px;display:inline-block"
     style += ";font-style:italic;font-size:85%" if faded else ""
     return f'<span data-token style="{style}" title="{escape(title)}">{escape(text)}</span>'
 

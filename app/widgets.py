@@ -71,14 +71,39 @@ def method_settings(method: Any, prefix: str) -> Any:
 def choices() -> dict[str, str]:
     """What can be looked at, name → words for people: built-in models; runs with a model or a checkpoint."""
     from engine.models import BUILTIN
-    from engine.runs.store import Store, last_checkpoint
+    from engine.runs.config import is_pretraining
+    from engine.runs.store import Store
 
     found = {name: name for name in BUILTIN}
     for run in Store().all():
-        if run.model_folder.exists() or last_checkpoint(run.folder):
-            state = "" if run.status == "completed" else f" ({run.status})"
-            found[f"run:{run.id}"] = f"{run.title} · {run.id}{state}"
+        if not is_pretraining(run.config["method"]) and (run.model_folder.exists() or run.last_checkpoint):
+            # Without its status, which changes: an address finds an option by what it shows.
+            found[f"run:{run.id}"] = f"{run.title} · {run.id}"
     return found
+
+
+def encoder_choice() -> str:
+    """Choose what is trained: a built-in model, the encoder of a finished pre-training run, a folder or hub name."""
+    from engine.models import BUILTIN
+    from engine.runs.config import is_pretraining
+    from engine.runs.store import Store
+
+    names = {name: name for name in BUILTIN}
+    for run in Store().all():
+        if is_pretraining(run.config["method"]) and run.model_folder.exists():
+            names[str(run.model_folder)] = f"{run.title} · {run.id}"
+    linked("model", names)
+    chosen = st.selectbox(
+        "Model",
+        list(names),
+        format_func=lambda name: names.get(name, name),
+        accept_new_options=True,
+        key="model",
+        bind="query-params",
+        help="The built-in encoder, one that you pre-trained (ELECTRA, MacBERT), or type a folder with safetensors weights"
+        " or a hub name.",
+    )
+    return str(chosen or "")
 
 
 def _loaded(chosen: str) -> Any:
@@ -113,12 +138,13 @@ def classifiers_choice() -> dict[str, Any]:
         list(names),
         default=[next(iter(names))],
         format_func=lambda name: names.get(name, name),
+        accept_new_options=True,
         key="models",
         bind="query-params",
         max_selections=6,
-        help="The built-in encoder and your runs; several are laid over one another.",
+        help="The built-in encoder and your runs, or type a folder or hub name; several are laid over one another.",
     )
-    return {names[name]: _loaded(name) for name in chosen or [next(iter(names))]}
+    return {names.get(name, name): _loaded(name) for name in chosen or [next(iter(names))]}
 
 
 def linked(key: str, names: dict[str, str]) -> None:
@@ -175,8 +201,14 @@ EXAMPLE = "The film is a little slow, but the acting is wonderful."
 
 def sentence() -> dict[str, Any]:
     """A sentence, or a pair; returns `text` and `text_pair`."""
-    text = st.text_area("Sentence", EXAMPLE, key="text", bind="query-params", height=80)
-    pair = st.text_input("Second sentence (for pairs; leave empty otherwise)", key="pair", bind="query-params")
+    text = st.text_area(
+        "Sentence", EXAMPLE, key="text", bind="query-params", height=80,
+        help="What is perturbed; cut to what the model reads (usually 512 tokens).",
+    )  # fmt: skip
+    pair = st.text_input(
+        "Second sentence (for pairs; leave empty otherwise)", key="pair", bind="query-params",
+        help="For models of sentence pairs, such as paraphrases and entailment.",
+    )  # fmt: skip
     return {"text": text, "text_pair": pair or None}
 
 
@@ -186,8 +218,9 @@ def label_choice(classifier: Any) -> str | None:
         return None
     names = ["the model's own prediction", *classifier.labels]
     chosen = st.segmented_control(
-        "Loss is taken against", names, default=names[0], key="label", required=True, bind="query-params"
-    )
+        "Loss is taken against", names, default=names[0], key="label", required=True, bind="query-params",
+        help="The adversary moves the sentence so that this answer becomes less likely.",
+    )  # fmt: skip
     return None if chosen in (None, names[0]) else str(chosen)
 
 

@@ -69,7 +69,7 @@ def main() -> None:
     of = {"dataset": DATASET, "limit": options.limit}
     curves, bands, ratio = {}, {}, {}
     rows = [
-        "| run | accuracy | ℓ_s at ε = 1e-5 | ℓ_s at ε = 1e-3 | worst / random at 1e-3 | flip ε, median |",
+        "| run | accuracy | ℓₛ at ε = 1e-5 | ℓₛ at ε = 1e-3 | worst / random at 1e-3 | flip ε, median |",
         "|---|---|---|---|---|---|",
     ]
     smooth = {}
@@ -97,7 +97,7 @@ def main() -> None:
         word = "smoother" if row["adversarial"] < base else "less smooth"
         sure = "the intervals do not overlap" if apart else "but the intervals overlap, so this is no finding"
         verdicts.append(
-            f"- **{title}**: {row['adversarial'] / base:.2f} times vanilla's ℓ_s at ε = 1e-3: {word}; {sure}."
+            f"- **{title}**: {row['adversarial'] / base:.2f} times vanilla's ℓₛ at ε = 1e-3: {word}; {sure}."
         )
     textat = runs["TextAT"]
     tokenizer = load_tokenizer("minilm")
@@ -138,8 +138,8 @@ def main() -> None:
         "",
         "## Did SMART make the model smoother?",
         "",
-        picture(figures.lines(curves, "ε (L∞, per coordinate, embedding units)", "mean ℓ_s (nats)", bands=bands, log=True),
-             "smoothness", "SMART's ℓ_s in the worst direction against ε (bands: 95 % bootstrap)"),
+        picture(figures.lines(curves, "ε (L∞, per coordinate, embedding units)", "mean ℓₛ (nats)", bands=bands, log=True),
+             "smoothness", "SMART's ℓₛ in the worst direction against ε (bands: 95 % bootstrap)"),
         *verdicts,
         "",
         "## Where does TextAT's table grow?",

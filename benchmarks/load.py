@@ -124,7 +124,8 @@ def measure(home: Path, sessions: int, minutes: float, trainings: int, rest: flo
     os.environ["DELTABOOK_PARALLEL"] = str(max(1, trainings))
     from engine.runs import queue
     from engine.runs.config import TrainConfig
-    from engine.runs.store import ACTIVE, Store
+    from engine.runs.run import ACTIVE
+    from engine.runs.store import Store
 
     server = Server(home).start()
     asked = {"method": "freelb", "dataset": "movie-sentiment", "max_steps": 5000, **config}

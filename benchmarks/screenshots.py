@@ -22,7 +22,7 @@ from app.navigation import SECTIONS
 from tests.browser.conftest import FLAGS, Server, chromium
 from tests.browser.driving import settled
 
-MOST_HEIGHT = 2200
+MOST_HEIGHT = 3600
 ADDRESSES = {
     "perturb": "perturb?perturb-pgd-epsilon=0.3&perturb-pgd-step_size=0.15",
     "landscape": "landscape?epsilon=0.3",
@@ -51,14 +51,14 @@ def picture(page: Page, target: Path) -> None:
     page.set_viewport_size({"width": 1280, "height": min(MOST_HEIGHT, max(900, height + 40))})
     page.wait_for_timeout(2500)  # Figures are drawn after the page says that it is done.
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    image.quantize(128, dither=Image.Dither.NONE).save(target, optimize=True)
+    image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(target, optimize=True)
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def main() -> None:
     """Train, open every page twice, and save what is seen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--only", nargs="*", metavar="PAGE", help="these pages alone, without any runs")
     options = parser.parse_args()
     target = ROOT / "docs" / "screenshots"

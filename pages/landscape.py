@@ -19,15 +19,22 @@ with errors_in_a_box():
     with st.sidebar:
         classifier = widgets.classifier_choice()
         epsilon = widgets.radius_input()
-        points = st.select_slider("Points each way", [11, 21, 41, 61], 21, key="points", bind="query-params")
-        extent = st.slider("How far, in ε", 1.0, 4.0, 1.5, 0.5, key="extent", bind="query-params")
+        points = st.select_slider(
+            "Points each way", [11, 21, 41, 61], 21, key="points", bind="query-params",
+            help="The plane is computed at as many points squared: 61 take about eight times as long as 21.",
+        )  # fmt: skip
+        extent = st.slider(
+            "How far, in ε", 1.0, 4.0, 1.5, 0.5, key="extent", bind="query-params",
+            help="Half the plane's width; 1 ends at the ball's edge.",
+        )  # fmt: skip
         seed = widgets.seed_input()
     widgets.origin_note(classifier.origin)
     label = widgets.label_choice(classifier)
     first, second, third = st.columns([2, 1, 1], vertical_alignment="bottom")
     word = first.text_input(
-        "Second direction: towards the word (empty: a random direction)", key="word", bind="query-params"
-    )
+        "Second direction: towards the word (empty: a random direction)", key="word", bind="query-params",
+        help="One token of the model's vocabulary; the plane then shows what happens on the way to it.",
+    )  # fmt: skip
     place = second.number_input(
         "in place of token number", 0, 511, 1, key="place", bind="query-params", help="0 is the first."
     )

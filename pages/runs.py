@@ -14,7 +14,8 @@ heading(
 from app import live  # noqa: E402
 from app.exhibit import show  # noqa: E402
 from engine.runs import queue  # noqa: E402
-from engine.runs.store import ACTIVE, Run, Store, last_lines  # noqa: E402
+from engine.runs.run import ACTIVE, Run, last_lines  # noqa: E402
+from engine.runs.store import Store  # noqa: E402
 
 
 @st.dialog("Delete this run?")
@@ -22,7 +23,8 @@ def confirm(run: Run) -> None:
     """Ask before a run's row, figures and files are deleted."""
     st.markdown(f"**{plain(run.title)}** ({plain(run.id)}): its model, curves and log are deleted. There is no undo.")
     if st.button("Delete", type="primary", key="really"):
-        Store().delete(run.id)
+        with errors_in_a_box():
+            Store().delete(run.id)
         st.rerun()
 
 
@@ -48,10 +50,16 @@ def table(runs: list[Run]) -> list[Run]:
         on_select="rerun",
         selection_mode="multi-row",
         key="table",
-        column_config={"progress": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent")},
+        column_config={
+            "progress": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent", width=90),
+            **{name: st.column_config.TextColumn(width="small") for name in ("method", "model", "status", "time")},
+        },
     )
     places = chosen.selection.rows if chosen is not None else []
-    return [runs[place] for place in places if place < len(runs)] or runs[:1]
+    if chosen is not None and places:
+        st.query_params["runs"] = [runs[place].id for place in places if place < len(runs)]
+    wanted = st.query_params.get_all("runs")
+    return [run for run in runs if run.id in wanted] or runs[:1]
 
 
 def details(run: Run) -> None:
@@ -61,8 +69,8 @@ def details(run: Run) -> None:
         st.markdown("Load the model:")
         st.code(live.loading_code(run), language="python")
     settings, log = st.columns(2)
-    with settings.expander("Settings and machine"):
-        st.json({**run.config, **run.info}, expanded=True)
+    with settings.expander("Settings, machine and results"):
+        st.json({**run.config, **run.info, **run.metrics}, expanded=True)
     with log.expander("Log"):
         st.code(last_lines(run.log_file, 40, 8000) or "Nothing was printed.", language=None)
     if run.status not in ACTIVE and st.button("Delete …", key="delete", icon=":material/delete:"):
@@ -80,15 +88,17 @@ with errors_in_a_box():
     @st.fragment(run_every=2.0 if any(run.status in ("queued", *ACTIVE) for run in everything) else None)
     def board() -> None:
         """The list and what is chosen; drawn again by itself while something trains."""
-        runs = Store().all()
-        if not runs:  # The last one was deleted while this part was about to be drawn again.
-            st.rerun()
-        chosen = table(runs)
-        found = live.curve_figures(chosen, "compare")
-        metrics = [run.metrics["main_metric"] for run in chosen if run.metrics.get("main_metric")]
-        if len(metrics) > 1 and len(set(metrics)) == 1:
-            show(found, "results", "results")
-        if len(chosen) == 1:
-            details(chosen[0])
+        with errors_in_a_box():
+            queue.advance()  # Also what notices that a process is gone.
+            runs = Store().all()
+            if not runs:  # The last one was deleted while this part was about to be drawn again.
+                st.rerun()
+            chosen = table(runs)
+            found = live.curve_figures(chosen, "compare")
+            metrics = [run.metrics["main_metric"] for run in chosen if run.metrics.get("main_metric")]
+            if len(metrics) > 1 and len(set(metrics)) == 1:
+                show(found, "results", "results")
+            if len(chosen) == 1:
+                details(chosen[0])
 
     board()

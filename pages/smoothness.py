@@ -6,7 +6,7 @@ from app.layout import errors_in_a_box, heading, plain
 
 heading(
     "Smoothness",
-    "SMART punishes a model whose output can be moved by a tiny δ. Here is that movement, ℓ_s, for every example of a"
+    "SMART punishes a model whose output can be moved by a tiny δ. Here is that movement, ℓₛ, for every example of a"
     " data set: in the worst direction and in a random one; small means smooth.",
     r"\mathcal{R}_s(\theta)=\tfrac1n\sum_i\max_{\|\tilde x_i-x_i\|_p\le\epsilon}\ell_s\big(f(\tilde x_i),f(x_i)\big),"
     r"\qquad \ell_s(P,Q)=D_{KL}(P\|Q)+D_{KL}(Q\|P)",
@@ -27,7 +27,7 @@ with errors_in_a_box():
     for classifier in models.values():
         widgets.origin_note(classifier.origin)
     values = SMART.Settings.parse(settings).as_dict()
-    found = state.analyse("smoothness", models, "ℓ_s", settings=values, seed=seed, **of)
+    found = state.analyse("smoothness", models, "ℓₛ", settings=values, seed=seed, **of)
     regression = any(each.is_regression for each in models.values())
     left, right = st.columns(2)
     with left:
@@ -35,7 +35,7 @@ with errors_in_a_box():
         show(found, "histogram", "histogram", regression=regression)
     sweep = state.analyse("smoothness curve", models, "ε sweep", seed=seed, **of)
     with right:
-        st.subheader("ℓ_s against ε", anchor=False)
+        st.subheader("ℓₛ against ε", anchor=False)
         show(sweep, "curve", "curve", regression=regression)
     st.caption(
         "Bands: 95 % bootstrap intervals of the mean over the examples. In the sweep the step size is 100 ε and the start"

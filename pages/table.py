@@ -13,7 +13,8 @@ heading(
 )
 
 from app import table_views, widgets  # noqa: E402
-from engine.runs.store import ACTIVE, Store  # noqa: E402
+from engine.runs.run import ACTIVE  # noqa: E402
+from engine.runs.store import Store  # noqa: E402
 
 with errors_in_a_box():
     runs = {run.id: run for run in Store().all() if run.config["method"] == "textat"}

@@ -13,11 +13,11 @@ heading(
 
 from app import live, uploads, widgets  # noqa: E402
 from engine.data.builtin import TASKS  # noqa: E402
-from engine.models import BUILTIN  # noqa: E402
 from engine.runs import queue  # noqa: E402
 from engine.runs.build import check  # noqa: E402
 from engine.runs.config import TrainConfig  # noqa: E402
-from engine.runs.store import ACTIVE, Store  # noqa: E402
+from engine.runs.run import ACTIVE  # noqa: E402
+from engine.runs.store import Store  # noqa: E402
 
 OFTEN = ["max_steps", "batch_size", "learning_rate", "seed"]
 RARE = [
@@ -40,10 +40,7 @@ with errors_in_a_box():
     what, how, method_column = st.columns(3)
     with what:
         st.subheader("What", anchor=False)
-        model = st.selectbox(
-            "Model", list(BUILTIN), accept_new_options=True, key="model", bind="query-params",
-            help="The built-in encoder, or type a folder with safetensors weights, or a hub name.",
-        )  # fmt: skip
+        model = widgets.encoder_choice()
         dataset = st.selectbox(
             "Data set", [*TASKS, *uploads.uploaded()], accept_new_options=True, key="dataset", bind="query-params",
             format_func=uploads.short_name, help="Built in, uploaded below, or type a path or a hub name.",
@@ -75,7 +72,7 @@ with errors_in_a_box():
                 **values,
                 "method": method.name,
                 "dataset": dataset or "",
-                "model": model or "",
+                "model": model,
                 "name": name,
                 "method_settings": settings.as_dict(),
             }

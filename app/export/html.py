@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from plotly.offline import get_plotlyjs
 
-from app.escaping import plain
+from app.escaping import disarmed, plain
 from app.export.files import picture
 from app.shown import Figure, Shown, Strips, shown_from
 from app.views import view_of
@@ -122,7 +122,7 @@ def to_markdown(name: str, contents: Sequence[Content]) -> bytes:
         for place, content in enumerate(contents, 1):
             if content.spec:
                 lines += [f"## {plain(title_of(content))}", ""]
-            lines += [content.note, ""] if content.note else []
+            lines += [disarmed(content.note), ""] if content.note else []
             if content.shown is not None:
                 shown = shown_from(content.shown)
                 if isinstance(shown, Figure):
@@ -131,7 +131,7 @@ def to_markdown(name: str, contents: Sequence[Content]) -> bytes:
                 else:
                     lines += [_rows(shown), ""]
             if content.answer:
-                lines += ["**Answer.** " + content.answer, ""]
+                lines += ["**Answer.** " + disarmed(content.answer), ""]
         file.writestr("notebook.md", "\n".join(lines))
     return packed.getvalue()
 

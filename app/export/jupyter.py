@@ -8,6 +8,7 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from app.escaping import disarmed, plain
 from app.shown import shown_from
 from app.views import view_of
 from engine.errors import UserError
@@ -75,13 +76,13 @@ def _outputs(content: Content) -> list[Any]:
 
 def to_ipynb(name: str, contents: Sequence[Content]) -> bytes:
     """The notebook in nbformat 4, results included."""
-    cells = [new_markdown_cell(f"# {name}\n\n{INTRODUCTION}", metadata={MARK: {"title": True}})]
+    cells = [new_markdown_cell(f"# {plain(name)}\n\n{INTRODUCTION}", metadata={MARK: {"title": True}})]
     for content in contents:
         document = content.model_dump(mode="json", exclude={"shown"})
         if content.note or content.spec is None:
             # Its note is Markdown of the same name in Jupyter; what a cell is stands once, at its code if it has any.
             mark: dict[str, Any] = {"note": True} if content.spec else {"cell": document}
-            cells.append(new_markdown_cell(content.note or "", metadata={MARK: mark}))
+            cells.append(new_markdown_cell(disarmed(content.note or ""), metadata={MARK: mark}))
         if content.spec is not None:
             mark = {"cell": {**document, "shown": content.shown}}
             cells.append(
@@ -93,7 +94,7 @@ def to_ipynb(name: str, contents: Sequence[Content]) -> bytes:
                 )
             )
         if content.answer:
-            folded = f"<details><summary>Answer</summary>\n\n{content.answer}\n\n</details>"
+            folded = f"<details><summary>Answer</summary>\n\n{disarmed(content.answer)}\n\n</details>"
             cells.append(new_markdown_cell(folded, metadata={MARK: {"answer": True}}))
     made = new_notebook(cells=cells, metadata={MARK: {"name": name}, "language_info": {"name": "python"}})
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -120,7 +121,7 @@ def from_ipynb(data: bytes) -> tuple[str, list[Content]]:
         mark = json.loads(json.dumps(cell.metadata.get(MARK, {})))
         if "cell" in mark:
             document = dict(mark["cell"])
-            if cell.cell_type == "markdown":
+            if cell.cell_type == "markdown" and cell.source != disarmed(str(document.get("note", ""))):
                 document["note"] = cell.source  # As edited in Jupyter.
             contents.append(content_from(document))
         elif not mark and cell.cell_type == "markdown":

@@ -49,7 +49,7 @@ def loss(found: Trace) -> Figure:
     """The task's loss, and what SMART ascends."""
     curves = {"task loss": list(enumerate(found.loss))}
     if found.method == "smart":
-        curves["ℓ_s, what SMART ascends"] = list(enumerate(found.objective))
+        curves["ℓₛ, what SMART ascends"] = list(enumerate(found.objective))
     return Figure(figures.lines(curves, "ascent step", "loss (nats)"))
 
 
@@ -66,7 +66,9 @@ def probabilities(found: Trace) -> Figure:
 @view("trace", "size", "‖δ‖ over the ascent", PAGE)
 def size(found: Trace) -> Figure:
     """The Frobenius norm of δ."""
-    return Figure(figures.lines({"‖δ‖_F": list(enumerate(found.norms))}, "ascent step", "‖δ‖_F (embedding units)"))
+    return Figure(
+        figures.lines({"‖δ‖": list(enumerate(found.norms))}, "ascent step", "‖δ‖ (Frobenius, embedding units)")
+    )
 
 
 @view("trace", "every step", "Every token at every step", PAGE)
@@ -152,5 +154,5 @@ def flip(found: Mapping[str, float | None], *, gap: float | None = None) -> Figu
 
 @view("examples", "table", "A data set's examples", PAGE)
 def examples(found: pd.DataFrame) -> Table:
-    """Loss, margin, prediction, ℓ_s and flip ε of every example."""
-    return Table(found.rename(columns={"flip_epsilon": "flip ε", "smoothness": "ℓ_s"}))
+    """Loss, margin, prediction, ℓₛ and flip ε of every example."""
+    return Table(found.rename(columns={"flip_epsilon": "flip ε", "smoothness": "ℓₛ"}))

@@ -16,10 +16,10 @@ COLOURS = {"label": "label", "prediction": "prediction", "prediction flips": "fl
 
 
 def _unit(regression: bool) -> str:
-    return "ℓ_s (squared difference)" if regression else "ℓ_s (nats)"
+    return "ℓₛ (squared difference)" if regression else "ℓₛ (nats)"
 
 
-@view("smoothness", "histogram", "ℓ_s of every example", "smoothness", several=True)
+@view("smoothness", "histogram", "ℓₛ of every example", "smoothness", several=True)
 def histogram(found: Mapping[str, Sequence[Any]], *, regression: bool = False) -> Figure:
     """How the examples differ; for a single model the random direction too."""
     groups = {}
@@ -39,17 +39,17 @@ def least_smooth(found: Mapping[str, Sequence[Any]], *, count: int = 8) -> Strip
             one.tokens,
             [effect / (max(one.token_effects) or 1.0) for effect in one.token_effects],
             [
-                f"{token}: alone ℓ_s = {effect:.3g}; ‖δ‖ = {norm:.3g}"
+                f"{token}: alone ℓₛ = {effect:.3g}; ‖δ‖ = {norm:.3g}"
                 for token, effect, norm in zip(one.tokens, one.token_effects, one.token_norms, strict=True)
             ],
-            heading=f"ℓ_s {one.adversarial:.3g} (random direction {one.random:.3g})",
+            heading=f"ℓₛ {one.adversarial:.3g} (random direction {one.random:.3g})",
         )
         for one in least
     ]
-    return Strips(strips, 1.0, "ℓ_s of this token's move alone, as a share of the sentence's largest,", "")
+    return Strips(strips, 1.0, "ℓₛ of this token's move alone, as a share of the sentence's largest,", "")
 
 
-@view("smoothness curve", "curve", "ℓ_s against ε, worst and random direction", "smoothness", several=True)
+@view("smoothness curve", "curve", "ℓₛ against ε, worst and random direction", "smoothness", several=True)
 def curve(found: Mapping[str, Sequence[Mapping[str, float]]], *, regression: bool = False) -> Figure:
     """Means with 95 % bootstrap intervals."""
     curves, bands = {}, {}
@@ -140,4 +140,5 @@ def sentence_map(found: pd.DataFrame, *, colour: str = "label", method: str = "t
 def sentences(found: pd.DataFrame, *, chosen: Sequence[int] = ()) -> Table:
     """Those chosen by their places, or all."""
     wanted = ["text", "label", "prediction", "perturbed_prediction", "loss", "perturbed_loss"]
-    return Table(found.iloc[list(chosen) or range(len(found))][wanted].reset_index(drop=True))
+    named = {"perturbed_prediction": "prediction after", "perturbed_loss": "loss after"}
+    return Table(found.iloc[list(chosen) or range(len(found))][wanted].reset_index(drop=True).rename(columns=named))

@@ -52,6 +52,12 @@ def attacked(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     return Figure(made)
 
 
+@view("word attack", "table", "What the attack took", PAGE, several=True)
+def summary_table(found: Mapping[str, Mapping[str, Any]]) -> Table:
+    """The summaries of several models, one row each."""
+    return Table(pd.DataFrame([{"model": name or "model", **each["summary"]} for name, each in found.items()]))
+
+
 @view("word attack", "examples", "The attacked examples", PAGE)
 def examples(found: Mapping[str, Any]) -> Table:
     """One row per example, the successful ones first."""
@@ -70,6 +76,10 @@ def examples(found: Mapping[str, Any]) -> Table:
     return Table(pd.DataFrame(rows))
 
 
+def _class(found: Mapping[str, Any], number: int) -> str:
+    return str(found["labels"][number])
+
+
 @view("word attack", "diff", "One attacked example, word by word", PAGE)
 def diff(found: Mapping[str, Any], *, place: int = 0) -> Strips:
     """Before and after; the changed words are dark."""
@@ -82,7 +92,7 @@ def diff(found: Mapping[str, Any], *, place: int = 0) -> Strips:
     ):
         words = split(text)[0]
         tips = [" → ".join(changed[at]) if at in changed else word for at, word in enumerate(words)]
-        title = f"{heading}: says class {said}; P(label {one.label}) = {chance:.1%}"
+        title = f"{heading}: says {_class(found, said)}; P({_class(found, one.label)}) = {chance:.1%}"
         strips.append(Strip(words, [float(at in changed) for at in range(len(words))], tips, heading=title))
     return Strips(strips, 1.0, "")
 
@@ -118,18 +128,44 @@ def study_scores(found: Sequence[Mapping[str, Any]], *, dataset: str | None = No
 
 @view("study", "sweep", "A setting's effect", PAGE)
 def study_sweep(found: Sequence[Mapping[str, Any]], *, setting: str) -> Figure:
-    """Median result against a swept setting, one line per method and data set, with the range over the seeds."""
+    """Median result against a swept setting, one line per method and data set, with the range over the seeds.
+
+    Values that are no numbers (`none`, names) stand in the order of the study.
+    """
     curves: dict[str, list[tuple[float, float]]] = {}
     bands: dict[str, list[tuple[float, float]]] = {}
-    for row in sorted((row for row in found if setting in row["swept"]), key=lambda row: float(row["swept"][setting])):
+    rows = [row for row in found if setting in row["swept"]]
+    names = list(dict.fromkeys(str(row["swept"][setting]) for row in rows))
+    try:
+        places = {name: float(name) for name in names}
+        ticks = None
+    except ValueError:
+        places = {name: float(place) for place, name in enumerate(names)}
+        ticks = names
+    for row in sorted(rows, key=lambda row: places[str(row["swept"][setting])]):
         others = ", ".join(f"{name} = {value}" for name, value in row["swept"].items() if name != setting)
         name = " · ".join(filter(None, [row["method"], row["dataset"], row["model"], others]))
-        curves.setdefault(name, []).append((float(row["swept"][setting]), row["median"]))
+        curves.setdefault(name, []).append((places[str(row["swept"][setting])], row["median"]))
         bands.setdefault(name, []).append((row["lowest"], row["highest"]))
     metric = found[0]["metric"] if found else "result"
-    return Figure(figures.lines(curves, setting.replace("_", " "), f"validation {metric}, median", bands=bands))
+    made = figures.lines(curves, setting.replace("_", " "), f"validation {metric}, median", bands=bands)
+    if ticks is not None:
+        made.update_xaxes(tickvals=list(range(len(ticks))), ticktext=[figures.escape(name) for name in ticks])
+    return Figure(made)
 
 
-def summary_table(found: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """The summaries of several models, one row each."""
-    return pd.DataFrame([{"model": name, **each["summary"]} for name, each in found.items()])
+@view("published", "table", "A paper's table, with your runs below it", PAGE)
+def published(found: Mapping[str, Any]) -> Table:
+    """Each figure as it is printed; one's own in points."""
+    return Table(pd.DataFrame(found["rows"], columns=found["columns"]))
+
+
+@view("published", "gains", "Gain over the baseline", PAGE)
+def published_gains(found: Mapping[str, Any]) -> Figure:
+    """One group of bars per row, over the tasks."""
+    groups: dict[str, dict[str, float]] = {}
+    for row, task, gain in found["gains"]:
+        groups.setdefault(row, {})[task] = gain
+    tasks = list(dict.fromkeys(task for _, task, _ in found["gains"]))
+    full = {row: {task: values.get(task, float("nan")) for task in tasks} for row, values in groups.items()}
+    return Figure(figures.bars(full, "task", "gain (points of the first metric)"))

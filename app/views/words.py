@@ -59,17 +59,18 @@ def judged(found: tuple[tuple[list[str], list[float]], tuple[list[str], list[flo
 
 @view("masking", "strategies", "The masking strategies side by side", "macbert")
 def strategies(found: Mapping[str, Any]) -> Strips:
-    """One strip per strategy; darker: [MASK], similar word, random word, kept."""
+    """One strip per strategy; darker: [MASK], similar word, random word, kept. The words of an n-gram share a number."""
     words = found["mac"].words
-    strips = [Strip(words, [0.0] * len(words), words, heading="Words")]
+    key = "The words. Below, from dark to light: [MASK], similar word, random word, kept; italic: never selected"
+    strips = [Strip(words, [0.0] * len(words), words, heading=key)]
     for strategy, each in found.items():
         kinds, tips = {}, {}
-        for choice in each.choices:
+        for number, choice in _numbered(each.choices):
             why = choice.kind + (", no similar word was found" if choice.degraded else "")
             why += "" if choice.similarity is None else f", similarity {choice.similarity:.2f}"
             for place in choice.positions:
                 kinds[place] = KINDS[choice.kind]
-                tips[place] = f"{choice.before} → {choice.after}: {why}; n-gram of {choice.ngram}"
+                tips[place] = f"{choice.before} → {choice.after}: {why}; n-gram {number}, of {choice.ngram} words"
         places = range(len(each.masked))
         strips.append(
             Strip(
@@ -83,18 +84,29 @@ def strategies(found: Mapping[str, Any]) -> Strips:
     return Strips(strips, 1.0, "")
 
 
-@view("masking", "words", "Mac masking, word by word", "macbert")
+def _numbered(choices: Sequence[Any]) -> list[tuple[int, Any]]:
+    """Each choice with the number of its n-gram, from 1."""
+    number, found = 0, []
+    for choice in choices:
+        number += bool(choice.first)
+        found.append((number, choice))
+    return found
+
+
+@view("masking", "words", "What became of every selected word, n-gram by n-gram", "macbert")
 def word_by_word(found: Mapping[str, Any]) -> Table:
     """What became of each selected word, and why."""
     rows = [
         {
+            "strategy": strategy,
+            "n-gram": f"{number} ({choice.ngram} word{'s' if choice.ngram > 1 else ''})",
             "word": choice.before,
             "becomes": choice.after,
             "how": choice.kind + (" (no similar word)" if choice.degraded else ""),
             "similarity": choice.similarity,
-            "n-gram of": choice.ngram,
         }
-        for choice in found["mac"].choices
+        for strategy, each in found.items()
+        for number, choice in _numbered(each.choices)
     ]
     return Table(pd.DataFrame(rows))
 

@@ -40,7 +40,7 @@ class SMARTSettings(AscentSettings):
 
 
 def divergence(first: Tensor, second: Tensor) -> Tensor:
-    """ℓ_s per example, `[B, C]` × 2 → `[B]`: symmetrised KL of the softmaxes; squared difference if C = 1.
+    """ℓₛ per example, `[B, C]` × 2 → `[B]`: symmetrised KL of the softmaxes; squared difference if C = 1.
 
     Σ (p - q)(log p - log q), from log-softmax: never negative, and exactly 0 for identical logits.
     """
@@ -53,12 +53,12 @@ def divergence(first: Tensor, second: Tensor) -> Tensor:
 class SMART(Method[SMARTSettings]):
     r"""Smoothness-inducing adversarial regularisation (Jiang et al., ACL 2020, section 3.1).
 
-    min_θ L(θ) + λ_s R_s(θ), R_s = mean_i max_{‖x̃_i - x_i‖_p ≤ ε} ℓ_s(f(x̃_i), f(x_i)). Inner maximisation:
-    x̃ = x + N(0, σ²); T times x̃ ← Π_ε(x̃ + η g/‖g‖_∞) with g = ∇ ℓ_s(f(x̃), f(x)), f(x) held fixed. In the outer
-    loss both sides carry gradients. ℓ_s: symmetrised KL; squared difference for regression. Cost of a step:
+    min_θ L(θ) + λ_s R_s(θ), R_s = mean_i max_{‖x̃_i - x_i‖_p ≤ ε} ℓₛ(f(x̃_i), f(x_i)). Inner maximisation:
+    x̃ = x + N(0, σ²); T times x̃ ← Π_ε(x̃ + η g/‖g‖_∞) with g = ∇ ℓₛ(f(x̃), f(x)), f(x) held fixed. In the outer
+    loss both sides carry gradients. ℓₛ: symmetrised KL; squared difference for regression. Cost of a step:
     3 + 2T + 3; the inner passes compute no gradients of parameters. λ_s = 0 is vanilla to the bit.
 
-    Option (section 3.2), Bregman proximal point: + μ mean_i ℓ_s(f(x_i; θ), f(x_i; θ̃_t)),
+    Option (section 3.2), Bregman proximal point: + μ mean_i ℓₛ(f(x_i; θ), f(x_i; θ̃_t)),
     θ̃_t = (1 - β) θ_t + β θ̃_{t-1}, θ̃_0 = θ_0; one forward pass more, without dropout for θ̃.
 
     Settings: epsilon 1e-5, step_size 1e-3, ascent_steps 1, start_sigma 1e-5, smoothness_weight 1, norm "max",
@@ -137,7 +137,7 @@ class SMART(Method[SMARTSettings]):
         return lambda logits: divergence(logits, fixed)
 
     def ascent_objective(self, batch: EmbeddedBatch) -> Callable[[Tensor], Tensor]:
-        """ℓ_s against the clean output, which is held fixed."""
+        """ℓₛ against the clean output, which is held fixed."""
         with torch.no_grad():
             return self._divergence_from(batch.forward(ascent=False).logits)
 

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import nbformat
 import pytest
+from markdown_it import MarkdownIt
 from nbclient import NotebookClient
 
 from app.export.html import markdown, to_html, to_markdown
@@ -60,6 +61,18 @@ def test_jupyter_runs_every_cell_and_finds_the_same(contents):
     assert figure["data"][0]["y"] == pytest.approx(kept[1]["data"][0]["y"], rel=1e-4)
     names = [trace["name"] for trace in outputs[2][0]["data"]["application/vnd.plotly.v1+json"]["data"]]
     assert len(names) == 2 and "<img" not in "".join(names)
+
+
+def test_foreign_markup_is_text_in_jupyter_and_markdown_too(contents):
+    file = nbformat.reads(to_ipynb(f"Mine {EVIL}", contents).decode(), as_version=4)
+    cells = [cell.source for cell in file.cells if cell.cell_type == "markdown"]
+    with zipfile.ZipFile(io.BytesIO(to_markdown(f"Mine {EVIL}", contents[:2]))) as packed:
+        cells.append(packed.read("notebook.md").decode())
+    for source in cells:
+        tags = Tags()
+        tags.feed(MarkdownIt("commonmark", {"html": True}).render(source))
+        assert "img" not in tags.tags and "script" not in tags.tags
+    assert "onerror" in cells[0] and "alert(1)" in cells[1] and "$\\delta \\le \\epsilon$" in cells[1]
 
 
 def test_an_exported_notebook_comes_back_whole(contents):

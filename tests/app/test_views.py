@@ -41,6 +41,7 @@ def settings(sentences, run):
         "token": {"token": "good"},
         "table map": {},
         "curves": {"runs": [run.id]},
+        "published": {"paper": "smart-1"},
         "study": {
             "definition": {
                 "methods": ["textat"],
@@ -81,6 +82,16 @@ def test_every_view_draws_and_can_be_kept(results):
             assert all(axis["title"]["text"] for axis in axes.values() if "title" in axis), (analysis, name)
             assert document["data"], (analysis, name)
         assert not shown.table().empty, (analysis, name)
+
+
+def test_a_sweep_over_words_stands_in_the_studys_order():
+    row = {"method": "smart", "dataset": "d", "model": "m", "metric": "accuracy", "lowest": 0.1, "highest": 0.3}
+    rows = [{**row, "swept": {"norm": norm}, "median": median} for norm, median in (("max", 0.2), ("frobenius", 0.25))]
+    shown = draw("study", "sweep", rows, setting="norm")
+    assert shown.table()["y"].tolist()[-2:] == [0.2, 0.25]
+    assert list(shown.figure.layout.xaxis.ticktext) == ["max", "frobenius"]
+    numbers = [{**row, "swept": {"epsilon": text}, "median": 0.5} for text in ("1", "0.1")]
+    assert draw("study", "sweep", numbers, setting="epsilon").table()["x"].tolist()[-2:] == [0.1, 1.0]
 
 
 def test_views_show_the_results_own_numbers(results):

@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 from engine.runs import queue
 from engine.runs.config import TrainConfig
-from engine.runs.store import FINISHED, Store
+from engine.runs.run import FINISHED
+from engine.runs.store import Store
 from tests.browser.driving import open_page, query
 
 pytestmark = pytest.mark.browser

@@ -57,7 +57,7 @@ def test_pin_annotate_reorder_restart_run_again_export(page, own, small, sentenc
     pin(page, own, f"landscape?points=11&{common}")
     pin(page, own, f"smoothness?{common}")
     open_page(page, own, "notebook")
-    names = ["Tokens, as dark", "The loss around a sentence", "ℓ_s of every example"]
+    names = ["Tokens, as dark", "The loss around a sentence", "ℓₛ of every example"]
     titles(page, *names)
     box = cells(page).nth(1)
     box.get_by_role("button", name="edit_note").click()
