@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.methods.base import AscentSettings, Method
-from engine.methods.passes import EmbeddedBatch, Report, batch_seed
+from engine.methods.passes import EmbeddedBatch, FixedDropout, Report, batch_seed
 from engine.perturbation import Norm, ascend, gaussian_start
 from engine.settings import CONFIG
 
@@ -37,6 +37,8 @@ class SMARTSettings(AscentSettings):
     """μ of the Bregman proximal term (paper: 1); 0 turns it off."""
     bregman_momentum: float = Field(default=0.99, ge=0, le=1)
     """β of the averaged weights in the Bregman term (paper: 0.99)."""
+    fixed_dropout: bool = False
+    """The same dropout masks in all passes of a batch, so that the penalty is of δ's effect alone (paper: not said)."""
 
 
 def divergence(first: Tensor, second: Tensor) -> Tensor:
@@ -62,7 +64,9 @@ class SMART(Method[SMARTSettings]):
     θ̃_t = (1 - β) θ_t + β θ̃_{t-1}, θ̃_0 = θ_0; one forward pass more, without dropout for θ̃.
 
     Settings: epsilon 1e-5, step_size 1e-3, ascent_steps 1, start_sigma 1e-5, smoothness_weight 1, norm "max",
-    bregman_weight 0, bregman_momentum 0.99, perturb_special_tokens True. Shapes: x̃ - x `[B, L, D]`.
+    bregman_weight 0, bregman_momentum 0.99, fixed_dropout False, perturb_special_tokens True. Without fixed_dropout every
+    pass draws its own masks: at ε = 1e-5 two masks differ far more in their output than δ makes, so R_s is then mostly a
+    penalty on that difference (`docs/inside.md` has both numbers). Shapes: x̃ - x `[B, L, D]`.
 
     >>> from engine.methods.smart import SMART
     >>> SMART().floor
@@ -95,18 +99,22 @@ class SMART(Method[SMARTSettings]):
     def accumulate(self, batch: EmbeddedBatch, scale: float, micro_batch: int) -> Report:
         """The clean pass, T passes for x̃ alone, the pass at x̃, one backward for both."""
         settings = self.settings
-        clean = batch.forward(ascent=False)
+        dropout = FixedDropout(batch.ids.device, settings.fixed_dropout)
+        with dropout:
+            clean = batch.forward(ascent=False)
         task = batch.losses(clean.logits).mean()
         report, passes, loss = Report(task.detach()), [clean], task
         if settings.smoothness_weight:
             objective = self._divergence_from(clean.logits)
             delta = self.start(batch)
             for _ in range(settings.ascent_steps):
-                attempt = batch.forward(delta)
+                with dropout:
+                    attempt = batch.forward(delta)
                 gradient = batch.input_gradient(objective(attempt.logits).sum(), attempt)
                 report.record(delta, batch.losses(attempt.logits.detach()).mean())
                 delta = self.ascend(delta, gradient, batch)
-            moved = batch.forward(delta, ascent=False)
+            with dropout:
+                moved = batch.forward(delta, ascent=False)
             smoothness = divergence(moved.logits, clean.logits).mean()
             report.record(delta, batch.losses(moved.logits.detach()).mean())
             report.figures["smoothness_kl"] = smoothness.detach()

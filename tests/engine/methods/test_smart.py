@@ -104,6 +104,21 @@ def test_without_the_penalty_it_is_vanilla_to_the_bit(model, batch):
     assert all(torch.equal(plain[name], tensor) for name, tensor in tiny.gradients(model).items())
 
 
+def test_with_fixed_dropout_the_penalty_is_of_delta_alone():
+    """The same masks in every pass; otherwise two passes differ even where δ is 0. The clean pass stays vanilla's."""
+    still = {"step_size": 1e-30, "epsilon": 1e-30, "start_sigma": 0.0}
+    batch, penalties = tiny.batch(), {}
+    for fixed in (True, False):
+        model = tiny.model(dropout=0.2)
+        torch.manual_seed(3)
+        plain = float(tiny.plain_loss(model, model.get_input_embeddings()(batch["input_ids"]), batch)[0])
+        torch.manual_seed(3)
+        report = SMART(fixed_dropout=fixed, **still).step(model, batch)
+        penalties[fixed] = float(report.figures["smoothness_kl"])
+        assert float(report.loss) == pytest.approx(plain + penalties[fixed], rel=1e-6)
+    assert penalties[True] == 0.0 and penalties[False] > 1e-4
+
+
 def test_divergence_is_symmetric_never_negative_and_zero_for_equal_logits():
     first, second = torch.randn(50, 3), torch.randn(50, 3)
     torch.testing.assert_close(divergence(first, second), plain_divergence(first, second))
