@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.analysis.classifier import Classifier
@@ -55,9 +54,7 @@ def climb(
 def from_own_table(classifier: Classifier, method: Method[Any]) -> Method[Any]:
     """The method itself; TextAT on a TextAT run starts from that run's table."""
     if method.name == "textat" and classifier.method_state is not None:
-        state = load_file(classifier.method_state, device=str(classifier.device))
-        if "rows" in state:
-            method.load_state_dict(state)
+        method.load_state_dict({name: each.to(classifier.device) for name, each in classifier.method_state.items()})
     return method
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
 from engine.analysis.subjects import RUN
 from engine.digests import digest_of
 from engine.errors import UserError
@@ -16,11 +19,14 @@ from engine.runs.store import Store
 
 READY_DATASET = "movie-sentiment"
 READY_STEPS = 150
+# An encoder with random weights, of another language.
+READY_OTHERWISE = {"zh-small": {"dataset": "reviews-zh", "learning_rate": 5e-4, "max_length": 64}}
 
 
 @dataclass
 class Classifier:
     """A model that can be analysed. `origin`: for people, where it is from. `fingerprint`: of its weights' file.
+    `method_state`: a TextAT run's table, as its method keeps it.
     `reference`: how to get it again (see `subjects.load_subject`).
     """
 
@@ -31,7 +37,7 @@ class Classifier:
     is_regression: bool
     origin: str
     fingerprint: str
-    method_state: Path | None = None
+    method_state: dict[str, Any] | None = None
     reference: str = ""
 
     @property
@@ -53,28 +59,38 @@ def load_classifier(
     an evaluation (`keep_models`).
 
     A model without a trained head (such as the built-in one) is fine-tuned once, `READY_STEPS` vanilla steps on
-    `READY_DATASET`, and kept in the cache. `progress(step, steps)` is called meanwhile.
+    `READY_DATASET` (zh-small: on reviews-zh), and kept in the cache. `progress(step, steps)` is called meanwhile.
 
     Raises:
         UserError: no such run or model, or the run has no finished model.
     """
     if run is not None:
-        loaded_from, origin = _of_run(run)
+        for last in (False, True):
+            folder, origin = _of_run(run)
+            try:
+                return _opened(folder, origin, f"{RUN}{run}")
+            except (OSError, SafetensorError, UserError):
+                if last or folder.exists():  # If not: a run that trains has replaced this checkpoint by the next one.
+                    raise
+    name = model or "minilm"
+    found = Path(model_path(name))
+    if not found.is_dir():
+        found = _downloaded(name)
+    if _has_head(found):
+        loaded_from, origin = found, name
     else:
-        name = model or "minilm"
-        found = Path(model_path(name))
-        if not found.is_dir():
-            found = _downloaded(name)
-        if _has_head(found):
-            loaded_from, origin = found, name
-        else:
-            loaded_from, facts = ready_made(name, found, progress)
-            origin = (
-                f"{name}, fine-tuned for {facts['steps']} vanilla steps on {facts['dataset']}"
-                f" (validation accuracy {facts['accuracy']:.3f})"
-            )
-    loaded = load_model(str(loaded_from))
+        loaded_from, facts = ready_made(name, found, progress)
+        origin = (
+            f"{name}, fine-tuned for {facts['steps']} vanilla steps on {facts['dataset']}"
+            f" (validation accuracy {facts['accuracy']:.3f})"
+        )
+    return _opened(loaded_from, origin, model or "minilm")
+
+
+def _opened(folder: Path, origin: str, reference: str) -> Classifier:
+    loaded = load_model(str(folder))
     config = loaded.model.config
+    state = load_file(folder / "method.safetensors") if (folder / "method.safetensors").exists() else {}
     loaded.model.to(best_device()).requires_grad_(False)
     return Classifier(
         loaded.model,
@@ -83,9 +99,9 @@ def load_classifier(
         tuple(str(config.id2label[place]) for place in range(config.num_labels)),
         config.num_labels == 1,
         origin,
-        _fingerprint(Path(loaded_from)),
-        loaded_from / "method.safetensors" if (loaded_from / "method.safetensors").exists() else None,
-        f"{RUN}{run}" if run is not None else model or "minilm",
+        _fingerprint(folder),
+        state if "rows" in state else None,
+        reference,
     )
 
 
@@ -137,7 +153,6 @@ def ready_made(
     name: str, source: Path, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Path, dict[str, Any]]:
     """The folder of the briefly fine-tuned classifier of an encoder, made on first use, and what is known of it."""
-    config = TrainConfig.build(
-        {"method": "vanilla", "dataset": READY_DATASET, "model": name, "max_steps": READY_STEPS, "evaluations": 1}
-    )
-    return ready(f"{_fingerprint(source)}-{READY_DATASET}-{READY_STEPS}", config, "accuracy", progress)
+    plain = {"method": "vanilla", "dataset": READY_DATASET, "model": name, "max_steps": READY_STEPS, "evaluations": 1}
+    config = TrainConfig.build({**plain, **READY_OTHERWISE.get(name, {})})
+    return ready(f"{_fingerprint(source)}-{config.dataset}-{READY_STEPS}", config, "accuracy", progress)

@@ -63,7 +63,10 @@ def test_pages_with_a_run_that_trains_and_with_finished_ones(page, server, encod
     assert sorted(Store().get(done.id).kept_models) == [10, 20, 30]
     settings["evaluations"] = "1000"
     running = queue.submit(
-        TrainConfig.build({**config, "max_steps": 20_000, "name": "still running"}, settings | {"keep_models": "false"})
+        TrainConfig.build(
+            {**config, "max_steps": 20_000, "name": "still running"},
+            settings | {"keep_models": "false", "checkpoints": "60"},
+        )
     )
     try:
         while not Store().get(running.id).table_file.exists():
@@ -75,6 +78,11 @@ def test_pages_with_a_run_that_trains_and_with_finished_ones(page, server, encod
         expect(page.get_by_text("tokens met most often")).to_be_visible(timeout=90_000)
         first = text.inner_text()
         page.wait_for_function("before => !document.body.innerText.includes(before)", arg=first, timeout=60_000)
+        while Store().get(running.id).last_checkpoint is None:
+            time.sleep(0.2)
+        open_page(page, server, f"perturb?of=run:{running.id}&text=a%20dull%20but%20good%20film")
+        expect(page.get_by_text(re.compile("running, its checkpoint \\d+"))).to_be_visible()
+        expect(page.locator("[data-token]").filter(has_text="dull").first).to_be_visible()
     finally:
         queue.cancel(running.id)
         while Store().get(running.id).status not in FINISHED:
@@ -89,3 +97,5 @@ def test_pages_with_a_run_that_trains_and_with_finished_ones(page, server, encod
     open_page(page, server, f"perturb?view=Across+training&run={done.id}&{common}")
     for step in (10, 20, 30):
         expect(page.get_by_text(re.compile(f"^step {step} ·"))).to_be_visible()
+    open_page(page, server, f"runs?runs={done.id}")  # Not the newest run, which was cancelled.
+    expect(page.get_by_text("Load the model:")).to_be_visible()
