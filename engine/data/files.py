@@ -55,7 +55,7 @@ def read_table(path: Path) -> pd.DataFrame:
                 keep_default_na=False,
                 encoding="utf-8-sig",
             )
-        words = table.astype(object).where(table.notna(), "").astype(str)
+        words = table.apply(_as_text)
     except UnicodeDecodeError:
         raise UserError(f"{path.name} is not text in UTF-8. Save it again in that encoding.") from None
     except OSError as problem:
@@ -69,6 +69,12 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"{path.name} has no rows.")
     words.columns = [str(name).strip().lower() for name in words.columns]
     return words
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    if isinstance(column.dtype, pd.StringDtype):
+        return column.fillna("")
+    return column.astype(object).where(column.notna(), "").astype(str)
 
 
 def _parquet(path: Path) -> pd.DataFrame:

@@ -74,7 +74,8 @@ def split_of(*texts: str) -> str:
 def split_by_text(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The three fixed splits of a table with `text` and perhaps `text_pair` (see `split_of`)."""
     columns = [name for name in ("text", "text_pair") if name in table.columns]
-    places = pd.Series([split_of(*row) for row in table[columns].itertuples(index=False)], index=table.index)
+    rows = zip(*(table[name].tolist() for name in columns), strict=True)
+    places = pd.Series([split_of(*row) for row in rows], index=table.index)
     return {name: table[places == name].reset_index(drop=True) for name in SPLITS}
 
 

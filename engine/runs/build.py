@@ -8,7 +8,8 @@ import torch
 from transformers import PrinterCallback, TrainingArguments
 
 from engine import distributed
-from engine.data.encoding import by_length, collator, encode, is_lazy
+from engine.data import encoding
+from engine.data.encoding import LENGTH, by_length, collator, encode, is_lazy
 from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import TaskData, metrics_of
 from engine.errors import UserError
@@ -153,18 +154,20 @@ def build_pretrainer(config: TrainConfig, folder: Path) -> Any:
     order = bool(getattr(objective.settings, "sentence_order", False))
 
     def encoded(part: list[str]) -> datasets.Dataset:
-        def tokenise(rows: dict[str, list[Any]], places: list[int]) -> dict[str, list[Any]]:
+        def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
             made = [
                 encode_order(tokenizer, text, place % 2 == 1, length)
                 if order
                 else encode_words(tokenizer, text, None, length)
-                for text, place in zip(rows["text"], places, strict=True)
+                for text, place in zip(rows["text"], rows["place"], strict=True)
             ]
             columns = {name: [each[name] for each in made] for name in made[0]}
-            return {**columns, "length": [len(each["input_ids"]) for each in made]}
+            return {**columns, LENGTH: [len(each["input_ids"]) for each in made]}
 
-        plain = datasets.Dataset.from_dict({"text": part})
-        return plain.map(tokenise, batched=True, with_indices=True, remove_columns=["text"])
+        plain = datasets.Dataset.from_dict({"text": part, "place": list(range(len(part)))})
+        if len(part) > encoding.LARGE:  # When it is read, as `encoding.encode` does.
+            return plain.add_column(LENGTH, [len(text) for text in part]).with_transform(tokenise)
+        return plain.map(tokenise, batched=True, remove_columns=plain.column_names)
 
     train = encoded(texts["train"])
     unknown = tokenizer.unk_token_id

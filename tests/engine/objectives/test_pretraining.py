@@ -11,6 +11,7 @@ from transformers import AutoModel, AutoModelForMaskedLM
 
 from engine.analysis.classifier import load_classifier
 from engine.cli import main
+from engine.data import encoding
 from engine.errors import UserError
 from engine.objectives.electra import ELECTRA, ELECTRASettings, corrupt, load_pair
 from engine.objectives.macbert import MacBERT, MacBERTSettings, halves
@@ -258,6 +259,23 @@ def test_pre_training_resumes_as_if_never_stopped(encoder, sentences, tmp_path, 
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
     other = copy.deepcopy(expected)
     assert other.keys() == found.keys()
+
+
+@pytest.mark.parametrize(("method", "order"), [("electra", False), ("macbert", True)])
+def test_many_texts_are_tokenised_when_they_are_read_with_the_same_result(
+    encoder, sentences, tmp_path, monkeypatch, method, order
+):
+    settings = {"batch_size": "8", "strategy": "wwm", **({"sentence_order": "true"} if order else {})}
+    config = TrainConfig.build(
+        {"method": method, "dataset": str(sentences), "model": str(encoder), "max_steps": 2}, settings
+    )
+    small = build(config, tmp_path / "small").trainer
+    monkeypatch.setattr(encoding, "LARGE", 20)
+    large = build(config, tmp_path / "large").trainer
+    assert encoding.is_lazy(large.train_dataset) and not encoding.is_lazy(small.train_dataset)
+    assert list(large.train_dataset) == list(small.train_dataset)
+    large.train()
+    assert large.state.global_step == 2
 
 
 def test_bad_input(encoder, sentences, tmp_path, capsys):
