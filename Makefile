@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PORT ?= 8501
+# A browser is opened where there is a screen.
+HEADLESS ?= $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),false,true)
 
 .PHONY: run test lint setup prepare lock audit clean
 
 run: prepare
-	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
+	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT) --server.headless $(HEADLESS) --server.showEmailPrompt false
 
 test: $(VENV)/.dev prepare lint
 	$(BIN)/python -m pytest

@@ -43,9 +43,13 @@ def address_of(spec: Spec) -> tuple[str, dict[str, str | list[str]]]:
             query |= _settings(page, values, value)
         elif name == "towards" and isinstance(value, list):
             query |= {"place": _text(value[0]), "word": _text(value[1])}
+        elif name == "epsilons" and isinstance(value, list):
+            query[name] = ", ".join(f"{each:g}" for each in value)
         elif name == "seed" and page in ("electra", "macbert"):
             query["draw"] = _text(value)
-        elif value is None or name in ("runs", "definition"):
+        elif name == "runs" and isinstance(value, list):
+            query[name] = [str(each) for each in value]
+        elif value is None or name == "definition":
             query.pop(NAMES.get(name, name), None)
         else:
             query[NAMES.get(name, name)] = _text(value)

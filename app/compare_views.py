@@ -6,7 +6,7 @@ from app import state, widgets
 from app.exhibit import show
 from app.layout import plain
 from engine.compare.published import SOURCES
-from engine.robustness.curve import SCHEDULES
+from engine.robustness.curve import EPSILONS, SCHEDULES, radii
 from engine.robustness.text import Limits
 from engine.robustness.words import SEARCHES
 
@@ -22,10 +22,23 @@ def embedding_attack() -> None:
                 "Restarts", 1, 20, 1, key="restarts", bind="query-params", help="Attacks per ε; one from δ = 0."
             )
         )
+        epsilons = st.text_input(
+            "Radii ε", ", ".join(f"{at:g}" for at in EPSILONS), key="epsilons", bind="query-params", max_chars=200,
+            help="With commas between; Frobenius norm per sentence. Their scale is that of the encoder's embeddings: the"
+            " yardstick on Perturb helps to choose.",
+        )  # fmt: skip
         schedule = st.selectbox("Step size", SCHEDULES, key="schedule", bind="query-params", help="From 2.5 ε / K on.")
         seed = widgets.seed_input()
     found = state.analyse(
-        "robust accuracy", models, "Attacking", steps=steps, restarts=restarts, schedule=schedule, seed=seed, **of
+        "robust accuracy",
+        models,
+        "Attacking",
+        epsilons=radii(epsilons),
+        steps=steps,
+        restarts=restarts,
+        schedule=schedule,
+        seed=seed,
+        **of,
     )
     show(found, "curve", "curve")
     st.caption(

@@ -11,6 +11,7 @@ from app.layout import plain
 from app.views.words import replaced
 from app.widgets import EXAMPLE
 
+MOST_FIGURES = 12
 READY = "ready-made (built-in encoder)"
 
 
@@ -56,7 +57,9 @@ def detect(pair: Any) -> None:
         f" original); the discriminator is right about {right} of {len(really)} tokens."
     )
     filled = [place for place, fill in enumerate(result.masked) if fill]
-    for start in range(0, len(filled), 4):
+    if len(filled) > MOST_FIGURES:
+        st.caption(f"The first {MOST_FIGURES} of {len(filled)} masked places; hover over a token above for the others.")
+    for start in range(0, min(len(filled), MOST_FIGURES), 4):
         for column, place in zip(st.columns(4), filled[start : start + 4], strict=False):
             with column:
                 show(found, "options", f"options-{place}", place=place)

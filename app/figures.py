@@ -26,8 +26,6 @@ def figure(x: str, y: str, height: int = HEIGHT, **layout: Any) -> go.Figure:
     )
     made.update_xaxes(title=x, automargin=True, exponentformat="power")
     made.update_yaxes(title=y, automargin=True, exponentformat="power")
-    if "step" in x:
-        made.update_xaxes(tickformat=",d")  # There is no half a step.
     return made
 
 
@@ -70,6 +68,9 @@ def lines(
             line=style,
             hovertemplate=f"{escape(name)}<br>{x} %{{x:.4g}}<br>{y} %{{y:.4g}}<extra></extra>",
         )
+    most = max((point[0] for points in curves.values() for point in points), default=0.0)
+    if x == "ascent step" and most <= 12:
+        made.update_xaxes(dtick=1)  # There is no half a step.
     if log:
         made.update_xaxes(type="log", exponentformat="power", dtick=1)
         made.update_yaxes(type="log", exponentformat="power")
@@ -178,20 +179,28 @@ def scatter(
         if numeric:
             marker |= {"color": colour, "colorscale": HEIGHT_SCALE, "showscale": True}
             marker["colorbar"] = {"title": colour_title}
+            marker["line"] = {"width": 0.5, "color": "rgba(136,136,136,0.7)"}  # The scale's ends are near the grounds.
         made.add_scattergl(
             x=x, y=y, mode="markers", marker=marker, customdata=list(zip(range(len(texts)), texts, strict=True)),
             hovertemplate="%{customdata[1]}<extra></extra>", showlegend=False,
         )  # fmt: skip
     else:
         assert colour is not None
-        for place, name in enumerate(dict.fromkeys(colour)):
+        names = list(dict.fromkeys(colour))
+        for name in sorted(names, key=lambda each: -list(colour).count(each)):  # Few points lie over many.
+            place = names.index(name)
             chosen = [at for at, value in enumerate(colour) if value == name]
             made.add_scattergl(
                 x=[x[at] for at in chosen],
                 y=[y[at] for at in chosen],
                 mode="markers",
                 name=escape(str(name)),
-                marker={"size": 7, "color": SERIES[place % len(SERIES)], "symbol": MARKERS[place % len(MARKERS)]},
+                marker={
+                    "size": 7,
+                    "color": SERIES[place % len(SERIES)],
+                    "symbol": MARKERS[place % len(MARKERS)],
+                    "opacity": 0.8,
+                },
                 customdata=[(at, texts[at]) for at in chosen],
                 hovertemplate="%{customdata[1]}<extra></extra>",
             )

@@ -22,6 +22,12 @@ def _steps(name: str, path: list[dict[str, float]]) -> list[str]:
     ]
 
 
+def _ball(found: Any) -> tuple[list[float], list[float]]:
+    """The cut of the ε ball with the plane: a circle."""
+    angles = [2 * math.pi * turn / 120 for turn in range(121)]
+    return [found.epsilon * math.cos(angle) for angle in angles], [found.epsilon * math.sin(angle) for angle in angles]
+
+
 def contour(found: Any, height: str = "loss") -> go.Figure:
     """Contour lines with the ε ball (its cut with the plane is a circle) and the ascent paths."""
     values, title = _heights(found, height)
@@ -35,10 +41,10 @@ def contour(found: Any, height: str = "loss") -> go.Figure:
         ncontours=24,
         hovertemplate=f"a %{{x:.3g}}, b %{{y:.3g}}<br>{title} %{{z:.4g}}<extra></extra>",
     )
-    angles = [2 * math.pi * turn / 120 for turn in range(121)]
+    across, up = _ball(found)
     made.add_scatter(
-        x=[found.epsilon * math.cos(angle) for angle in angles],
-        y=[found.epsilon * math.sin(angle) for angle in angles],
+        x=across,
+        y=up,
         mode="lines",
         name=f"ball, ε = {found.epsilon:g}",
         line={"color": "#ffffff", "dash": "dash", "width": 2},
@@ -62,8 +68,12 @@ def contour(found: Any, height: str = "loss") -> go.Figure:
 
 
 def surface(found: Any, height: str = "loss") -> go.Figure:
-    """The same as a surface; the paths at their own losses."""
+    """The same as a surface; the ball's edge on it, the paths at their own losses."""
+    from scipy.interpolate import RegularGridInterpolator
+
     values, title = _heights(found, height)
+    across, up = _ball(found)
+    on_it = RegularGridInterpolator((found.axis, found.axis), values, bounds_error=False, fill_value=None)
     made = go.Figure()
     made.add_surface(
         x=found.axis,
@@ -73,6 +83,16 @@ def surface(found: Any, height: str = "loss") -> go.Figure:
         showscale=False,
         opacity=0.9,
         hovertemplate=f"a %{{x:.3g}}, b %{{y:.3g}}<br>{title} %{{z:.4g}}<extra></extra>",
+    )
+    made.add_scatter3d(
+        x=across,
+        y=up,
+        z=on_it(list(zip(up, across, strict=True))).tolist(),
+        mode="lines",
+        name=f"ball, ε = {found.epsilon:g}",
+        line={"color": "#ffffff", "width": 4},
+        hoverinfo="skip",
+        showlegend=False,
     )
     if height == "loss":
         for place, (name, path) in enumerate(found.paths.items()):

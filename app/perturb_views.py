@@ -126,8 +126,9 @@ def across_training(of: dict[str, Any]) -> None:
         settings = widgets.method_settings(method, "perturb")
         seed = widgets.seed_input()
     models = {f"step {step}": state.classifier(None, f"{chosen.id}@{step}") for step in chosen.kept_models}
-    label = widgets.label_choice(next(iter(models.values())))
-    if label is None:
+    first = next(iter(models.values()))
+    label = widgets.label_choice(first)
+    if label is None and not first.is_regression:
         st.caption("Each model's loss is taken against its own prediction: choose a label to follow one loss.")
     found = state.analyse(
         "trace", models, "Climbing with the model", method=method.name, settings=settings.as_dict(), label=label,

@@ -28,6 +28,12 @@ def confirm(run: Run) -> None:
         st.rerun()
 
 
+def choose() -> None:
+    """Put the chosen runs into the address: by their ids, since rows move when a run is added."""
+    listed = st.session_state["listed-runs"]
+    st.query_params["runs"] = [listed[row] for row in st.session_state["table"].selection.rows if row < len(listed)]
+
+
 def table(runs: list[Run]) -> list[Run]:
     """The list of runs; returns those chosen (the newest one if none is)."""
     rows = [
@@ -44,10 +50,11 @@ def table(runs: list[Run]) -> list[Run]:
         }
         for run in runs
     ]
-    chosen = st.dataframe(
+    st.session_state["listed-runs"] = [run.id for run in runs]
+    st.dataframe(
         rows,
         hide_index=True,
-        on_select="rerun",
+        on_select=choose,
         selection_mode="multi-row",
         key="table",
         column_config={
@@ -55,9 +62,6 @@ def table(runs: list[Run]) -> list[Run]:
             **{name: st.column_config.TextColumn(width="small") for name in ("method", "model", "status", "time")},
         },
     )
-    places = chosen.selection.rows if chosen is not None else []
-    if chosen is not None and places:
-        st.query_params["runs"] = [runs[place].id for place in places if place < len(runs)]
     wanted = st.query_params.get_all("runs")
     return [run for run in runs if run.id in wanted] or runs[:1]
 

@@ -19,6 +19,7 @@ from engine.commands.common import (
 def add(verb: Verb) -> None:
     """The verbs of this module."""
     made = verb("robustness", _robustness, "Accuracy against ε under PGD, and calibration.")
+    made.add_argument("--epsilons", metavar="ε,ε,…", help="radii, with commas between (0 to 0.6)")
     add_dataset(made)
     made.add_argument("--steps", type=int, default=10, metavar="K", help="of PGD (10)")
     made.add_argument("--restarts", type=int, default=2, help="attacks per ε (2)")
@@ -32,11 +33,13 @@ def add(verb: Verb) -> None:
 
 def _robustness(options: argparse.Namespace) -> None:
     from engine.analysis.catalogue import analyse
+    from engine.robustness.curve import EPSILONS, radii
 
+    epsilons = list(EPSILONS) if options.epsilons is None else radii(options.epsilons)
     classifier = classifier_of(options)
     of = dataset_of(options)
     found = analyse(
-        "robust accuracy", classifier, progress("examples"), steps=options.steps, restarts=options.restarts,
+        "robust accuracy", classifier, progress("examples"), epsilons=epsilons, steps=options.steps, restarts=options.restarts,
         schedule=options.schedule, seed=options.seed, **of,
     )  # fmt: skip
     sure = analyse("calibration", classifier, progress("examples"), **of)

@@ -143,7 +143,7 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """One line per run's value: data set, model, method, seed, metric, value; with the row's costs."""
     flat = [
         {**{key: row[key] for key in ("dataset", "model", "label", "metric")}, "seed": seed, "value": value,
-         "seconds": row["seconds"], "time_over_vanilla": row["cost"], "peak_memory_mb": row["memory"], "p": row["p"]}
+         "seconds": row["seconds"], "steps_per_second": row["steps_per_second"], "time_over_vanilla": row["cost"], "peak_memory_mb": row["memory"], "p": row["p"]}
         for row in rows
         for seed, value in row["values"].items()
     ]  # fmt: skip

@@ -15,7 +15,8 @@ class MaskingCollator:
 
     Features need `input_ids`; with `word_ids` (from `segmentation.encode_words`; a Trainer hands them on with
     `remove_unused_columns=False`) whole words are known. Without them they are read off the tokens' marks: ## of
-    WordPiece, ▁ of SentencePiece, Ġ of byte-level BPE; a character of Chinese is then a word.
+    WordPiece (a character of Chinese is then a word), ▁ of SentencePiece, Ġ of byte-level BPE. Of other columns of the
+    features (texts, labels) nothing is handed on.
     """
 
     def __init__(self, masker: Masker) -> None:
@@ -24,7 +25,8 @@ class MaskingCollator:
     def pad(self, features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         """Pad to the longest; `word_ids` are padded with -1."""
         tokenizer = self.masker.tokenizer
-        plain = [{k: v for k, v in each.items() if k not in ("word_ids", "length", "labels")} for each in features]
+        kept = {*tokenizer.model_input_names, "order"}
+        plain = [{name: value for name, value in each.items() if name in kept} for each in features]
         batch: dict[str, Tensor] = dict(tokenizer.pad(plain, return_tensors="pt"))
         width = batch["input_ids"].shape[1]
         places = torch.full((len(features), width), -1)
@@ -65,7 +67,9 @@ BEGINNINGS = ("▁", "Ġ")
 def _marks_beginnings(tokenizer: Any) -> bool:
     known = _MARKED.get(tokenizer)
     if known is None:
-        known = _MARKED[tokenizer] = any(token.startswith(BEGINNINGS) for token in tokenizer.get_vocab())
+        vocabulary = tokenizer.get_vocab()
+        marked = sum(token.startswith(BEGINNINGS) for token in vocabulary)
+        known = _MARKED[tokenizer] = marked > len(vocabulary) / 20  # A single such letter makes no mark.
     return known
 
 

@@ -37,6 +37,23 @@ class RobustPoint:
         return self.accuracy - self.longer <= 0.01
 
 
+def radii(text: str) -> list[float]:
+    """Radii ε from text, with commas between, in rising order.
+
+    Raises:
+        UserError: not 1 to 40 numbers from 0 on.
+    """
+    try:
+        found = sorted({float(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        found = []
+    if not 1 <= len(found) <= 40 or not all(0 <= epsilon < float("inf") for epsilon in found):
+        raise UserError(
+            f"The radii ε must be 1 to 40 numbers from 0 on with commas between, but they are {text[:60]!r}."
+        )
+    return found
+
+
 def robust_accuracy(
     classifier: Classifier,
     table: pd.DataFrame,

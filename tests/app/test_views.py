@@ -2,11 +2,13 @@
 
 import pytest
 
+from app.addresses import address_of
 from app.shown import Figure, Strips, difference, shown_from
 from app.views import VIEWS, draw, view_of
 from engine.analysis.catalogue import ANALYSES, analyse, load
 from engine.compare import studies
 from engine.errors import UserError
+from engine.notebook.cells import Spec
 from engine.runs.store import Store
 
 TEXT = "a dull but good film"
@@ -82,6 +84,20 @@ def test_every_view_draws_and_can_be_kept(results):
             assert all(axis["title"]["text"] for axis in axes.values() if "title" in axis), (analysis, name)
             assert document["data"], (analysis, name)
         assert not shown.table().empty, (analysis, name)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "view", "values", "page", "query"),
+    [
+        ("curves", "curve", {"runs": ["a", "b"]}, "runs", {"runs": ["a", "b"]}),
+        ("published", "gains", {"paper": "smart-1"}, "compare", {"view": "Published tables", "paper": "smart-1"}),
+        ("robust accuracy", "curve", {"epsilons": [0, 0.25]}, "compare", {"epsilons": "0, 0.25", "models": ["minilm"]}),
+        ("trace", "loss", {"text": "x", "text_pair": "y"}, "perturb", {"text": "x", "pair": "y", "of": "minilm"}),
+    ],
+)
+def test_a_cell_knows_the_address_of_its_page(analysis, view, values, page, query):
+    subject = "minilm" if ANALYSES[analysis].needs == "classifier" else ""
+    assert address_of(Spec(analysis=analysis, view=view, subjects={"": subject}, values=values)) == (page, query)
 
 
 def test_a_sweep_over_words_stands_in_the_studys_order():

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 def test_macbert_shows_the_strategies_side_by_side(page, server):
     page.goto(f"{server.url}/macbert")
-    expect(page.get_by_text("Mac masking, word by word")).to_be_visible(timeout=180_000)
+    expect(page.get_by_text("Every selected word, n-gram by n-gram")).to_be_visible(timeout=180_000)
     for words in ("Original masking", "Whole word masking", "N-gram masking", "Mac masking: n-grams"):
         expect(page.get_by_text(words).first).to_be_visible()
     page.get_by_role("button", name="中文").click()

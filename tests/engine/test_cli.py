@@ -107,6 +107,7 @@ BAD = {
     "no such run": (["trace", "--text", "a", "--run", "nope"], "There is no run"),
     "no run to cancel": (["cancel", "nope"], "There is no run"),
     "no run to resume": (["resume", "nope"], "There is no run"),
+    "radii": (["robustness", "--epsilons", "0.1,x"], "1 to 40 numbers"),
     "table rows": (["table", "--run", "x", "--top", "0"], "--top"),
     "table of no run": (["table", "--run", "x", "--map", "Z"], "There is no run"),
     "no verb": ([], "See: python -m engine --help"),

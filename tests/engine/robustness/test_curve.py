@@ -7,7 +7,7 @@ import torch
 from engine.analysis.examples import batches
 from engine.errors import UserError
 from engine.robustness.calibration import calibration, calibration_of
-from engine.robustness.curve import attack, robust_accuracy
+from engine.robustness.curve import attack, radii, robust_accuracy
 
 
 def test_the_curve_starts_at_clean_accuracy_and_never_rises(classifier, table):
@@ -53,6 +53,13 @@ def test_a_linear_model_falls_exactly_at_its_distance_from_the_boundary(classifi
     batch = {"labels": label}
     assert not attack(classifier, batch, 0.98 * edge, 10).any()
     assert attack(classifier, batch, 1.02 * edge, 10).all()
+
+
+def test_radii_are_read_from_text():
+    assert radii("0.4, 0,0.1,0.1,") == [0.0, 0.1, 0.4]
+    for text in ("", "a", "-1", "inf", "nan", ",".join(map(str, range(41)))):
+        with pytest.raises(UserError, match="1 to 40 numbers"):
+            radii(text)
 
 
 def test_bad_settings_are_refused(classifier, regressor, table):

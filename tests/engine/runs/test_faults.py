@@ -46,7 +46,7 @@ def test_killed_at_random_moments_it_ends_with_the_weights_of_an_undisturbed_run
         run = queue.submit(config(encoder, sentences, **long))
         while kills < amount:
             end = time.monotonic() + chance.uniform(0, 1.5 * whole.seconds + 4)
-            ended = wait(run.id, lambda run, end=end: run.status == "completed" or time.monotonic() > end)
+            ended = wait(run.id, lambda run, end=end: run.status == "completed" or (run.pid and time.monotonic() > end))
             if ended.status == "completed":
                 break
             os.kill(ended.pid, signal.SIGKILL)
