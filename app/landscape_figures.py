@@ -112,8 +112,9 @@ def surface(found: Any, height: str = "loss") -> go.Figure:
         margin={"l": 0, "r": 0, "t": 30, "b": 0},
         legend={"orientation": "h", "y": 1.05, "x": 0},
         scene={
-            "xaxis": {"title": "a along u (embedding units)"},
-            "yaxis": {"title": "b along v (embedding units)"},
+            "camera": {"eye": {"x": 1.6, "y": 1.6, "z": 1.1}},
+            "xaxis": {"title": "a (embedding units)"},
+            "yaxis": {"title": "b (embedding units)"},
             "zaxis": {"title": title},
         },
     )

@@ -103,7 +103,7 @@ def word_by_word(found: Mapping[str, Any]) -> Table:
             "word": choice.before,
             "becomes": choice.after,
             "how": choice.kind + (" (no similar word)" if choice.degraded else ""),
-            "similarity": choice.similarity,
+            "similarity": "" if choice.similarity is None else f"{choice.similarity:.3f}",
         }
         for strategy, each in found.items()
         for number, choice in _numbered(each.choices)
