@@ -71,9 +71,10 @@ def test_gradients_are_exchanged_once_per_optimiser_step(trained, method):
     assert together[method]["exchanges"] == ([1, whole] if method == "freelb" else [whole]) * 6
 
 
-@pytest.mark.parametrize("attempt", range(2))
-def test_a_process_that_leaves_right_after_an_exchange_ends(attempt):
-    subprocess.run(launcher("tests/engine/leaving.py"), cwd=ROOT, check=True, timeout=60, capture_output=True)
+@pytest.mark.long(short=1, full=5)
+def test_a_process_that_leaves_right_after_an_exchange_ends(amount):
+    for _ in range(amount):
+        subprocess.run(launcher("tests/engine/leaving.py"), cwd=ROOT, check=True, timeout=60, capture_output=True)
 
 
 def test_the_table_is_the_same_in_both_and_that_of_one_process(trained):

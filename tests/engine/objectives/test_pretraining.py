@@ -234,8 +234,7 @@ def test_a_pre_trained_encoder_reloads_and_fine_tunes(encoder, sentences, capsys
     assert tuned["status"] == "completed"
 
 
-@pytest.mark.parametrize("method", ["electra", "macbert"])
-@pytest.mark.parametrize("stop", [3, 9])
+@pytest.mark.parametrize(("method", "stop"), [("electra", 3), ("electra", 9), ("macbert", 9)])
 def test_pre_training_resumes_as_if_never_stopped(encoder, sentences, tmp_path, method, stop):
     from tests.engine.test_trainer import StopAt
 
