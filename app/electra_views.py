@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import state, widgets
 from app.exhibit import show
-from app.layout import plain
+from app.layout import in_columns, plain
 from app.views.words import replaced
 from app.widgets import EXAMPLE
 
@@ -59,10 +59,9 @@ def detect(pair: Any) -> None:
     filled = [place for place, fill in enumerate(result.masked) if fill]
     if len(filled) > MOST_FIGURES:
         st.caption(f"The first {MOST_FIGURES} of {len(filled)} masked places; hover over a token above for the others.")
-    for start in range(0, min(len(filled), MOST_FIGURES), 4):
-        for column, place in zip(st.columns(4), filled[start : start + 4], strict=False):
-            with column:
-                show(found, "options", f"options-{place}", place=place)
+    for column, place in in_columns(filled[:MOST_FIGURES], 4):
+        with column:
+            show(found, "options", f"options-{place}", place=place)
 
 
 def fool(pair: Any) -> None:

@@ -1,11 +1,14 @@
 """What all pages share: the heading, plain text, errors in a box."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from app.escaping import plain as plain
+
+Item = TypeVar("Item")
 
 
 def heading(title: str, what: str, equation: str | None = None) -> None:
@@ -14,6 +17,12 @@ def heading(title: str, what: str, equation: str | None = None) -> None:
     st.markdown(what)
     if equation:
         st.latex(equation)
+
+
+def in_columns(items: Sequence[Item], width: int) -> Iterator[tuple[Any, Item]]:
+    """Each item with the column that it goes into, `width` of them side by side, row by row."""
+    for start in range(0, len(items), width):
+        yield from zip(st.columns(width), items[start : start + width], strict=False)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import state
 from app.exhibit import show
-from app.layout import plain
+from app.layout import in_columns, plain
 from app.views.runs import CURVES
 from engine.runs.config import is_pretraining
 from engine.runs.run import ACTIVE, RESUMABLE, Run
@@ -67,10 +67,9 @@ def curve_figures(runs: list[Run], key: str) -> state.Finding:
     found = state.analyse("curves", None, "", keep=False, runs=[run.id for run in runs])
     logged = {name for run in found.result.values() for name in run["curves"]}
     shown = [name for name in CURVES if name in logged]
-    for start in range(0, len(shown), 3):
-        for column, name in zip(st.columns(3), shown[start : start + 3], strict=False):
-            with column:
-                show(found, "curve", f"{key}-{name}", figure=name)
+    for column, name in in_columns(shown, 3):
+        with column:
+            show(found, "curve", f"{key}-{name}", figure=name)
     return found
 
 

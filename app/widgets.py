@@ -92,16 +92,25 @@ def encoder_choice() -> str:
     for run in Store().all():
         if is_pretraining(run.config["method"]) and run.model_folder.exists():
             names[str(run.model_folder)] = f"{run.title} · {run.id}"
-    linked("model", names)
+    return _model_choice(
+        "model",
+        names,
+        "The built-in encoder, one that you pre-trained (ELECTRA, MacBERT), or type a folder with safetensors weights or a"
+        " hub name.",
+    )
+
+
+def _model_choice(key: str, names: dict[str, str], help_: str) -> str:
+    """Choose one of some models, name → words for people, or type another; "" for none."""
+    linked(key, names)
     chosen = st.selectbox(
         "Model",
         list(names),
         format_func=lambda name: names.get(name, name),
         accept_new_options=True,
-        key="model",
+        key=key,
         bind="query-params",
-        help="The built-in encoder, one that you pre-trained (ELECTRA, MacBERT), or type a folder with safetensors weights"
-        " or a hub name.",
+        help=help_,
     )
     return str(chosen or "")
 
@@ -116,16 +125,7 @@ def _loaded(chosen: str) -> Any:
 def classifier_choice() -> Any:
     """Choose what is looked at: the built-in model, a run (one that still trains too), a folder or hub name."""
     names = choices()
-    linked("of", names)
-    chosen = st.selectbox(
-        "Model",
-        list(names),
-        format_func=lambda name: names.get(name, name),
-        accept_new_options=True,
-        key="of",
-        bind="query-params",
-        help="The built-in encoder, one of your runs, or type a folder or hub name.",
-    )
+    chosen = _model_choice("of", names, "The built-in encoder, one of your runs, or type a folder or hub name.")
     return _loaded(chosen or next(iter(names)))
 
 

@@ -65,13 +65,7 @@ def load_classifier(
         UserError: no such run or model, or the run has no finished model.
     """
     if run is not None:
-        for last in (False, True):
-            folder, origin = _of_run(run)
-            try:
-                return _opened(folder, origin, f"{RUN}{run}")
-            except (OSError, SafetensorError, UserError):
-                if last or folder.exists():  # If not: a run that trains has replaced this checkpoint by the next one.
-                    raise
+        return _opened_run(run)
     name = model or "minilm"
     found = Path(model_path(name))
     if not found.is_dir():
@@ -84,7 +78,18 @@ def load_classifier(
             f"{name}, fine-tuned for {facts['steps']} vanilla steps on {facts['dataset']}"
             f" (validation accuracy {facts['accuracy']:.3f})"
         )
-    return _opened(loaded_from, origin, model or "minilm")
+    return _opened(loaded_from, origin, name)
+
+
+def _opened_run(run: str) -> Classifier:
+    folder, origin = _of_run(run)
+    try:
+        return _opened(folder, origin, f"{RUN}{run}")
+    except (OSError, SafetensorError, UserError):
+        if folder.exists():
+            raise
+    # A run that trains has replaced this checkpoint by the next one.
+    return _opened(*_of_run(run), f"{RUN}{run}")
 
 
 def _opened(folder: Path, origin: str, reference: str) -> Classifier:
