@@ -14,6 +14,7 @@ from torch import nn
 
 from engine.data.tasks import Task
 from engine.errors import UserError
+from engine.lookup import difference, embeddings_of
 
 BUILTIN = {
     "minilm": "all-MiniLM-L6-v2: BERT architecture, 6 layers, width 384, 22.7 M parameters, English (Apache-2.0).",
@@ -190,33 +191,17 @@ def load_tokenizer(name: str) -> Any:
 
 
 def check_takes_embeddings(model: Any, name: str) -> None:
-    """Check that the model computes the same from its looked-up word embeddings as from token ids.
-
-    Every perturbation enters there, so a model for which this fails cannot be used.
+    """Check that the model computes the same from its looked-up word embeddings as from token ids (see `engine.lookup`).
 
     Raises:
         UserError: says which model and why.
     """
-    width = model.get_input_embeddings().weight.shape[0]
-    pad = model.config.pad_token_id or 0
-    ids = torch.tensor([[7, 5, 9, 6], [8, 6, pad, pad]]).remainder(width)
-    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
-    training = model.training
-    model.eval()
     try:
-        with torch.no_grad():
-            plain = model(input_ids=ids, attention_mask=mask).logits
-            lifted = model(inputs_embeds=model.get_input_embeddings()(ids), attention_mask=mask).logits
-    except (TypeError, ValueError, NotImplementedError, AttributeError) as problem:
-        reason = str(problem).splitlines()[0][:120] if str(problem) else type(problem).__name__
-        raise UserError(
-            f"{name}: a {model.config.model_type} model does not take word embeddings as input ({reason}), so they"
-            " cannot be perturbed."
-        ) from None
-    finally:
-        model.train(training)
-    if not torch.allclose(plain, lifted, atol=1e-4, rtol=1e-4):
-        raise UserError(
-            f"{name}: a {model.config.model_type} model gives another output from its word embeddings than from the"
-            " tokens themselves, so a perturbation of them would not mean what it says."
-        )
+        rows = embeddings_of(model).weight.shape[0]
+    except (NotImplementedError, AttributeError) as problem:
+        raise UserError(f"{name}: this {model.config.model_type} model cannot be perturbed: {problem}.") from None
+    pad = model.config.pad_token_id or 0
+    ids = torch.tensor([[7, 5, 9, 6], [8, 6, pad, pad]]).remainder(rows)
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+    if problem := difference(model, ids, {"attention_mask": mask}):
+        raise UserError(f"{name}: {problem}.")

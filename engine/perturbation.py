@@ -90,10 +90,17 @@ def example_noise(mask: Tensor, keys: Sequence[int], like: Tensor, *, seed: int,
     return noise
 
 
-def uniform_start(mask: Tensor, keys: Sequence[int], like: Tensor, *, magnitude: float, seed: int) -> Tensor:
-    """δ_0 = U(-ε_0, ε_0) / sqrt(N_δ) with N_δ = (Σ M_i) · D per example (FreeLB, Algorithm 1, line 4)."""
+def uniform_start(
+    mask: Tensor, keys: Sequence[int], like: Tensor, *, magnitude: float, seed: int, norm: Norm = "frobenius"
+) -> Tensor:
+    """δ_0 = U(-ε_0, ε_0) / sqrt(N_δ) with N_δ = (Σ M_i) · D per example (FreeLB, Algorithm 1, line 4).
+
+    For `norm="max"` every coordinate is U(-ε_0, ε_0) as it is: the published code's start in an L∞ ball.
+    """
     if magnitude == 0:
         return torch.zeros_like(like)
+    if norm == "max":
+        return example_noise(mask, keys, like, seed=seed) * magnitude
     count = mask.sum(dim=1).clamp_min(1).to(like.dtype) * like.shape[-1]
     return example_noise(mask, keys, like, seed=seed) * (magnitude / count.sqrt())[:, None, None]
 

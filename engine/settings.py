@@ -44,6 +44,8 @@ class Settings:
         except ValidationError as problem:
             first = problem.errors()[0]
             name = ".".join(str(part) for part in first["loc"][:1])
+            if not name:  # Settings that do not go together.
+                raise UserError(first["msg"].removeprefix("Value error, ") + ".") from None
             message = first["msg"][0].lower() + first["msg"][1:]
             raise UserError(f"{name}: {message}, but it is {str(first['input'])[:60]!r}.") from None
 

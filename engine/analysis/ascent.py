@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from engine.analysis.classifier import Classifier
 from engine.methods import get_method
 from engine.methods.base import Method
+from engine.methods.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def climb(
         steps: K. seed: of the random start.
     """
     points = []
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), full_precision(method.takes_differences):
         torch.manual_seed(seed)
         embedded = method.embed(model, batch)
         objective = method.ascent_objective(embedded)

@@ -76,7 +76,7 @@ def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
                 "learning_rate": 3e-4,
             }
         )
-        folder, facts = ready(f"electra-minilm-{READY_DATASET}-{READY_STEPS}", config, "auc", progress)
+        folder, facts = ready(f"electra-2-minilm-{READY_DATASET}-{READY_STEPS}", config, "auc", progress)
         origin = f"minilm and a generator of 1/4 its width, {facts['steps']} steps on {facts['dataset']}"
         origin += f" (validation AUC {facts['auc']:.3f})"
     module, tokenizer = load_pair(folder)
@@ -102,12 +102,15 @@ def detect(pair: Pair, text: str, *, seed: int = 0, temperature: float = 1.0, sh
         raise UserError("The text has no word that the model can write: give words of its language.")
     batch = {name: torch.tensor([values], device=device) for name, values in encoded.items()}
     ids = batch.pop("input_ids")
-    settings = MaskingSettings(strategy="original", mask_share=share, replace_share=1.0, random_share=0.0)
+    settings = MaskingSettings(
+        strategy="original", mask_share=share, replace_share=1.0, random_share=0.0, mask_punctuation=True
+    )
     masked = Masker(tokenizer, settings).mask(ids.cpu(), places, seed=seed, at_least_one=True)
     chosen = (masked.labels >= 0).to(device)
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        logits = module.generate(masked.input_ids.to(device), batch["attention_mask"], chosen)
+        types = batch.get("token_type_ids")
+        logits = module.generate(masked.input_ids.to(device), batch["attention_mask"], chosen, types)
         corrupted = corrupt(ids, logits, chosen, temperature)
         best, at = (logits / temperature).softmax(dim=-1).topk(TOP, dim=-1)
     names = tokenizer.convert_ids_to_tokens

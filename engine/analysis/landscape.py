@@ -11,7 +11,8 @@ from engine.analysis.classifier import Classifier
 from engine.analysis.examples import Progress, margins
 from engine.analysis.trace import encode_text, resolve_label
 from engine.errors import UserError
-from engine.methods.passes import EmbeddedBatch, task_losses
+from engine.methods.losses import task_losses
+from engine.methods.passes import EmbeddedBatch
 from engine.perturbation import example_noise, unit_example
 
 PATHS = ("pgd", "freelb", "smart", "textat")

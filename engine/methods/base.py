@@ -9,7 +9,7 @@ for batch in batches:
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
 from pydantic import Field
@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from engine.methods.passes import EmbeddedBatch, Report
+from engine.methods.precision import full_precision
 from engine.settings import CONFIG, Settings
 
 S = TypeVar("S", bound=Settings)
@@ -33,6 +34,8 @@ class AscentSettings(Settings):
     """Ascent step size α (adv_lr), in embedding units (FreeLB's scripts: 0.025 to 0.2)."""
     ascent_steps: int = Field(default=3, ge=1, le=50)
     """Ascent steps K per batch."""
+    norm: Literal["frobenius", "max"] = "frobenius"
+    """The ball's norm: frobenius (of the whole sentence) or max (L∞: ε bounds every coordinate)."""
     perturb_special_tokens: bool = True
     """Perturb [CLS] and [SEP] too, as the papers do."""
 
@@ -54,6 +57,7 @@ class Method(ABC, Generic[S]):
     Settings: type[S]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     own_state: ClassVar[bool] = False  # Whether `state_dict` differs between processes that train together.
+    takes_differences: ClassVar[bool] = False  # Of nearly equal outputs: all its passes run in full precision.
 
     def __init__(
         self, settings: S | None = None, *, special_token_ids: Sequence[int] = (), seed: int = 0, **overrides: Any
@@ -79,7 +83,9 @@ class Method(ABC, Generic[S]):
 
     def embed(self, model: nn.Module, batch: Mapping[str, Tensor], **options: Any) -> EmbeddedBatch:
         """The batch as this method perturbs it."""
-        return EmbeddedBatch(model, batch, special_token_ids=self._unperturbed, **options)
+        return EmbeddedBatch(
+            model, batch, special_token_ids=self._unperturbed, precise=self.takes_differences, **options
+        )
 
     def step(
         self,
@@ -96,10 +102,15 @@ class Method(ABC, Generic[S]):
         Args:
             scale: multiplies the gradients (1/n under n-fold gradient accumulation).
             micro_batch: place of the batch within its optimiser step (0 without accumulation).
+
+        Raises:
+            UserError: a batch whose shapes or labels do not fit the model, or a model that gives another output from its
+                word embeddings than from the tokens (see `engine.lookup`).
         """
-        embedded = self.embed(model, batch, backward=backward, label_smoothing=label_smoothing)
-        report = self.accumulate(embedded, scale, micro_batch)
-        embedded.finish()
+        with full_precision(self.takes_differences):
+            embedded = self.embed(model, batch, backward=backward, label_smoothing=label_smoothing)
+            report = self.accumulate(embedded, scale, micro_batch)
+            embedded.finish()
         return report
 
     @abstractmethod

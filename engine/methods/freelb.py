@@ -8,8 +8,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from engine.methods.base import AscentSettings, Method
-from engine.methods.passes import EmbeddedBatch, FixedDropout, Report, batch_seed
-from engine.perturbation import ascend, project, uniform_start
+from engine.methods.passes import EmbeddedBatch, FixedDropout, Report, random_start
+from engine.methods.presets import published
+from engine.perturbation import ascend
 from engine.settings import CONFIG
 
 
@@ -18,7 +19,9 @@ class FreeLBSettings(AscentSettings):
     """Settings of FreeLB (and, with a table, of TextAT)."""
 
     start_magnitude: float = Field(default=0.3, ge=0)
-    """Random start U(-ε₀, ε₀)/√N (ε₀ in FreeLB's scripts: 0 to 0.6)."""
+    """Random start U(-ε₀, ε₀)/√N (L∞: U(-ε₀, ε₀)); ε₀ in FreeLB's scripts: 0.1 to 1."""
+    project_start: bool = True
+    """Keep the random start inside the ball; the published code does not."""
     fixed_dropout: bool = True
     """The same dropout mask in all K passes of a batch, as in the paper; the published code draws new ones."""
     clean_loss_weight: float = Field(default=0.0, ge=0)
@@ -30,12 +33,13 @@ class FreeLB(Method[FreeLBSettings]):
 
     δ_0 = U(-ε_0, ε_0)/√N_δ. K times: add (1/K) ∇_θ L(f(X + δ_{t-1}), y), and from the same backward pass
     δ_t = Π_ε(δ_{t-1} + α g/‖g‖_F). The ascent after the K-th pass is not needed and not computed.
-    Cost of a step: 3K. Unlike the published code, the dropout mask is the same in all K passes, as section 3.3
-    says (`fixed_dropout=False` gives the code's behaviour), and δ_0 never leaves the ball.
+    Cost of a step: 3K. The dropout mask is the same in all K passes, as section 3.3 says (`fixed_dropout=False` draws
+    new ones), and δ_0 stays in the ball (`project_start=False`: as the published code, which projects only after a step).
 
-    Settings: epsilon 0.5 (None: the published scripts do not project), step_size 0.05, ascent_steps 3,
-    start_magnitude 0.3, fixed_dropout True, clean_loss_weight 0, perturb_special_tokens True.
-    Shapes: δ `[B, L, D]`, N_δ = (Σ M_i)·D per example.
+    Settings: epsilon 0.5, step_size 0.05, ascent_steps 3, start_magnitude 0.3, project_start True, norm "frobenius" (or
+    "max": L∞), fixed_dropout True, clean_loss_weight 0, perturb_special_tokens True. Shapes: δ `[B, L, D]`,
+    N_δ = (Σ M_i)·D per example. Presets: the published launch scripts (github.com/zhuchen03/FreeLB), for
+    RoBERTa-large with ε as a bound on every task; for ALBERT-xxlarge only QQP's projects.
 
     >>> from engine.methods.freelb import FreeLB
     >>> FreeLB(ascent_steps=3).floor
@@ -52,17 +56,21 @@ class FreeLB(Method[FreeLBSettings]):
     summary = "Learns from every point of the climb: the gradients of the K steps are averaged, none is wasted."
     Settings: type[Any] = FreeLBSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "RoBERTa-large SST-2": {"ascent_steps": 2, "step_size": 1e-1, "start_magnitude": 6e-1, "epsilon": None},
-        "RoBERTa-large MRPC": {"ascent_steps": 3, "step_size": 4e-2, "start_magnitude": 4e-1, "epsilon": None},
-        "RoBERTa-large CoLA": {"ascent_steps": 3, "step_size": 2.5e-2, "start_magnitude": 3e-1, "epsilon": None},
-        "ALBERT-xxlarge SST-2": {"ascent_steps": 2, "step_size": 1e-1, "start_magnitude": 6e-1, "epsilon": None},
-        "ALBERT-xxlarge MRPC": {"ascent_steps": 4, "step_size": 3e-2, "start_magnitude": 0.0, "epsilon": None},
-        "ALBERT-xxlarge CoLA": {"ascent_steps": 3, "step_size": 4e-2, "start_magnitude": 5e-2, "epsilon": None},
-        "ALBERT-xxlarge STS-B": {"ascent_steps": 3, "step_size": 1e-1, "start_magnitude": 2e-1, "epsilon": None},
-        "ALBERT-xxlarge MNLI": {"ascent_steps": 3, "step_size": 4e-2, "start_magnitude": 8e-2, "epsilon": None},
-        "ALBERT-xxlarge QQP": {"ascent_steps": 3, "step_size": 2e-1, "start_magnitude": 3.2e-1, "epsilon": 7e-1},
-        "ALBERT-xxlarge RTE": {"ascent_steps": 3, "step_size": 1e-1, "start_magnitude": 0.0, "epsilon": None},
-        "ALBERT-xxlarge QNLI": {"ascent_steps": 3, "step_size": 5e-2, "start_magnitude": 1e-1, "epsilon": None},
+        "RoBERTa-large CoLA": published(1e-05, 4, 0.025, 0.4, 0.3),
+        "RoBERTa-large MNLI": published(1e-05, 3, 0.1, 0.1, 0.3),
+        "RoBERTa-large MRPC": published(5e-06, 4, 0.04, 0.64, 0.4),
+        "RoBERTa-large QNLI": published(1e-05, 3, 0.1, 0.2, 0.2),
+        "RoBERTa-large QQP": published(1e-05, 3, 0.2, 0.32, 0.7),
+        "RoBERTa-large SST-2": published(1e-05, 3, 0.1, 1.0, 0.6),
+        "RoBERTa-large STS-B": published(2e-05, 4, 0.1, 0.16, 0.28),
+        "ALBERT-xxlarge SST-2": published(1e-05, 2, 0.1, 0.6, None, batch_size=32),
+        "ALBERT-xxlarge MRPC": published(2e-05, 4, 0.03, 0.0, None, batch_size=16),
+        "ALBERT-xxlarge CoLA": published(1e-05, 3, 0.04, 0.05, None, batch_size=16),
+        "ALBERT-xxlarge STS-B": published(2e-05, 3, 0.1, 0.2, None, batch_size=16),
+        "ALBERT-xxlarge MNLI": published(3e-05, 3, 0.04, 0.08, None, batch_size=128),
+        "ALBERT-xxlarge QQP": published(5e-05, 3, 0.2, 0.32, 0.7, batch_size=128),
+        "ALBERT-xxlarge RTE": published(3e-05, 3, 0.1, 0.0, None, batch_size=32),
+        "ALBERT-xxlarge QNLI": published(1e-05, 3, 0.05, 0.1, None, batch_size=32),
     }
 
     @property
@@ -79,7 +87,7 @@ class FreeLB(Method[FreeLBSettings]):
         for step in range(1, steps + 1):
             with dropout:
                 attempt = batch.forward(self.total(state), ascent=step < steps or self.keeps_last_ascent)
-            loss = batch.losses(attempt.logits).mean()
+            loss = batch.loss(attempt.logits)
             gradient = batch.backward(loss * (scale / steps), attempt)
             report.record(self.total(state), loss)
             report.loss = report.loss + loss.detach() / steps
@@ -94,20 +102,11 @@ class FreeLB(Method[FreeLBSettings]):
     def keep(self, state: Any, batch: EmbeddedBatch) -> None:
         """What is kept of the last state (FreeLB: nothing)."""
 
-    def random_start(self, batch: EmbeddedBatch) -> Tensor:
-        """U(-ε_0, ε_0) / √N_δ, per example."""
-        return uniform_start(
-            batch.mask,
-            batch.keys(),
-            batch.embeddings,
-            magnitude=self.settings.start_magnitude,
-            seed=batch_seed(),
-        )
-
     def start(self, batch: EmbeddedBatch) -> Any:
-        """δ_0, inside the ball."""
-        return project(self.random_start(batch), self.settings.epsilon)
+        """δ_0 = U(-ε_0, ε_0) / √N_δ, per example; inside the ball unless `project_start` is off."""
+        return random_start(batch, self.settings)
 
     def ascend(self, state: Any, gradient: Tensor, batch: EmbeddedBatch) -> Any:
         """Algorithm 1, line 11."""
-        return ascend(state, gradient, step_size=self.settings.step_size, epsilon=self.settings.epsilon)
+        settings = self.settings
+        return ascend(state, gradient, step_size=settings.step_size, epsilon=settings.epsilon, norm=settings.norm)

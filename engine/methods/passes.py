@@ -4,20 +4,17 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from accelerate.utils import extract_model_from_parallel
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from engine.perturbation import token_norms
-
-
-def task_losses(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """The task's loss of every example, `[B]`: cross-entropy for C ≥ 2 logits, squared error for one (regression)."""
-    if logits.shape[-1] == 1:
-        return F.mse_loss(logits.squeeze(-1), labels.to(logits.dtype), reduction="none")
-    return F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
+from engine.errors import UserError
+from engine.lookup import difference
+from engine.methods.losses import Problem, counted, fitting_labels, problem_of, task_losses
+from engine.methods.precision import plain_forward
+from engine.perturbation import project, token_norms, uniform_start
 
 
 @dataclass
@@ -36,9 +33,14 @@ class EmbeddedBatch:
 
     Args:
         model: the model, possibly wrapped (DDP, `torch.compile`).
-        batch: `input_ids` `[B, L]`, optional `attention_mask`, `token_type_ids` …, and `labels` `[B]`.
+        batch: `input_ids` `[B, L]`, optional `attention_mask`, `token_type_ids` …, and `labels`: `[B]`, or `[B, C]` for
+            several labels or scores per example.
         special_token_ids: tokens that must not be perturbed.
         backward: how to run a backward pass (`accelerator.backward` under a Trainer).
+        precise: run the forward passes in full precision, outside of autocast.
+
+    Raises:
+        UserError: the batch has not the shape that the model takes, or the model cannot be perturbed at its embeddings.
     """
 
     def __init__(
@@ -49,17 +51,18 @@ class EmbeddedBatch:
         special_token_ids: Iterable[int] = (),
         backward: Callable[[Tensor], None] | None = None,
         label_smoothing: float = 0.0,
+        precise: bool = False,
     ) -> None:
         inputs = dict(batch)
         self.model = model
-        self.ids: Tensor = inputs.pop("input_ids")
-        self.labels: Tensor = inputs.pop("labels")
-        attention = inputs.get("attention_mask")
-        attention = torch.ones_like(self.ids) if attention is None else attention
+        self._call = plain_forward(model) if precise else model
+        self.ids, self.labels, attention = _checked(inputs)
         self._forward_inputs = {**inputs, "attention_mask": attention}
         self._backward = backward or torch.Tensor.backward
         self._label_smoothing = label_smoothing
         module: Any = extract_model_from_parallel(model, keep_torch_compile=False)
+        self.problem: Problem = problem_of(module.config, self.labels)
+        _check_lookup(module, self.ids, self._forward_inputs)
         self.vocabulary_size: int = module.get_input_embeddings().weight.shape[0]
         self.looked_up: Tensor = module.get_input_embeddings()(self.ids)
         self.embeddings = self.looked_up.detach()
@@ -82,15 +85,24 @@ class EmbeddedBatch:
         """Run the model on X + δ. `ascent=False` where the method does not need ∇_δ."""
         leaf = (self.embeddings if delta is None else self.embeddings + delta.to(self.embeddings.dtype)).detach()
         leaf.requires_grad_(ascent or self.looked_up.requires_grad)
-        return Pass(leaf, self.model(inputs_embeds=leaf, **self._forward_inputs).logits)
+        return Pass(leaf, self._call(inputs_embeds=leaf, **self._forward_inputs).logits)
 
     def inputs(self) -> dict[str, Tensor]:
         """The batch as it came, for a second model."""
         return {"input_ids": self.ids, "labels": self.labels, **self._forward_inputs}
 
     def losses(self, logits: Tensor) -> Tensor:
-        """The task's loss per example, `[B]`."""
-        return task_losses(logits, self.labels, self._label_smoothing)
+        """The task's loss per example, `[B]`; 0 where the label is -100."""
+        labels = fitting_labels(self.problem, self.labels, logits)
+        return task_losses(logits, labels, self._label_smoothing, self.problem)
+
+    def mean(self, losses: Tensor) -> Tensor:
+        """The mean over the examples that count: as the model's own loss, those with the label -100 are left out."""
+        return losses.sum() / counted(self.labels, self.problem).sum().clamp_min(1)
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """The task's mean loss, a scalar."""
+        return self.mean(self.losses(logits))
 
     def input_gradient(self, objective: Tensor, of: Pass) -> Tensor:
         """∇_δ of the objective, masked; gradients of parameters are not computed."""
@@ -115,7 +127,7 @@ class EmbeddedBatch:
             return self.embeddings.new_zeros(())
         with dropout or FixedDropout(self.ids.device, enabled=False):
             clean = self.forward(ascent=False)
-        loss = weight * self.losses(clean.logits).mean()
+        loss = weight * self.loss(clean.logits)
         self.backward(loss * scale, clean)
         return loss.detach()
 
@@ -173,6 +185,49 @@ class FixedDropout:
 
     def __exit__(self, *_: object) -> None:
         return None
+
+
+def _checked(inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Take `input_ids`, `labels` and `attention_mask` (ones where there is none) out of a batch, with their shapes checked."""
+    for name in ("input_ids", "labels"):
+        if name not in inputs:
+            raise UserError(f"The batch has no {name}; it has {', '.join(inputs) or 'nothing'}.")
+    ids, labels = inputs.pop("input_ids"), inputs.pop("labels")
+    attention = inputs.pop("attention_mask", None)
+    attention = torch.ones_like(ids) if attention is None else attention
+    if ids.ndim != 2 or attention.shape != ids.shape or labels.ndim == 0 or len(labels) != len(ids):
+        raise UserError(
+            f"A batch needs input_ids and attention_mask of one shape [B, L] and B labels, but they are {list(ids.shape)},"
+            f" {list(attention.shape)} and {list(labels.shape)}."
+        )
+    return ids, labels, attention
+
+
+# What was found to be the same from word embeddings as from ids: per model, the sides that had padding.
+_LOOKED_UP: WeakKeyDictionary[nn.Module, set[tuple[bool, bool]]] = WeakKeyDictionary()
+
+
+def _check_lookup(module: Any, ids: Tensor, inputs: dict[str, Tensor]) -> None:
+    """Once per model and kind of padding, on a few rows of the batch that show it."""
+    mask = inputs["attention_mask"].bool()
+    kind = (bool((~mask[:, 0]).any()), bool((~mask[:, -1]).any()))
+    seen = _LOOKED_UP.setdefault(module, set())
+    if kind in seen:
+        return
+    rows = mask.sum(dim=1).argsort()[:4]
+    of_rows = {name: each[rows] for name, each in inputs.items() if len(each) == len(ids)}
+    if problem := difference(module, ids[rows], of_rows):
+        raise UserError(f"This model cannot be used: {problem}.")
+    seen.add(kind)
+
+
+def random_start(batch: EmbeddedBatch, settings: Any) -> Tensor:
+    """δ_0 by the settings `start_magnitude`, `norm`, and, unless `project_start` is off, `epsilon`: `[B, L, D]`."""
+    start = uniform_start(
+        batch.mask, batch.keys(), batch.embeddings, magnitude=settings.start_magnitude, seed=batch_seed(),
+        norm=settings.norm,
+    )  # fmt: skip
+    return project(start, settings.epsilon, settings.norm) if settings.project_start else start
 
 
 def batch_seed() -> int:

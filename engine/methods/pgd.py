@@ -1,12 +1,16 @@
 """K-PGD: K ascent steps, then one update from the last gradient alone."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from engine.methods.base import AscentSettings, Method
-from engine.methods.passes import EmbeddedBatch, Report, batch_seed
-from engine.perturbation import ascend, project, uniform_start
+from engine.methods.passes import EmbeddedBatch, Report, random_start
+from engine.methods.presets import published
+from engine.perturbation import ascend
 from engine.settings import CONFIG
 
 
@@ -15,7 +19,9 @@ class PGDSettings(AscentSettings):
     """Settings of PGD. K = 1 with ε = α is FGM."""
 
     start_magnitude: float = Field(default=0.0, ge=0)
-    """Random start U(-ε₀, ε₀)/√N; 0 starts at δ = 0, as in the slides."""
+    """Random start U(-ε₀, ε₀)/√N (L∞: U(-ε₀, ε₀)); 0 starts at δ = 0, as in the slides."""
+    project_start: bool = True
+    """Keep the random start inside the ball; the published code does not."""
     clean_loss_weight: float = Field(default=0.0, ge=0)
     """Weight of the clean loss, added to the adversarial one (0: only adversarial examples)."""
 
@@ -26,8 +32,10 @@ class PGD(Method[PGDSettings]):
     δ_{t+1} = Π_{‖δ‖_F ≤ ε}(δ_t + α g(δ_t) / ‖g(δ_t)‖_F), K times; then one update from ∇_θ L(f(X + δ_K), y).
     The ascent passes compute no gradients of parameters. Cost of a step: 2K + 3 (+3 with the clean loss).
 
-    Settings: epsilon 0.5, step_size 0.05, ascent_steps 3, start_magnitude 0 (random start off),
-    clean_loss_weight 0, perturb_special_tokens True. Shapes: δ `[B, L, D]`, Frobenius norm per example.
+    Settings: epsilon 0.5, step_size 0.05, ascent_steps 3, start_magnitude 0 (random start off), project_start True,
+    norm "frobenius" (or "max": L∞), clean_loss_weight 0, perturb_special_tokens True. Shapes: δ `[B, L, D]`, norms per
+    example. Presets: the published launch scripts (github.com/zhuchen03/FreeLB, fairseq-RoBERTa/launch/VanillaPGD), whose
+    `--adv-steps n` is K = n ascent steps.
 
     >>> from engine.methods.pgd import PGD
     >>> PGD(ascent_steps=3).floor
@@ -40,6 +48,14 @@ class PGD(Method[PGDSettings]):
     equation = r"\delta_{t+1}=\Pi_{\|\delta\|_F\le\epsilon}\left(\delta_t+\alpha\, g(\delta_t)/\|g(\delta_t)\|_F\right)"
     summary = "Climbs K steps towards the worst δ in the ball, then learns from that last δ only."
     Settings = PGDSettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "RoBERTa-large CoLA": published(1e-05, 3, 0.05, 0.4, 0.2),
+        "RoBERTa-large MNLI": published(1e-05, 2, 0.1, 0.2, 0.2),
+        "RoBERTa-large MRPC": published(5e-06, 3, 0.04, 0.64, 0.4),
+        "RoBERTa-large QQP": published(1e-05, 2, 0.15, 0.32, 0.62),
+        "RoBERTa-large SST-2": published(1e-05, 2, 0.1, 1.0, 0.6),
+        "RoBERTa-large STS-B": published(2e-05, 3, 0.1, 0.16, 0.28),
+    }
 
     @property
     def floor(self) -> float:
@@ -53,10 +69,10 @@ class PGD(Method[PGDSettings]):
         for _ in range(self.settings.ascent_steps):
             attempt = batch.forward(delta)
             losses = batch.losses(attempt.logits)
-            report.record(delta, losses.mean())
+            report.record(delta, batch.mean(losses))
             delta = self.ascend(delta, batch.input_gradient(losses.sum(), attempt), batch)
         final = batch.forward(delta, ascent=False)
-        loss = batch.losses(final.logits).mean()
+        loss = batch.loss(final.logits)
         batch.backward(loss * scale, final)
         report.record(delta, loss)
         report.loss = loss.detach() + batch.add_clean_loss(self.settings.clean_loss_weight, scale)
@@ -67,11 +83,9 @@ class PGD(Method[PGDSettings]):
         settings = self.settings
         if not settings.start_magnitude:
             return super().start(batch)
-        start = uniform_start(
-            batch.mask, batch.keys(), batch.embeddings, magnitude=settings.start_magnitude, seed=batch_seed()
-        )
-        return project(start, settings.epsilon)
+        return random_start(batch, settings)
 
     def ascend(self, state: Tensor, gradient: Tensor, batch: EmbeddedBatch) -> Tensor:
         """Slides eq. (2)."""
-        return ascend(state, gradient, step_size=self.settings.step_size, epsilon=self.settings.epsilon)
+        settings = self.settings
+        return ascend(state, gradient, step_size=settings.step_size, epsilon=settings.epsilon, norm=settings.norm)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.methods.base import AscentSettings, Method
+from engine.methods.losses import Problem
 from engine.methods.passes import EmbeddedBatch, FixedDropout, Report, batch_seed
 from engine.perturbation import Norm, ascend, gaussian_start
 from engine.settings import CONFIG
@@ -41,13 +42,19 @@ class SMARTSettings(AscentSettings):
     """The same dropout masks in all passes of a batch, so that the penalty is of δ's effect alone (paper: not said)."""
 
 
-def divergence(first: Tensor, second: Tensor) -> Tensor:
-    """ℓₛ per example, `[B, C]` × 2 → `[B]`: symmetrised KL of the softmaxes; squared difference if C = 1.
+def divergence(first: Tensor, second: Tensor, problem: Problem | None = None) -> Tensor:
+    """ℓₛ per example, `[B, C]` × 2 → `[B]`: symmetrised KL of the softmaxes; squared difference for scores.
 
-    Σ (p - q)(log p - log q), from log-softmax: never negative, and exactly 0 for identical logits.
+    Σ (p - q)(log p - log q), from log-softmax: never negative, and exactly 0 for identical logits. With several labels
+    per example it is that of every label's sigmoid, summed; with several scores the mean of the squares.
+
+    Args:
+        problem: None: a score if C = 1, else single labels.
     """
-    if first.shape[-1] == 1:
-        return (first - second).squeeze(-1).square()
+    if problem == "regression" or (problem is None and first.shape[-1] == 1):
+        return (first - second).square().mean(dim=-1)
+    if problem == "multi_label_classification":
+        return ((first.sigmoid() - second.sigmoid()) * (first - second)).sum(dim=-1)
     p, q = F.log_softmax(first, dim=-1), F.log_softmax(second, dim=-1)
     return ((p.exp() - q.exp()) * (p - q)).sum(dim=-1)
 
@@ -62,6 +69,10 @@ class SMART(Method[SMARTSettings]):
 
     Option (section 3.2), Bregman proximal point: + μ mean_i ℓₛ(f(x_i; θ), f(x_i; θ̃_t)),
     θ̃_t = (1 - β) θ_t + β θ̃_{t-1}, θ̃_0 = θ_0; one forward pass more, without dropout for θ̃.
+
+    All passes run in full precision, without autocast or TF32: at ε = 1e-5 the outputs that are compared differ by less
+    than bfloat16 resolves, and the direction of the ascent would be rounding noise. A model whose weights are half
+    precision is refused.
 
     Settings: epsilon 1e-5, step_size 1e-3, ascent_steps 1, start_sigma 1e-5, smoothness_weight 1, norm "max",
     bregman_weight 0, bregman_momentum 0.99, fixed_dropout False, perturb_special_tokens True. Without fixed_dropout every
@@ -82,6 +93,7 @@ class SMART(Method[SMARTSettings]):
     )
     summary = "Learns from the clean loss and is punished where a tiny δ moves the output: it wants f to be smooth."
     Settings = SMARTSettings
+    takes_differences = True
     _average: nn.Module | None = None
     _average_state: Mapping[str, Tensor] | None = None
 
@@ -102,26 +114,26 @@ class SMART(Method[SMARTSettings]):
         dropout = FixedDropout(batch.ids.device, settings.fixed_dropout)
         with dropout:
             clean = batch.forward(ascent=False)
-        task = batch.losses(clean.logits).mean()
+        task = batch.loss(clean.logits)
         report, passes, loss = Report(task.detach()), [clean], task
         if settings.smoothness_weight:
-            objective = self._divergence_from(clean.logits)
+            objective = self._divergence_from(clean.logits, batch)
             delta = self.start(batch)
             for _ in range(settings.ascent_steps):
                 with dropout:
                     attempt = batch.forward(delta)
                 gradient = batch.input_gradient(objective(attempt.logits).sum(), attempt)
-                report.record(delta, batch.losses(attempt.logits.detach()).mean())
+                report.record(delta, batch.loss(attempt.logits.detach()))
                 delta = self.ascend(delta, gradient, batch)
             with dropout:
                 moved = batch.forward(delta, ascent=False)
-            smoothness = divergence(moved.logits, clean.logits).mean()
-            report.record(delta, batch.losses(moved.logits.detach()).mean())
+            smoothness = divergence(moved.logits, clean.logits, batch.problem).mean()
+            report.record(delta, batch.loss(moved.logits.detach()))
             report.figures["smoothness_kl"] = smoothness.detach()
             loss = loss + settings.smoothness_weight * smoothness
             passes.append(moved)
         if settings.bregman_weight:
-            proximal = divergence(clean.logits, self._average_logits(batch, micro_batch)).mean()
+            proximal = divergence(clean.logits, self._average_logits(batch, micro_batch), batch.problem).mean()
             report.figures["bregman_kl"] = proximal.detach()
             loss = loss + settings.bregman_weight * proximal
         batch.backward(loss * scale, *passes)
@@ -140,14 +152,14 @@ class SMART(Method[SMARTSettings]):
         return ascend(state, gradient, step_size=settings.step_size, epsilon=settings.epsilon, norm=self.norm)
 
     @staticmethod
-    def _divergence_from(clean: Tensor) -> Callable[[Tensor], Tensor]:
+    def _divergence_from(clean: Tensor, batch: EmbeddedBatch) -> Callable[[Tensor], Tensor]:
         fixed = clean.detach()
-        return lambda logits: divergence(logits, fixed)
+        return lambda logits: divergence(logits, fixed, batch.problem)
 
     def ascent_objective(self, batch: EmbeddedBatch) -> Callable[[Tensor], Tensor]:
         """ℓₛ against the clean output, which is held fixed."""
         with torch.no_grad():
-            return self._divergence_from(batch.forward(ascent=False).logits)
+            return self._divergence_from(batch.forward(ascent=False).logits, batch)
 
     def _average_logits(self, batch: EmbeddedBatch, micro_batch: int) -> Tensor:
         # θ̃ moves once per optimiser step, before the step's first batch.
@@ -160,7 +172,7 @@ class SMART(Method[SMARTSettings]):
                     self._follow(model)
             elif micro_batch == 0:
                 self._follow(model)
-            average = EmbeddedBatch(self._average, batch.inputs())
+            average = EmbeddedBatch(self._average, batch.inputs(), precise=True)
             return average.forward(ascent=False).logits
 
     def _follow(self, model: nn.Module) -> None:

@@ -1,14 +1,15 @@
 """TextAT: FreeLB with a perturbation per token that accumulates over the whole training."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from engine.methods.freelb import FreeLB, FreeLBSettings
-from engine.methods.passes import EmbeddedBatch
+from engine.methods.passes import EmbeddedBatch, random_start
 from engine.methods.token_table import TokenTable
 from engine.perturbation import shrink_factor, token_norms, unit_example, unit_token
 from engine.settings import CONFIG
@@ -24,8 +25,19 @@ class TextATSettings(FreeLBSettings):
     """Ascent step size α: of δ per sentence, of η per token, in embedding units."""
     start_magnitude: float = Field(default=0.1, ge=0)
     """Starts: δ at U(-ε₀, ε₀)/√N, rows of Z at U(-ε₀, ε₀)/√D."""
+    norm: Literal["frobenius"] = "frobenius"
+    """The ball's norm; the joint projection of δ + η is Frobenius's alone."""
     table_update: Literal["mean", "add"] = "mean"
-    """How a token's occurrences in a batch enter Z: their mean, or (published code) their sum added to Z."""
+    """How a token's occurrences in a batch enter Z: their mean, or (published code) their sum added to Z. With add, rows
+    of Z are kept in the ball of radius ε too, and epsilon must be given: Z would grow without bound."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.table_update == "add" and self.epsilon is None:
+            raise ValueError(
+                "table_update add needs an epsilon: without one a row of Z doubles whenever its token is met"
+            )
+        return self
 
 
 class TextAT(FreeLB):
@@ -35,9 +47,11 @@ class TextAT(FreeLB):
     Z ∈ R^{V×D}, started at U(-ε_0, ε_0)/√D. K passes at X + δ + η, gradients averaged as in FreeLB. Ascent:
     δ ← δ + α g/‖g‖_F per example; η^i ← n^i (η^i + α g^i/‖g^i‖_2) with n^i = ‖η^i‖ / max_j ‖η^j‖ of the ascended
     η; then ‖δ + η‖_F ≤ ε scales both. After K steps Z[w_i] ← η_K^i, the mean over a token's occurrences in the
-    batch (`table_update="add"`: the published code's sum). Cost of a step: 3K.
+    batch (`table_update="add"`: the published code's sum, with ‖Z[w]‖ ≤ ε, since the sum has no bound of its own). With
+    epsilon None a row can grow by Kα per batch. Cost of a step: 3K.
 
-    Settings: those of FreeLB, but epsilon 0.3, step_size 0.02, start_magnitude 0.1; and table_update "mean". Shapes: δ, η `[B, L, D]`, Z `[V, D]` (only touched rows).
+    Settings: those of FreeLB, but epsilon 0.3, step_size 0.02, start_magnitude 0.1, norm "frobenius" alone; and
+    table_update "mean". Shapes: δ, η `[B, L, D]`, Z `[V, D]` (only touched rows).
 
     >>> from engine.methods.textat import TextAT
     >>> TextAT(ascent_steps=2).floor
@@ -71,7 +85,10 @@ class TextAT(FreeLB):
             )
             if self._pending is not None:
                 self.table.load_state_dict(self._pending)
-        return self._inside(self.random_start(batch), self.table.look_up(batch.ids, batch.mask))
+        settings = self.settings
+        delta = random_start(batch, replace(settings, project_start=False))
+        eta = self.table.look_up(batch.ids, batch.mask)
+        return self._inside(delta, eta) if settings.project_start else (delta, eta)
 
     def total(self, state: tuple[Tensor, Tensor]) -> Tensor:
         """δ + η."""
@@ -94,9 +111,10 @@ class TextAT(FreeLB):
         return delta * factor, eta * factor
 
     def keep(self, state: tuple[Tensor, Tensor], batch: EmbeddedBatch) -> None:
-        """Z[w_i] ← η_K^i."""
+        """Z[w_i] ← η_K^i; with `add` Z[w_i] += η_K^i, inside the ball."""
         assert self.table is not None
-        self.table.write(batch.ids, batch.mask, state[1], add=self.settings.table_update == "add")
+        add = self.settings.table_update == "add"
+        self.table.write(batch.ids, batch.mask, state[1], add=add, bound=self.settings.epsilon if add else None)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The touched rows of Z."""

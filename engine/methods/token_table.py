@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from engine.distributed import sum_rows
-from engine.perturbation import keyed_rows, token_norms
+from engine.perturbation import keyed_rows, project, token_norms
 
 
 class TokenTable:
@@ -54,8 +54,10 @@ class TokenTable:
         eta[chosen] = self.rows[self.slot[ids[chosen]]]
         return eta
 
-    def write(self, ids: Tensor, mask: Tensor, eta: Tensor, *, add: bool = False) -> None:
+    def write(self, ids: Tensor, mask: Tensor, eta: Tensor, *, add: bool = False, bound: float | None = None) -> None:
         """Z[w_i] ← η^i: the mean over a token's occurrences in the batch; with `add`, Z[w] += their sum.
+
+        `bound`: rows that were written are shrunk to ‖Z[w]‖_2 ≤ bound.
 
         Where several processes train together, the batch is that of all of them, and Z stays the same in each.
         """
@@ -71,6 +73,8 @@ class TokenTable:
             self.rows[touched] += sums
         else:
             self.rows[touched] = sums / occurrences[:, None].to(sums.dtype)
+        if bound is not None:
+            self.rows[touched] = project(self.rows[touched][:, None], bound)[:, 0]
 
     def state_dict(self) -> dict[str, Tensor]:
         """Touched rows only: `tokens` [n], `rows` [n, D], `counts` [n], and V."""

@@ -23,6 +23,6 @@ class Vanilla(Method[Settings]):
     def accumulate(self, batch: EmbeddedBatch, scale: float, micro_batch: int) -> Report:
         """One pass over the clean embeddings."""
         clean = batch.forward(ascent=False)
-        loss = batch.losses(clean.logits).mean()
+        loss = batch.loss(clean.logits)
         batch.backward(loss * scale, clean)
         return Report(loss.detach())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -26,6 +26,8 @@ class ELECTRASettings(MaskingSettings):
 
     strategy: Strategy = "original"
     """Which tokens the generator fills: original (single tokens, as in the paper), wwm or ngram."""
+    mask_punctuation: bool = True
+    """Punctuation can be masked too, as in the published code: 15 % of all tokens but special ones."""
     replace_share: float = Field(default=1.0, ge=0, le=1)
     """Share of the selected tokens that the generator sees as [MASK] (paper: all)."""
     random_share: float = Field(default=0.0, ge=0, le=1)
@@ -34,6 +36,9 @@ class ELECTRASettings(MaskingSettings):
     """λ, the weight of the discriminator's loss (paper: 50)."""
     generator_size: float = Field(default=0.25, gt=0, le=1)
     """Width of the generator as a share of the discriminator's (paper: 1/4 to 1/2)."""
+    shared_embeddings: Literal["all", "words", "none"] = "all"
+    """What the generator shares with the discriminator: all (word, position and type embeddings and their LayerNorm, as
+    in the published code, where the encoder has them), words, or none."""
     temperature: float = Field(default=1.0, gt=0, le=10)
     """Temperature of the generator's softmax from which replacements are sampled (paper: 1)."""
     from_scratch: bool = False
@@ -45,11 +50,38 @@ def replaced_token_head(width: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1))
 
 
-def make_generator(encoder: Any, size: float, seed: int = 0) -> Any:
-    """A generator of `size` times the encoder's width with its depth, whose token embeddings are the encoder's.
+SHARED = {
+    "all": ("word_embeddings", "position_embeddings", "token_type_embeddings", "LayerNorm"),
+    "words": ("word_embeddings",),
+    "none": (),
+}
 
-    They are one tensor, the very same `Parameter`; the output layer is tied to them too.
+
+def share_embeddings(encoder: Any, generator: Any, share: str = "all") -> None:
+    """Make the generator's embeddings the encoder's, the very same `Parameter`s; its output layer is tied to the words.
+
+    What the encoder has not, or not in the generator's shape, the generator keeps for itself; so too position embeddings
+    that are not counted from 0 (RoBERTa's).
+
+    Args:
+        share: a key of `SHARED`.
     """
+    own, words = generator.electra.embeddings, encoder.get_input_embeddings()
+    theirs = next(each for each in encoder.modules() if any(child is words for child in each.children()))
+    for name in SHARED[share]:
+        mine, other = getattr(own, name, None), words if name == "word_embeddings" else getattr(theirs, name, None)
+        if mine is None or other is None or (name == "position_embeddings" and other.padding_idx is not None):
+            continue
+        shapes = [{key: value.shape for key, value in each.named_parameters()} for each in (mine, other)]
+        if shapes[0] != shapes[1]:
+            continue
+        for key, parameter in other.named_parameters():
+            setattr(mine, key, parameter)
+    generator.generator_lm_head.weight = own.word_embeddings.weight
+
+
+def make_generator(encoder: Any, size: float, seed: int = 0, share: str = "all") -> Any:
+    """A generator of `size` times the encoder's width with its depth; `share`: see `share_embeddings`."""
     from transformers import ElectraConfig, ElectraForMaskedLM
 
     config, words = encoder.config, encoder.get_input_embeddings()
@@ -66,11 +98,11 @@ def make_generator(encoder: Any, size: float, seed: int = 0) -> Any:
                 num_hidden_layers=config.num_hidden_layers,
                 intermediate_size=4 * width,
                 max_position_embeddings=config.max_position_embeddings,
+                type_vocab_size=getattr(config, "type_vocab_size", 0) or 2,
                 pad_token_id=config.pad_token_id or 0,
             )
         )
-    generator.get_input_embeddings().weight = words.weight
-    generator.generator_lm_head.weight = words.weight
+    share_embeddings(encoder, generator, share)
     return generator
 
 
@@ -82,9 +114,13 @@ class ELECTRAPair(nn.Module):
         self.encoder, self.generator = encoder, generator
         self.head = head or replaced_token_head(encoder.config.hidden_size)
 
-    def generate(self, masked_ids: Tensor, attention_mask: Tensor, chosen: Tensor) -> Tensor:
+    def generate(
+        self, masked_ids: Tensor, attention_mask: Tensor, chosen: Tensor, token_type_ids: Tensor | None = None
+    ) -> Tensor:
         """The generator's logits at the n chosen places alone, [n, V]: the output layer is its largest by far."""
-        hidden = self.generator.electra(input_ids=masked_ids, attention_mask=attention_mask).last_hidden_state
+        hidden = self.generator.electra(
+            input_ids=masked_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).last_hidden_state
         logits: Tensor = self.generator.generator_lm_head(self.generator.generator_predictions(hidden[chosen]))
         return logits
 
@@ -104,7 +140,8 @@ class ELECTRAPair(nn.Module):
                 `chosen` [B, L], where a token is sampled.
         """
         chosen = inputs.pop("chosen")
-        generated = self.generate(masked_ids, inputs["attention_mask"], chosen)
+        types = {name: inputs[name] for name in ("token_type_ids",) if name in inputs}
+        generated = self.generate(masked_ids, inputs["attention_mask"], chosen, **types)
         corrupted = corrupt(input_ids, generated, chosen, temperature)
         return {"generated": generated, "corrupted": corrupted, "replaced": self.detect(corrupted, **inputs)}
 
@@ -165,7 +202,9 @@ class ELECTRA(Objective):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.module: ELECTRAPair = ELECTRAPair(
-                encoder, generator or make_generator(encoder, settings.generator_size, seed), head
+                encoder,
+                generator or make_generator(encoder, settings.generator_size, seed, settings.shared_embeddings),
+                head,
             )
         self.collator = MaskingCollator(Masker(tokenizer, settings))
 

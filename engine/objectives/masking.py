@@ -6,6 +6,7 @@ one seed, so the same seed gives the same masks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal
 
 import numpy as np
@@ -35,7 +36,9 @@ class MaskingSettings(Settings):
     strategy: Strategy = "mac"
     """Masking strategy: original, wwm (whole words), ngram or mac (similar words)."""
     mask_share: float = Field(default=0.15, gt=0, lt=1)
-    """Share of the words (original: of their tokens; punctuation is never selected) that is selected (paper: 0.15)."""
+    """Share of the words (original: of their tokens) that is selected (paper: 0.15)."""
+    mask_punctuation: bool = False
+    """Punctuation can be selected too, each mark as a word of its own; else it never is."""
     replace_share: float = Field(default=0.8, ge=0, le=1)
     """Share of the selected words that is replaced by [MASK], or by a similar word under mac (paper: 0.8)."""
     random_share: float = Field(default=0.1, ge=0, le=1)
@@ -97,9 +100,11 @@ class Masker:
             raise ValueError("replace_share and random_share may add up to 1 at most")
         self.tokenizer, self.settings, self.similar = tokenizer, settings, similar
         vocabulary = tokenizer.get_vocab()
-        special = set(tokenizer.all_special_ids)
+        self._special = set(tokenizer.all_special_ids)
         self.ordinary = np.array(
-            sorted(at for token, at in vocabulary.items() if at not in special and not token.startswith("[unused"))
+            sorted(
+                at for token, at in vocabulary.items() if at not in self._special and not token.startswith("[unused")
+            )
         )
         self._tokens = tokenizer.convert_ids_to_tokens
         self._candidates: dict[tuple[int, ...], list[tuple[tuple[int, ...], str, float]]] = {}
@@ -141,14 +146,22 @@ class Masker:
         ngrams = strategy in ("ngram", "mac")
         mean = sum(n * share for n, share in enumerate(NGRAM_SHARES, 1)) if ngrams else 1.0
         wanted = self.settings.mask_share * len(units) / mean
-        count = int(wanted) + int(chance.random() < wanted % 1)
+        number = int(wanted) + int(chance.random() < wanted % 1)
         if at_least_one:
-            count = max(count, 1)
-        lengths = [int(n) for n in chance.choice(4, size=count, p=NGRAM_SHARES) + 1] if ngrams else [1] * count
+            number = max(number, 1)
+        lengths = [int(n) for n in chance.choice(4, size=number, p=NGRAM_SHARES) + 1] if ngrams else [1] * number
         chosen = []
         for start, length in self._starts(chance, len(units), lengths):
             chosen += [(units[start + step], length, step == 0) for step in range(length)]
         return sorted(chosen)
+
+    def _with_punctuation(self, ids: Sequence[int], places: Sequence[int]) -> list[int]:
+        """Word numbers in which every token that is no special one has one, punctuation too."""
+        following = count(max(places, default=-1) + 1)
+        return [
+            next(following) if place < 0 and at not in self._special else place
+            for at, place in zip(ids, places, strict=True)
+        ]
 
     # Replacement.
 
@@ -222,6 +235,8 @@ class Masker:
         seen, labels = input_ids.clone(), torch.full_like(input_ids, IGNORED)
         masked = Masked(seen, labels)
         for row, (ids, places) in enumerate(zip(input_ids.tolist(), word_ids.tolist(), strict=True)):
+            if self.settings.mask_punctuation:
+                places = self._with_punctuation(ids, places)
             if describe:
                 inside = [place for place in places if place >= 0]
                 masked.units += len(inside if self.settings.strategy == "original" else set(inside))

@@ -4,8 +4,10 @@ import re
 from functools import cache
 from typing import Any
 
-HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]+")
-WORD = re.compile(r"[㐀-䶿一-鿿豈-﫿]+|[^\W_]+(?:['’\-][^\W_]+)*")
+_HAN = "〇々㐀-䶿一-鿿豈-﫿\U00020000-\U000323af"  # The unified ideographs with their extensions.
+_OTHER = rf"(?:(?![{_HAN}])[^\W_])+"  # Letters and digits of other scripts: they end where Chinese begins.
+HAN = re.compile(rf"[{_HAN}]+")
+WORD = re.compile(rf"[{_HAN}]+|{_OTHER}(?:['’\-]{_OTHER})*")
 
 # The slides' Figure 1 was segmented with LTP, whose dictionary has this word; jieba's splits it.
 EXTRA_WORDS = ("下一个",)
@@ -24,7 +26,8 @@ def _jieba() -> Any:
 def word_spans(text: str) -> list[tuple[int, int]]:
     """The words of a text as (start, end) of characters. Punctuation and spaces belong to none.
 
-    Runs of Chinese characters are segmented by jieba (rjieba), other words are runs of letters and digits.
+    Runs of Chinese characters are segmented by jieba (rjieba), other words are runs of other letters and digits; both
+    may stand side by side without a space (我买了iPhone手机).
     """
     spans: list[tuple[int, int]] = []
     for found in WORD.finditer(text):

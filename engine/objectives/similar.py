@@ -178,7 +178,7 @@ def chinese(progress: Progress = None) -> SimilarWords:
 
     One thread and a fixed hash, so that every machine trains the same ones.
     """
-    return _kept("chinese-reviews-2", lambda: _train_chinese(progress), "skip-gram on the built-in reviews")
+    return _kept("chinese-reviews-3", lambda: _train_chinese(progress), "skip-gram on the built-in reviews")
 
 
 def _train_chinese(progress: Progress) -> tuple[list[str], NDArray[np.floating]]:

@@ -70,7 +70,7 @@ def _pair(name: str, model: Any) -> tuple[Any, Any]:
         return None, None
     from transformers import ElectraForMaskedLM, ElectraForPreTraining
 
-    from engine.objectives.electra import replaced_token_head
+    from engine.objectives.electra import replaced_token_head, share_embeddings
 
     try:
         with quietly():
@@ -82,8 +82,5 @@ def _pair(name: str, model: Any) -> tuple[Any, Any]:
     head = replaced_token_head(model.config.hidden_size)
     head[0].load_state_dict(whole.discriminator_predictions.dense.state_dict())
     head[2].load_state_dict(whole.discriminator_predictions.dense_prediction.state_dict())
-    words = model.get_input_embeddings().weight
-    if generator.get_input_embeddings().weight.shape == words.shape:
-        generator.get_input_embeddings().weight = words
-        generator.generator_lm_head.weight = words
+    share_embeddings(model, generator)
     return generator, head

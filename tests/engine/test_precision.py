@@ -1,9 +1,14 @@
 """Number formats, compiled models and GPUs: the same training, up to rounding."""
 
+import copy
+
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from transformers import TrainingArguments
 
+from engine.errors import UserError
 from engine.methods import REGISTRY, get_method
 from engine.models import load_tokenizer
 from engine.runs.build import _bucket, training_arguments
@@ -38,7 +43,61 @@ def test_bfloat16_autocast_gives_the_gradients_of_float32_up_to_rounding(method)
     assert all(tensor.dtype == torch.float32 for tensor in rough.values()) and rough_norms.dtype == torch.float32
     flat, close = (torch.cat([each.flatten() for each in tensors.values()]) for tensors in (exact, rough))
     assert float(torch.nn.functional.cosine_similarity(flat, close, dim=0)) > 0.98
-    assert float((flat - close).norm()) > 0  # It was another precision.
+    other = float((flat - close).norm()) > 0
+    assert other != get_method(method).takes_differences  # What compares nearly equal outputs stays in float32.
+
+
+def wrapped(model):
+    """The model as a Trainer with bf16 hands it to a method: autocast is part of its forward pass."""
+    AcceleratorState._reset_state(True)
+    prepared = Accelerator(cpu=True, mixed_precision="bf16").prepare_model(model)
+    AcceleratorState._reset_state(True)
+    return prepared
+
+
+@pytest.mark.parametrize("how", ["context", "wrapped"])
+@pytest.mark.parametrize("settings", [{"epsilon": 0.05, "step_size": 0.05}, {}, {"bregman_weight": 1.0}])
+def test_smarts_inner_gradient_and_penalty_are_those_of_float32(how, settings):
+    """On a fresh head the outputs that it compares differ by less than bf16 resolves: the total loss would hide it."""
+    batch = tiny.batch()
+
+    def look(model):
+        method = get_method("smart")(**settings)
+        torch.manual_seed(1)
+        embedded = method.embed(model, batch)
+        objective = method.ascent_objective(embedded)
+        at = embedded.forward(method.start(embedded))
+        inner = embedded.input_gradient(objective(at.logits).sum(), at)
+        torch.manual_seed(1)
+        return inner.flatten() / inner.abs().max(), method.step(model, batch).figures
+
+    made = tiny.model("bert", dtype=torch.float32)
+    with torch.no_grad():
+        made.classifier.weight.mul_(0.02)
+    inner, figures = look(made)
+    model = wrapped(copy.deepcopy(made)) if how == "wrapped" else copy.deepcopy(made)
+    with torch.autocast("cpu", torch.bfloat16, enabled=how == "context"):
+        rough_inner, rough = look(model)
+    assert inner.norm() > 0
+    assert float(torch.nn.functional.cosine_similarity(inner, rough_inner, dim=0)) > 0.999
+    assert figures.keys() == rough.keys() and "smoothness_kl" in figures
+    for name, value in figures.items():
+        assert float(rough[name]) == pytest.approx(float(value), rel=1e-3, abs=0)
+    assert float(figures["smoothness_kl"]) > 0
+
+
+def test_the_wrapped_model_really_computes_in_bfloat16():
+    model, batch = tiny.model("bert", dtype=torch.float32), tiny.batch()
+    exact = get_method("freelb")(fixed_dropout=True)
+    torch.manual_seed(1)
+    loss = exact.step(copy.deepcopy(model), batch).loss
+    torch.manual_seed(1)
+    assert float(exact.step(wrapped(copy.deepcopy(model)), batch).loss) != float(loss)
+
+
+def test_smart_refuses_a_model_whose_weights_are_half_precision():
+    with pytest.raises(UserError, match=r"weights are bfloat16.*Load the model in float32"):
+        get_method("smart")().step(tiny.model("bert", dtype=torch.bfloat16), tiny.batch())
 
 
 def test_a_run_in_bfloat16_on_the_cpu_ends_near_that_in_float32(encoder, sentences):

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from engine.methods.freeat import FreeAT
+from engine.perturbation import project, token_norms
 from tests import tiny
+from tests.engine.methods.test_freelb import first_delta
 
 
 def plain_freeat(model, batches, replays, alpha, epsilon, rate):
@@ -67,3 +69,23 @@ def test_carried_delta_is_part_of_the_state(model, batch):
     second = other.step(model, batch)
     torch.testing.assert_close(first.token_norms[0], second.token_norms[0])
     assert first.token_norms[0].max() > 0
+
+
+def test_a_random_restart_begins_every_minibatch_anew(model, kind):
+    """Each minibatch from U(-ε₀, ε₀)/√N, drawn from the generator's state before its first replay; then as ever."""
+    method = FreeAT(ascent_steps=2, step_size=0.3, epsilon=0.5, random_restart=True, start_magnitude=0.4)
+    for place, batch in enumerate([tiny.batch(kind), tiny.batch(kind, (9, 4), seed=2)]):
+        expected = project(first_delta(method, model, batch, seed=place), 0.5)
+        torch.manual_seed(place)
+        norms = [method.step(model, batch).token_norms[0] for _ in range(2)]
+        torch.testing.assert_close(norms[0], token_norms(expected))
+        assert not torch.equal(norms[0], norms[1])
+        model.zero_grad()
+
+
+def test_a_restart_is_resumed_in_the_middle_of_its_replays(model, batch):
+    method = FreeAT(ascent_steps=3, random_restart=True)
+    method.step(model, batch)
+    other = FreeAT(ascent_steps=3, random_restart=True)
+    other.load_state_dict(method.state_dict())
+    torch.testing.assert_close(other.step(model, batch).token_norms[0], token_norms(method.carried[0]))

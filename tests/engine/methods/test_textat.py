@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from engine.errors import UserError
 from engine.methods.textat import TextAT
 from engine.methods.vanilla import Vanilla
 from tests import tiny
@@ -66,7 +67,8 @@ def test_textat_equals_the_plain_loop_over_two_batches(model, kind, steps, updat
             if update == "mean":
                 table[token] = torch.stack(rows).mean(0)
             else:
-                table[token] = table.get(token, starting[token]) + torch.stack(rows).sum(0)
+                row = table.get(token, starting[token]) + torch.stack(rows).sum(0)
+                table[token] = row * min(1.0, 0.9 / row.norm().item())  # Kept in the ball, or it has no bound.
         model.zero_grad()
         torch.manual_seed(place)
         method.step(model, batch)
@@ -126,3 +128,20 @@ def test_table_is_restored(model, batch):
     tiny.assert_same(*results)
     assert torch.equal(method.table.rows, other.table.rows)
     assert torch.equal(method.table.counts, other.table.counts)
+
+
+@pytest.mark.parametrize("update", ["mean", "add"])
+def test_the_table_does_not_grow_without_bound(model, update):
+    method = TextAT(table_update=update, epsilon=0.3, step_size=0.05)
+    for seed in range(60):
+        method.step(model, tiny.batch(model.config.num_labels, seed=seed, vocabulary=9))
+        model.zero_grad()
+    norms = method.table.snapshot()["norms"]
+    assert torch.isfinite(norms).all()
+    assert 0 < norms.max() <= 0.3 + 1e-6
+
+
+def test_adding_without_a_bound_is_refused():
+    with pytest.raises(UserError, match="table_update add needs an epsilon"):
+        TextAT(table_update="add", epsilon=None)
+    assert TextAT(table_update="mean", epsilon=None).settings.epsilon is None

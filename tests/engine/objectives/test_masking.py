@@ -8,7 +8,7 @@ from engine.data.builtin import load_builtin, rated_sentences
 from engine.models import load_tokenizer
 from engine.objectives.collator import MaskingCollator, words_by_marks
 from engine.objectives.masking import IGNORED, STRATEGIES, Masker, MaskingSettings, statistics
-from engine.objectives.segmentation import encode_words, word_spans, words
+from engine.objectives.segmentation import HAN, encode_words, word_spans, words
 from engine.objectives.similar import SimilarWords, chinese, english
 
 ENGLISH = "we use a language model to predict the probability of the next word."
@@ -189,3 +189,29 @@ def test_masks_that_make_no_sense_are_refused(english_tokenizer):
     masker = Masker(english_tokenizer, MaskingSettings(strategy="wwm"))
     batch = MaskingCollator(masker).pad([encode_words(english_tokenizer, "...!?")])
     assert (masker.mask(batch["input_ids"], batch["word_ids"], seed=0, at_least_one=True).labels == IGNORED).all()
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("我买了iPhone手机质量不错", ["我", "买", "了", "iPhone", "手机", "质量", "不错"]),
+        ("用了3个月，WiFi很慢", ["用", "了", "3", "个", "月", "WiFi", "很", "慢"]),
+        ("iPhone15真不错", None),
+        ("质量ok！it's fine", ["质量", "ok", "it's", "fine"]),
+        ("T恤不错", None),
+    ],
+)
+def test_chinese_words_end_where_other_letters_begin(text, expected):
+    found = words(text)
+    assert "".join(found) == "".join(letter for letter in text if letter.isalnum() or letter == "'")
+    if expected is not None:
+        assert found == expected
+    for word in found:
+        assert len({bool(HAN.match(letter)) for letter in word}) == 1
+
+
+def test_no_word_of_the_built_in_reviews_mixes_scripts_or_is_a_sentence():
+    texts = load_builtin("reviews-zh").splits["train"]["text"].tolist()[::5]
+    found = [word for text in texts for word in words(text)]
+    assert not [word for word in found if HAN.search(word) and not HAN.fullmatch(word)]
+    assert max(len(word) for word in found if HAN.search(word)) <= 16

@@ -12,10 +12,13 @@ from transformers import AutoModel, AutoModelForMaskedLM
 from engine.analysis.classifier import load_classifier
 from engine.cli import main
 from engine.data import encoding
+from engine.data.builtin import rated_sentences
 from engine.errors import UserError
-from engine.objectives.electra import ELECTRA, ELECTRASettings, corrupt, load_pair
+from engine.models import load_tokenizer
+from engine.objectives.collator import MaskingCollator
+from engine.objectives.electra import ELECTRA, SHARED, ELECTRASettings, corrupt, load_pair, make_generator
 from engine.objectives.macbert import MacBERT, MacBERTSettings, halves
-from engine.objectives.masking import IGNORED
+from engine.objectives.masking import IGNORED, Masker
 from engine.objectives.segmentation import encode_words
 from engine.objectives.similar import SimilarWords
 from engine.objectives.start import load_discriminator, load_masked_lm
@@ -91,7 +94,7 @@ def test_electras_loss_is_the_plain_computation(encoder):
 def test_no_gradient_reaches_the_generator_through_the_sampling(encoder):
     objective = electra(encoder)
     batch = batch_of(objective)
-    found = {}
+    found, shared = {}, {id(parameter) for parameter in objective.module.encoder.parameters()}
     for weight in (0.0, 50.0):
         objective.settings = ELECTRASettings(generator_size=0.5, mask_share=0.4, discriminator_weight=weight)
         objective.module.zero_grad()
@@ -99,11 +102,57 @@ def test_no_gradient_reaches_the_generator_through_the_sampling(encoder):
         objective.loss(objective.module, batch)[0].backward()
         found[weight] = [
             parameter.grad.clone()
-            for name, parameter in objective.module.generator.named_parameters()
-            if parameter.grad is not None and "word_embeddings" not in name and "lm_head.weight" not in name
+            for parameter in objective.module.generator.parameters()
+            if parameter.grad is not None and id(parameter) not in shared
         ]
     assert found[0.0] and any(gradient.abs().max() > 0 for gradient in found[0.0])
     assert all(torch.equal(a, b) for a, b in zip(found[0.0], found[50.0], strict=True))
+
+
+@pytest.mark.parametrize("share, names", SHARED.items())
+def test_what_generator_and_discriminator_share_is_one_tensor(encoder, share, names):
+    pair = electra(encoder, shared_embeddings=share).module
+    mine, theirs = pair.generator.electra.embeddings, pair.encoder.embeddings
+    for name in SHARED["all"]:
+        for key, parameter in getattr(theirs, name).named_parameters():
+            assert (getattr(mine, name).get_parameter(key) is parameter) == (name in names), (name, key)
+    assert pair.generator.generator_lm_head.weight is mine.word_embeddings.weight
+
+
+def test_positions_that_do_not_begin_at_0_are_not_shared():
+    roberta = AutoModel.from_config(tiny.CONFIGS["roberta"]())
+    generator = make_generator(roberta, 0.5)
+    mine, theirs = generator.electra.embeddings, roberta.embeddings
+    assert mine.word_embeddings.weight is theirs.word_embeddings.weight
+    assert mine.LayerNorm.weight is theirs.LayerNorm.weight
+    assert mine.position_embeddings.weight is not theirs.position_embeddings.weight
+
+
+def test_the_generator_sees_the_token_types(encoder):
+    module = electra(encoder).module.eval()
+    batch = batch_of(electra(encoder))
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    chosen = batch["word_ids"] >= 0
+    found = [
+        module(ids, ids, attention_mask=mask, token_type_ids=torch.full_like(ids, kind), chosen=chosen)["generated"]
+        for kind in (0, 1)
+    ]
+    assert not torch.allclose(*found)
+
+
+def test_electra_masks_15_percent_of_all_tokens_punctuation_too():
+    tokenizer = load_tokenizer("minilm")
+    texts = rated_sentences("movie")["text"].tolist()[:3000]
+    masker = MaskingCollator(Masker(tokenizer, ELECTRASettings()))
+    batch = masker.pad([encode_words(tokenizer, text) for text in texts])
+    special = torch.tensor(tokenizer.all_special_ids)
+    ordinary = ~torch.isin(batch["input_ids"], special)
+    chosen = masker.masker.mask(batch["input_ids"], batch["word_ids"], seed=0).labels != IGNORED
+    assert not chosen[~ordinary].any()
+    assert float(chosen.sum() / ordinary.sum()) == pytest.approx(0.15, abs=0.003)
+    punctuation = ordinary & (batch["word_ids"] < 0)
+    assert punctuation.sum() > 1000
+    assert float(chosen[punctuation].float().mean()) == pytest.approx(0.15, abs=0.03)
 
 
 def test_the_embeddings_are_one_tensor(encoder):
