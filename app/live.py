@@ -98,12 +98,14 @@ def run_card(run: Run, key: str) -> None:
     with st.container(border=True):
         words, action = st.columns([6, 1], vertical_alignment="center")
         words.markdown(
-            f"{ICONS[run.status]} **{plain(run.title)}** · {plain(run.id)}  \n{plain(status_line(run, curves))}"
+            f"{ICONS[run.status]} **{plain(run.marked_title)}** · {plain(run.id)}  \n{plain(status_line(run, curves))}"
         )
         run_actions(run, action, key)
         if run.status in ("queued", *ACTIVE):
             share = run.step / run.max_steps if run.max_steps else 0.0
             st.progress(min(1.0, share), text="waiting for its turn" if run.status == "queued" else None)
+        if run.mark:
+            st.warning(f"This model {run.mark}: it has collapsed, and looks smooth and robust only for that reason.")
         if run.message:
             st.warning(plain(run.message))
         if run.status in ACTIVE:

@@ -53,7 +53,7 @@ def form(method: str, dataset: str, model: str) -> None:
 @st.fragment(run_every=2.0)
 def board(method: str) -> None:
     """Runs of this objective that train or wait, and the last that ended with how to use it."""
-    queue.advance()
+    queue.glance()
     runs = [run for run in Store().all() if run.config["method"] == method]
     busy = [run for run in runs if run.status in ("queued", *ACTIVE)]
     for run in busy:

@@ -63,9 +63,27 @@ def method_choice(key: str = "method", default: str = "pgd") -> Any:
 
 
 def method_settings(method: Any, prefix: str) -> Any:
-    """Widgets for all settings of a method, its published presets in the help; returns a checked settings object."""
+    """A choice of its published presets, and widgets for all its settings; returns a checked settings object."""
+    if method.presets:
+        key = f"{prefix}-{method.name}-preset"
+        st.selectbox(
+            "Preset", list(method.presets), index=None, placeholder="none: Deltabook's own values", key=key,
+            on_change=_take_preset, args=(method, prefix, key),
+            help="Fills in what a published run used. Those are for large encoders: their ε is in that model's units.",
+        )  # fmt: skip
     values = settings(method.Settings.schema(), f"{prefix}-{method.name}")
     return method.Settings.parse(values)
+
+
+def _take_preset(method: Any, prefix: str, key: str) -> None:
+    """Put a preset's values into the method's widgets, and into the run's where the page has them."""
+    chosen = st.session_state[key]
+    own, of_run = method.preset(chosen) if chosen else ({}, {})
+    for name, schema in method.Settings.schema().items():
+        st.session_state[f"{prefix}-{method.name}-{name}"] = own.get(name, schema.get("default"))
+    for name, value in of_run.items():
+        if f"run-{name}" in st.session_state:
+            st.session_state[f"run-{name}"] = value
 
 
 def choices() -> dict[str, str]:

@@ -1,11 +1,15 @@
 """The SQLite database (WAL) under the home folder: its tables, and connections to it that end in plain words."""
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
 
-from engine.errors import UserError
-from engine.home import home
+from engine.errors import NO_ROOM, Busy, NoRoom, UserError
+from engine.home import DATABASE, home
 
 RUNS = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -37,44 +41,62 @@ VERSIONS = (RUNS, NOTEBOOKS)
 
 
 class Database:
-    """Every call opens its own short connection, so that any number of processes may share the file."""
+    """Every call opens its own short connection, so that any number of processes may share the file.
 
-    def __init__(self) -> None:
-        self.path = home() / "runs.sqlite"
+    Args:
+        patience: seconds to wait for another program that writes.
+    """
+
+    def __init__(self, patience: float = 30.0) -> None:
+        self.path = home() / DATABASE
+        self.patience = patience
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A connection in a transaction, committed at the end.
 
         Raises:
-            UserError: the database cannot be used (locked, read-only, disk full, not a database).
+            Busy: another program held it for longer than `patience`.
+            NoRoom: the disk is full.
+            UserError: the database cannot be used (read-only, not a database).
         """
         try:
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            self._made()
+            connection = sqlite3.connect(self.path, timeout=self.patience, isolation_level=None)
             try:
                 connection.row_factory = sqlite3.Row
                 connection.execute("PRAGMA foreign_keys=ON")
                 _bring_up_to_date(connection)
                 connection.execute("BEGIN IMMEDIATE")
+                self.found(connection)
                 yield connection
                 connection.execute("COMMIT")
             finally:
                 connection.close()
-        except sqlite3.Error as problem:
-            raise UserError(
-                f"The run database {self.path} cannot be used: {problem}. Check that its folder is writable, has room,"
-                " and that no other program holds it."
-            ) from None
+        except (sqlite3.Error, OSError) as problem:
+            raise self._in_plain_words(problem, "used") from None
+
+    def _made(self) -> None:
+        """An empty file for its owner alone. One that is there is not opened: closing it would drop SQLite's locks."""
+        if not self.path.exists():
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+    def found(self, connection: sqlite3.Connection) -> None:
+        """Called in every transaction before anything is written in it."""
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reading.
+        """A connection that cannot write, and is not held up by those that do.
 
         Raises:
-            UserError: the database cannot be read.
+            Busy, NoRoom, UserError: as `writing`.
         """
         try:
-            connection = sqlite3.connect(self.path, timeout=30)
+            if not self.path.exists():
+                with self.writing():
+                    pass
+            connection = self._opened_to_read()
             try:
                 connection.row_factory = sqlite3.Row
                 if _version(connection) < len(VERSIONS):
@@ -83,8 +105,50 @@ class Database:
                 yield connection
             finally:
                 connection.close()
-        except sqlite3.Error as problem:
-            raise UserError(f"The run database {self.path} cannot be read: {problem}.") from None
+        except (sqlite3.Error, OSError) as problem:
+            raise self._in_plain_words(problem, "read") from None
+
+    def _opened_to_read(self) -> sqlite3.Connection:
+        address = f"file:{quote(str(self.path))}?mode=ro"
+        connection = sqlite3.connect(address, uri=True, timeout=self.patience, isolation_level=None)
+        try:
+            _version(connection)
+        except sqlite3.OperationalError as problem:
+            connection.close()
+            log = self.path.with_name(f"{self.path.name}-wal")
+            if _code(problem) == sqlite3.SQLITE_BUSY or (log.exists() and log.stat().st_size):
+                raise
+            # There is no room for the log's index, and nothing in the log: the file itself is all there is.
+            connection = sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
+        return connection
+
+    def _in_plain_words(self, problem: Exception, verb: str) -> UserError:
+        code, number = _code(problem), getattr(problem, "errno", None)
+        full = code == sqlite3.SQLITE_FULL or number in NO_ROOM
+        if full or (code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _free(self.path.parent) < 2**20):
+            return NoRoom(
+                f"There is no room left on the disk of {self.path}. Free some and try again: nothing is lost."
+            )
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return Busy(
+                f"The run database {self.path} is held by another program; it was waited for {self.patience:g} s. Try again"
+                " when that program is done."
+            )
+        return UserError(
+            f"The run database {self.path} cannot be {verb}: {problem}. Check that its folder is writable and that the file"
+            " is Deltabook's."
+        )
+
+
+def _code(problem: Exception) -> int:
+    return int(getattr(problem, "sqlite_errorcode", 0) or 0) & 0xFF  # The rest says more of the same kind.
+
+
+def _free(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
 
 
 def _version(connection: sqlite3.Connection) -> int:

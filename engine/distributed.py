@@ -53,6 +53,12 @@ def told_by_first(words: str) -> str:
     return said[0]
 
 
+def wait_for_all() -> None:
+    """Go on when all processes have come here."""
+    if processes() > 1:
+        dist.barrier()
+
+
 def average(tensors: Iterable[Tensor]) -> None:
     """Replace every tensor by its mean over the processes, in place. All must give the same shapes in the same order."""
     count = processes()

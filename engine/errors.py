@@ -1,5 +1,7 @@
 """The one exception that people see: what is wrong, what is allowed, what to do."""
 
+import errno
+
 
 class UserError(ValueError):
     """Bad input. Its text is one plain line; the CLI prints it and exits with 2, a page shows it in a box."""
@@ -16,8 +18,15 @@ class OutOfMemory(UserError):
     """The device's memory did not suffice for a batch."""
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 class NoRoom(UserError):
     """A disk is full, or a limit on files is reached."""
+
+
+class Busy(UserError):
+    """Another program holds the database; what was to be written is not."""
 
 
 def known(kind: str, name: str, allowed: list[str]) -> str:

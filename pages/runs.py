@@ -38,7 +38,7 @@ def table(runs: list[Run]) -> list[Run]:
     """The list of runs; returns those chosen (the newest one if none is)."""
     rows = [
         {
-            "name": run.title,
+            "name": run.marked_title,
             "method": run.config["method"],
             "data set": run.config["dataset"].rsplit("/", 1)[-1],
             "model": run.config["model"].rsplit("/", 1)[-1],
@@ -82,7 +82,7 @@ def details(run: Run) -> None:
 
 
 with errors_in_a_box():
-    queue.advance()
+    queue.glance()
     everything = Store().all()
     if not everything:
         st.info("There are no runs yet. Start one on Train, or with `python -m engine train`.")
@@ -93,7 +93,7 @@ with errors_in_a_box():
     def board() -> None:
         """The list and what is chosen; drawn again by itself while something trains."""
         with errors_in_a_box():
-            queue.advance()  # Also what notices that a process is gone.
+            queue.glance()  # Also what notices that a process is gone.
             runs = Store().all()
             if not runs:  # The last one was deleted while this part was about to be drawn again.
                 st.rerun()

@@ -59,9 +59,6 @@ with errors_in_a_box():
         method = widgets.method_choice(default="freelb")
         st.caption(f"{method.summary} {method.reference}.")
         settings = widgets.method_settings(method, "train")
-        if method.presets:
-            with st.expander("Settings that the paper used"):
-                st.dataframe([{"run": name, **values} for name, values in method.presets.items()], hide_index=True)
     st.latex(method.equation)
     cost = method(settings).floor / 3
     st.caption(f"A batch costs at least {cost:.2f} times what it costs without perturbations.")
@@ -87,7 +84,7 @@ with errors_in_a_box():
 def board() -> None:
     """Runs that train or wait, and the last that ended."""
     with errors_in_a_box():
-        queue.advance()
+        queue.glance()
         runs = Store().all()
         busy = [run for run in runs if run.status in ("queued", *ACTIVE)]
         st.subheader("Now", anchor=False)

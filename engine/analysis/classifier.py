@@ -1,8 +1,8 @@
 """The classifier that an analysis looks at: a run's, a model with a trained head, or a ready-made one."""
 
-import json
+import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from engine.analysis.subjects import RUN
 from engine.digests import digest_of
 from engine.errors import UserError
-from engine.models import BUILTIN, best_device, hub_knows, load_model, model_path
+from engine.model_files import read_config
+from engine.models import PAIRS, Loaded, best_device, folder_of, load_model
 from engine.runs.config import TrainConfig, is_pretraining
 from engine.runs.ready import ready
 from engine.runs.store import Store
@@ -27,7 +28,8 @@ READY_OTHERWISE = {"zh-small": {"dataset": "reviews-zh", "learning_rate": 5e-4, 
 class Classifier:
     """A model that can be analysed. `origin`: for people, where it is from. `fingerprint`: of its weights' file.
     `method_state`: a TextAT run's table, as its method keeps it.
-    `reference`: how to get it again (see `subjects.load_subject`).
+    `reference`: how to get it again (see `subjects.load_subject`). `mark`: why it says nothing of its inputs, of a run that
+    has collapsed. `pairs`: whether it was trained on pairs of sentences; None: not known.
     """
 
     model: Any
@@ -39,6 +41,8 @@ class Classifier:
     fingerprint: str
     method_state: dict[str, Any] | None = None
     reference: str = ""
+    mark: str = ""
+    pairs: bool | None = None
 
     @property
     def device(self) -> Any:
@@ -48,6 +52,16 @@ class Classifier:
 
 def _fingerprint(folder: Path) -> str:
     return digest_of(sorted([folder / "config.json", *folder.glob("*.safetensors")]))[:16]
+
+
+def precise(classifier: Classifier) -> Classifier:
+    """The classifier with a copy of its model in float64 (not on MPS, which has none).
+
+    At ε = 1e-5 the output moves by less than float32 resolves: KL values below about 1e-12 would be rounding.
+    """
+    if classifier.device.type == "mps":
+        return classifier
+    return replace(classifier, model=copy.deepcopy(classifier.model).double())
 
 
 def load_classifier(
@@ -67,9 +81,7 @@ def load_classifier(
     if run is not None:
         return _opened_run(run)
     name = model or "minilm"
-    found = Path(model_path(name))
-    if not found.is_dir():
-        found = _downloaded(name)
+    found = folder_of(name)
     if _has_head(found):
         loaded_from, origin = found, name
     else:
@@ -83,19 +95,22 @@ def load_classifier(
 
 def _opened_run(run: str) -> Classifier:
     folder, origin = _of_run(run)
+    record = Store().find(run.partition("@")[0])
+    mark = record.mark if folder == record.model_folder else ""  # Of its end, not of a model on the way.
     try:
-        return _opened(folder, origin, f"{RUN}{run}")
-    except (OSError, SafetensorError, UserError):
+        return _opened(folder, origin, f"{RUN}{run}", mark)
+    except (OSError, UserError):
         if folder.exists():
             raise
     # A run that trains has replaced this checkpoint by the next one.
     return _opened(*_of_run(run), f"{RUN}{run}")
 
 
-def _opened(folder: Path, origin: str, reference: str) -> Classifier:
+def _opened(folder: Path, origin: str, reference: str, mark: str = "") -> Classifier:
     loaded = load_model(str(folder))
     config = loaded.model.config
-    state = load_file(folder / "method.safetensors") if (folder / "method.safetensors").exists() else {}
+    _check_answers(loaded, origin)
+    state = _method_state(folder / "method.safetensors")
     loaded.model.to(best_device()).requires_grad_(False)
     return Classifier(
         loaded.model,
@@ -107,7 +122,35 @@ def _opened(folder: Path, origin: str, reference: str) -> Classifier:
         _fingerprint(folder),
         state if "rows" in state else None,
         reference,
+        mark,
+        getattr(config, PAIRS, None),
     )
+
+
+def _check_answers(loaded: Loaded, origin: str) -> None:
+    """Refuse what an analysis would report wrongly: a head of random numbers, several labels per text."""
+    config = loaded.model.config
+    if not loaded.has_head:
+        raise UserError(
+            f"{origin} calls itself a classifier, but its file has no weights of the head: its answers would be random."
+            f" Fine-tune it first, for instance `python -m engine train --method vanilla --dataset D --model {origin}`."
+        )
+    if config.problem_type == "multi_label_classification":
+        raise UserError(
+            f"{origin} gives several labels per text (multi_label_classification), each yes or no. The analyses here are of"
+            " models that choose one class, or give one score."
+        )
+    if config.problem_type == "regression" and config.num_labels > 1:
+        raise UserError(
+            f"{origin} gives {config.num_labels} scores per text: the analyses here are of models that give one."
+        )
+
+
+def _method_state(file: Path) -> dict[str, Any]:
+    try:
+        return load_file(file) if file.exists() else {}
+    except SafetensorError as problem:
+        raise UserError(f"{file} is damaged ({str(problem)[:120]}): train the run again.") from None
 
 
 def _of_run(reference: str) -> tuple[Path, str]:
@@ -133,25 +176,9 @@ def _of_run(reference: str) -> tuple[Path, str]:
     return checkpoint, f"run {record.id}, {record.status}, its checkpoint {checkpoint.name.removeprefix('checkpoint-')}"
 
 
-def _downloaded(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    patterns = ["*.json", "*.safetensors", "*.txt", "*.model"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=not hub_knows(name)))
-    except Exception as problem:  # The hub client raises many kinds; all mean that it is not to be had.
-        raise UserError(
-            f"Unknown model {name[:80]!r} ({type(problem).__name__}). Allowed: {', '.join(BUILTIN)}; a folder with"
-            " config.json, a tokenizer and safetensors weights; or a hub name, which needs a network."
-        ) from None
-
-
 def _has_head(folder: Path) -> bool:
-    try:
-        config = json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError) as problem:
-        raise UserError(f"{folder / 'config.json'} cannot be read: {problem}.") from None
-    return any(str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ())
+    architectures = read_config(folder).get("architectures") or ()
+    return any(str(name).endswith("ForSequenceClassification") for name in architectures)
 
 
 def ready_made(
@@ -160,4 +187,4 @@ def ready_made(
     """The folder of the briefly fine-tuned classifier of an encoder, made on first use, and what is known of it."""
     plain = {"method": "vanilla", "dataset": READY_DATASET, "model": name, "max_steps": READY_STEPS, "evaluations": 1}
     config = TrainConfig.build({**plain, **READY_OTHERWISE.get(name, {})})
-    return ready(f"{_fingerprint(source)}-{config.dataset}-{READY_STEPS}", config, "accuracy", progress)
+    return ready(f"{_fingerprint(source)}-{config.dataset}-{READY_STEPS}-2", config, "accuracy", progress)

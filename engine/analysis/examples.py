@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engine.analysis.ascent import at_radius, climb, from_own_table
 from engine.analysis.classifier import Classifier
+from engine.analysis.labels import matched
 from engine.data.sources import load_dataset
 from engine.errors import UserError
 
@@ -19,25 +20,34 @@ FLIP_GRID = tuple(0.02 * 2 ** (place / 2) for place in range(17))
 FLIP_STEPS = 3
 
 
-def examples(classifier: Classifier, dataset: str, split: str = "validation", limit: int | None = 200) -> pd.DataFrame:
-    """A split, or a fixed random sample of `limit` of it, whose labels fit the classifier.
+def matching(classifier: Classifier, dataset: str) -> tuple[list[int], str]:
+    """Which of the classifier's classes each of the data's is, and what must be said of it (see `labels.matched`).
 
     Raises:
-        UserError: the data set is unknown, or of another kind or number of classes than the classifier.
+        UserError: the data set is unknown, or of another kind, or with other classes than the classifier's.
     """
+    task = load_dataset(dataset).task
+    if (task.kind == "regression") != classifier.is_regression:
+        gives = "one score" if classifier.is_regression else f"classes ({', '.join(classifier.labels)[:80]})"
+        raise UserError(f"{dataset} is a {task.kind} task, but the model gives {gives}: choose data like its own.")
+    return ([], "") if classifier.is_regression else matched(classifier.labels, task)
+
+
+def examples(classifier: Classifier, dataset: str, split: str = "validation", limit: int | None = 200) -> pd.DataFrame:
+    """A split, or a fixed random sample of `limit` of it; `label` is the place among the classifier's own classes.
+
+    Raises:
+        UserError: the data set is unknown, or of another kind, or with other classes than the classifier's.
+    """
+    places, _ = matching(classifier, dataset)
     data = load_dataset(dataset)
     if limit is not None and limit < 1:
         raise UserError(f"The number of examples must be at least 1, but it is {limit}.")
-    if (data.task.kind == "regression") != classifier.is_regression or (
-        not classifier.is_regression and data.task.num_labels > len(classifier.labels)
-    ):
-        raise UserError(
-            f"{dataset} is a {data.task.kind} task with {data.task.num_labels} output(s), the classifier has"
-            f" {len(classifier.labels)} ({', '.join(classifier.labels)[:80]}): choose data like its own."
-        )
     if split not in data.splits:
         raise UserError(f"{dataset} has no {split} split. Allowed: {', '.join(data.splits)}.")
     table = data.splits[split]
+    if places:
+        table = table.assign(label=table["label"].map(dict(enumerate(places))))
     if limit is None or limit >= len(table):
         return table
     return table.sample(limit, random_state=0).sort_index().reset_index(drop=True)

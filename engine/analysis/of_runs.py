@@ -153,5 +153,5 @@ def curves(nothing: None, progress: Progress, *, runs: Sequence[str]) -> dict[st
     found = {}
     for reference in runs:
         run = store.find(reference)
-        found[run.id] = {"title": run.title, "metrics": run.metrics, "curves": store.figures(run.id)}
+        found[run.id] = {"title": run.marked_title, "metrics": run.metrics, "curves": store.figures(run.id)}
     return found

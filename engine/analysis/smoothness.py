@@ -1,6 +1,5 @@
 """How smooth a model is: SMART's ℓₛ in the worst direction and in a random one, example by example."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.analysis.ascent import climb
-from engine.analysis.classifier import Classifier
+from engine.analysis.classifier import Classifier, precise
 from engine.analysis.examples import Progress, batches, tokens_of
 from engine.methods.base import Method
 from engine.methods.passes import EmbeddedBatch
@@ -38,16 +37,6 @@ class Example:
     tokens: list[str]
     token_norms: list[float]
     token_effects: list[float] = field(default_factory=list)
-
-
-def precise(classifier: Classifier) -> Classifier:
-    """The classifier with a copy of its model in float64 (not on MPS, which has none).
-
-    At ε = 1e-5 the output moves by less than float32 resolves: KL values below about 1e-12 would be rounding.
-    """
-    if classifier.device.type == "mps":
-        return classifier
-    return replace(classifier, model=copy.deepcopy(classifier.model).double())
 
 
 def method_at(epsilon: float, **settings: Any) -> SMART:

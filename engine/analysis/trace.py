@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.analysis.ascent import climb, from_own_table
-from engine.analysis.classifier import Classifier
+from engine.analysis.classifier import Classifier, precise
 from engine.errors import UserError
 from engine.methods.base import Method
 from engine.perturbation import token_norms
@@ -119,6 +119,8 @@ def trace(
         UserError: empty text, or a label out of range.
     """
     batch, truncated = encode_text(classifier, text, text_pair)
+    if method.takes_differences:  # ℓₛ near 0 would be float32's rounding.
+        classifier = precise(classifier)
     model = classifier.model
     count = steps if steps is not None else getattr(method.settings, "ascent_steps", 1)
     labels, given = resolve_label(classifier, label, batch)

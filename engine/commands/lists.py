@@ -23,13 +23,17 @@ def _methods(options: argparse.Namespace) -> None:
             "summary": method.summary,
             "equation": method.equation,
             "settings": method.Settings.schema(),
-            "presets": {name: dict(values) for name, values in method.presets.items()},
+            "presets": {
+                name: {**values, **method.preset_runs.get(name, {})} for name, values in method.presets.items()
+            },
             "cost": method().floor / 3,
         }
         for method in methods()
     ]
     rows = [(each["name"], f"{each['cost']:.2f}", ", ".join(each["settings"]) or "-") for each in found]
-    show(found, options.json, columns(rows, ("method", "cost of a batch / vanilla", "settings")))
+    text = columns(rows, ("method", "cost of a batch / vanilla", "settings"))
+    presets = "\n".join(f"{each['name']}: {', '.join(each['presets'])}" for each in found if each["presets"])
+    show(found, options.json, f"{text}\n\npresets (--preset):\n{presets}")
 
 
 def _datasets(options: argparse.Namespace) -> None:

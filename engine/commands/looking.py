@@ -26,6 +26,7 @@ def add(verb: Verb) -> None:
     _add_text(made)
     made.add_argument("--method", default="pgd")
     made.add_argument("--steps", type=int, metavar="K")
+    made.add_argument("--preset", metavar="NAME", help="settings of a published run, such as 'RoBERTa-large SST-2'")
     add_settings(made)
     made = verb("table", _table, "Show the largest rows of a TextAT run's table.")
     made.add_argument("--run", required=True)
@@ -74,7 +75,9 @@ def _trace(options: argparse.Namespace) -> None:
     from engine.analysis.catalogue import analyse
     from engine.methods import get_method
 
-    settings = get_method(options.method).Settings.parse(pairs(options.set)).as_dict()
+    method = get_method(options.method)
+    of_preset = method.preset(options.preset)[0] if options.preset else {}
+    settings = method.Settings.parse({**of_preset, **pairs(options.set)}).as_dict()
     if options.steps is not None and not 0 <= options.steps <= 50:
         raise UserError(f"--steps must be 0 to 50, but it is {options.steps}.")
     if not options.text.strip():

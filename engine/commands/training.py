@@ -1,6 +1,7 @@
 """Runs: train, list, cancel, resume; and what the app needs to be ready."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from engine.commands.common import Verb, add_settings, columns, pairs, progress, show
@@ -17,6 +18,7 @@ def add(verb: Verb) -> None:
         ("--max-steps", "optimiser steps (else --set epochs=3)"),
         ("--seed", "seed of everything random"),
         ("--name", "a name for people"),
+        ("--preset", "settings of a published run, such as 'RoBERTa-large SST-2' (see: methods --json)"),
     ):
         made.add_argument(name, required=name in ("--method", "--dataset"), help=help_)
     made.add_argument("--data-dir", metavar="DIR", help="folder with the files of --dataset glue/TASK")
@@ -66,7 +68,7 @@ def _train(options: argparse.Namespace) -> None:
             raise UserError("--data-dir goes with --dataset glue/TASK; a file or folder of your own is --dataset PATH.")
         options.dataset = f"{options.dataset}@{Path(options.data_dir).expanduser().absolute()}"
     given = {name: value for name in TrainConfig.own_names() if (value := getattr(options, name, None)) is not None}
-    config = TrainConfig.build(given, pairs(options.set))
+    config = TrainConfig.build(given, pairs(options.set), options.preset or "")
     from engine.runs import queue
     from engine.runs.build import check
     from engine.runs.store import Store
@@ -90,9 +92,11 @@ def _finish(identifier: str, as_json: bool) -> None:
         run = execute(identifier, progress=True)
     finally:
         distributed.leave()
-        queue.advance()
+        queue.glance()
     document = run.document()
     score = ", ".join(f"{name} {value:.4f}" for name, value in run.metrics.items() if isinstance(value, float))
+    if run.mark:
+        print(f"This model {run.mark}: it has collapsed, and what is measured of it says nothing.", file=sys.stderr)
     show(document, as_json, f"{run.id} {run.status} after {run.step} steps, {run.seconds:.0f} s: {score}\n{run.folder}")
 
 
@@ -100,7 +104,7 @@ def _runs(options: argparse.Namespace) -> None:
     from engine.runs import queue
     from engine.runs.store import Store
 
-    queue.advance()
+    queue.glance()
     found = Store().all()
     rows = [
         (
@@ -108,7 +112,7 @@ def _runs(options: argparse.Namespace) -> None:
             run.status,
             f"{run.step}/{run.max_steps or '?'}",
             f"{run.metrics[run.metrics['main_metric']]:.4f}" if run.metrics.get("main_metric") else "-",
-            run.title,
+            run.marked_title,
         )
         for run in found
     ]

@@ -7,9 +7,10 @@ from pathlib import Path
 from statistics import median
 
 from engine.compare.published import published
+from engine.compare.results import mark_of
 from engine.data.glue import LAYOUTS, PREFIX, glue_name
 from engine.runs.config import is_pretraining
-from engine.runs.run import Run
+from engine.runs.run import Run, marked
 from engine.runs.store import Store
 
 
@@ -48,7 +49,7 @@ def own_results(table: str, runs: Sequence[Run] | None = None) -> list[OwnResult
     for (column, task, method, model, steps), members in groups.items():
         metrics = [name for name in _metrics(members[0]) if all(name in run.metrics for run in members)]
         values = tuple(100 * median(float(run.metrics[name]) for run in members) for name in metrics)
-        row = f"yours: {method}, {Path(model).name}, {steps} steps"
+        row = marked(f"yours: {method}, {Path(model).name}, {steps} steps", mark_of(members))
         found.append(OwnResult(row, column, task, method, model, steps, values, len(members)))
     return sorted(found, key=lambda each: (each.model, each.steps, each.method != "vanilla", each.method))
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine import tables
 from engine.compare.studies import StudyCell
-from engine.runs.run import Run
+from engine.runs.run import Run, marked
 
 LEAST_SEEDS = 6  # A two-sided sign-flip test of fewer pairs cannot fall below 0.05: 2 / 2^5 = 0.0625.
 
@@ -37,7 +37,7 @@ def results(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> list[dict[s
     Returns:
         `dataset`, `model`, `method`, `label`, `swept`, `metric`, `values` (seed → value), `median`, `lowest`, `highest`,
         `seconds` (median), `steps_per_second` (median), `cost` (seconds / vanilla's on the same data and model), `memory`
-        (peak, MB, median), `p` (sign-flip against vanilla over common seeds, None without), `verdict` in words.
+        (peak, MB, median), `mark` (of collapsed runs), `p` (sign-flip against vanilla over common seeds, None without), `verdict` in words.
     """
 
     def group(cell: StudyCell) -> tuple[str, str, str]:
@@ -69,6 +69,7 @@ def results(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> list[dict[s
                 "seconds": float(np.median([run.seconds for _, run in done])),
                 "steps_per_second": float(np.median([run.step / max(run.seconds, 1e-9) for _, run in done])),
                 "memory": float(np.median(memory)) if memory else None,
+                "mark": mark_of([run for _, run in done]),
             }
         )
     for row in rows:
@@ -83,6 +84,14 @@ def results(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> list[dict[s
         row["cost"] = row["seconds"] / base["seconds"] if base else None
         row["p"], row["verdict"] = _against(row, base)
     return rows
+
+
+def mark_of(runs: Sequence[Run]) -> str:
+    """How many of some runs have collapsed, and how (see `data.tasks.collapsed`); "" if none has."""
+    marks = [run.mark for run in runs if run.mark]
+    if not marks:
+        return ""
+    return marks[0] if len(runs) == 1 else f"{len(marks)} of {len(runs)}: {marks[0]}"
 
 
 def _against(row: Mapping[str, Any], base: Mapping[str, Any] | None) -> tuple[float | None, str]:
@@ -112,7 +121,7 @@ def table(rows: Sequence[Mapping[str, Any]], mark: tuple[str, str] = ("", "")) -
         rivals = [each["median"] for each in rows if (each["dataset"], each["model"]) == (row["dataset"], row["model"])]
         before, after = mark if row["median"] == max(rivals) and len(rivals) > 1 else ("", "")
         cell = f"{before}{row['median']:.3f}{after} ({row['lowest']:.3f} to {row['highest']:.3f}; n = {len(row['values'])})"
-        found.setdefault(row["label"], {})[column] = cell
+        found.setdefault(row["label"], {})[column] = marked(cell, row.get("mark", ""))
     for label, line in found.items():
         own = [row for row in rows if row["label"] == label]
         line["time (s)"] = f"{np.median([row['seconds'] for row in own]):.0f}"

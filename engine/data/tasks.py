@@ -113,12 +113,42 @@ METRICS: dict[str, Callable[[Any, Any], float]] = {
 }
 
 
+ONE_CLASS = "one_class"  # The figure: share of the predictions that fall into one class.
+NEARLY_ALL = 0.98
+ROOM = 0.02
+
+
+def one_class_share(predictions: Any) -> float:
+    """The share of the predictions that fall into the class that is predicted most."""
+    return float(np.unique(np.asarray(predictions), return_counts=True)[1].max() / len(predictions))
+
+
+def collapsed(accuracy: float | None, majority: float | None, one_class: float | None) -> str:
+    """Why a classifier says nothing of its inputs, in a few words; "" for one that does.
+
+    It predicts (nearly) one class where the data have more, or is no better than always saying the most frequent one: its
+    accuracy gains less than `ROOM` of what there is to gain above that. Such a model looks smooth and robust.
+
+    Args:
+        accuracy: share of right predictions. majority: share of the most frequent class. one_class: see `one_class_share`.
+            What is None is not known.
+    """
+    if one_class is not None and one_class >= NEARLY_ALL and (majority is None or one_class > majority + ROOM):
+        return "predicts one class" if one_class == 1 else "predicts nearly one class"
+    if accuracy is not None and majority is not None and accuracy < majority + ROOM * (1 - majority):
+        return "no better than the most frequent class"
+    return ""
+
+
 def metrics_of(task: Task) -> Callable[[Any], dict[str, float]]:
     """`compute_metrics` for a `transformers.Trainer`."""
 
     def compute(prediction: Any) -> dict[str, float]:
         logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
         outputs = logits.reshape(-1) if task.kind == "regression" else logits.argmax(axis=-1)
-        return {name: METRICS[name](labels, outputs) for name in task.metrics}
+        found = {name: METRICS[name](labels, outputs) for name in task.metrics}
+        if task.kind == "classification":
+            found[ONE_CLASS] = one_class_share(outputs)
+        return found
 
     return compute

@@ -16,8 +16,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
+from engine.errors import UserError, known
 from engine.methods.passes import EmbeddedBatch, Report
 from engine.methods.precision import full_precision
+from engine.methods.presets import Presets
 from engine.settings import CONFIG, Settings
 
 S = TypeVar("S", bound=Settings)
@@ -55,7 +57,8 @@ class Method(ABC, Generic[S]):
     equation: ClassVar[str]  # LaTeX
     summary: ClassVar[str]
     Settings: type[S]
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    presets: ClassVar[Presets] = {}  # Published settings of the method by name, …
+    preset_runs: ClassVar[Presets] = {}  # … and what those runs had besides (learning rate, batch size).
     own_state: ClassVar[bool] = False  # Whether `state_dict` differs between processes that train together.
     takes_differences: ClassVar[bool] = False  # Of nearly equal outputs: all its passes run in full precision.
 
@@ -70,6 +73,18 @@ class Method(ABC, Generic[S]):
         if not keep_special and not special_token_ids:
             raise ValueError("perturb_special_tokens=False needs special_token_ids (tokenizer.all_special_ids)")
         self._unperturbed = () if keep_special else tuple(special_token_ids)
+
+    @classmethod
+    def preset(cls, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A published preset by its name: settings of the method, and of the run (learning rate, batch size).
+
+        Raises:
+            UserError: there is none; lists those there are.
+        """
+        if not cls.presets:
+            raise UserError(f"{cls.title} has no presets: its papers' values are its defaults.")
+        known("preset", name, list(cls.presets))
+        return dict(cls.presets[name]), dict(cls.preset_runs.get(name, {}))
 
     @property
     def replays(self) -> int:

@@ -1,7 +1,7 @@
 """FreeAT: each minibatch is replayed m times, and every backward pass serves θ and δ."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.methods.base import AscentSettings, Method
 from engine.methods.passes import EmbeddedBatch, Report, random_start
-from engine.methods.presets import published
+from engine.methods.presets import of_scripts, published
 from engine.perturbation import ascend, project
 from engine.settings import CONFIG
 
@@ -55,15 +55,17 @@ class FreeAT(Method[FreeATSettings]):
     )
     summary = "Replays each batch m times; every backward pass moves the weights and δ at once."
     Settings = FreeATSettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "RoBERTa-large CoLA": published(1e-05, 3, 0.05, 0.4, 0.2, random_restart=True),
-        "RoBERTa-large MNLI": published(1e-05, 2, 0.1, 0.01, 0.2, random_restart=True),
-        "RoBERTa-large MRPC": published(5e-06, 3, 0.04, 0.64, 0.4, random_restart=True),
-        "RoBERTa-large QNLI": published(1e-05, 2, 0.1, 0.15, 0.15, random_restart=True),
-        "RoBERTa-large QQP": published(1e-05, 2, 0.15, 0.32, 0.62, random_restart=True),
-        "RoBERTa-large SST-2": published(1e-05, 2, 0.1, 1.0, 0.6, random_restart=True),
-        "RoBERTa-large STS-B": published(2e-05, 3, 0.1, 0.16, 0.28, random_restart=True),
-    }
+    presets, preset_runs = of_scripts(
+        {
+            "RoBERTa-large CoLA": published(1e-05, 3, 0.05, 0.4, 0.2, random_restart=True),
+            "RoBERTa-large MNLI": published(1e-05, 2, 0.1, 0.01, 0.2, random_restart=True),
+            "RoBERTa-large MRPC": published(5e-06, 3, 0.04, 0.64, 0.4, random_restart=True),
+            "RoBERTa-large QNLI": published(1e-05, 2, 0.1, 0.15, 0.15, random_restart=True),
+            "RoBERTa-large QQP": published(1e-05, 2, 0.15, 0.32, 0.62, random_restart=True),
+            "RoBERTa-large SST-2": published(1e-05, 2, 0.1, 1.0, 0.6, random_restart=True),
+            "RoBERTa-large STS-B": published(2e-05, 3, 0.1, 0.16, 0.28, random_restart=True),
+        }
+    )
     own_state = True
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -119,6 +121,10 @@ class FreeAT(Method[FreeATSettings]):
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take back what `state_dict` gave."""
-        parts = [(*name.split("."), value) for name, value in state.items()]
-        self.carried = {int(place): value for kind, place, value in parts if kind == "delta"}
-        self._replay = {int(place): int(value) for kind, place, value in parts if kind == "replay"}
+        self.carried, self._replay = {}, {}
+        for name, value in state.items():
+            kind, place = name.split(".")
+            if kind == "delta":
+                self.carried[int(place)] = value
+            else:
+                self._replay[int(place)] = int(value)

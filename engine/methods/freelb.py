@@ -1,7 +1,6 @@
 """FreeLB: the gradient of θ is averaged over the K points of the ascent path."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from engine.methods.base import AscentSettings, Method
 from engine.methods.passes import EmbeddedBatch, FixedDropout, Report, random_start
-from engine.methods.presets import published
+from engine.methods.presets import of_scripts, published
 from engine.perturbation import ascend
 from engine.settings import CONFIG
 
@@ -55,23 +54,25 @@ class FreeLB(Method[FreeLBSettings]):
     )
     summary = "Learns from every point of the climb: the gradients of the K steps are averaged, none is wasted."
     Settings: type[Any] = FreeLBSettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "RoBERTa-large CoLA": published(1e-05, 4, 0.025, 0.4, 0.3),
-        "RoBERTa-large MNLI": published(1e-05, 3, 0.1, 0.1, 0.3),
-        "RoBERTa-large MRPC": published(5e-06, 4, 0.04, 0.64, 0.4),
-        "RoBERTa-large QNLI": published(1e-05, 3, 0.1, 0.2, 0.2),
-        "RoBERTa-large QQP": published(1e-05, 3, 0.2, 0.32, 0.7),
-        "RoBERTa-large SST-2": published(1e-05, 3, 0.1, 1.0, 0.6),
-        "RoBERTa-large STS-B": published(2e-05, 4, 0.1, 0.16, 0.28),
-        "ALBERT-xxlarge SST-2": published(1e-05, 2, 0.1, 0.6, None, batch_size=32),
-        "ALBERT-xxlarge MRPC": published(2e-05, 4, 0.03, 0.0, None, batch_size=16),
-        "ALBERT-xxlarge CoLA": published(1e-05, 3, 0.04, 0.05, None, batch_size=16),
-        "ALBERT-xxlarge STS-B": published(2e-05, 3, 0.1, 0.2, None, batch_size=16),
-        "ALBERT-xxlarge MNLI": published(3e-05, 3, 0.04, 0.08, None, batch_size=128),
-        "ALBERT-xxlarge QQP": published(5e-05, 3, 0.2, 0.32, 0.7, batch_size=128),
-        "ALBERT-xxlarge RTE": published(3e-05, 3, 0.1, 0.0, None, batch_size=32),
-        "ALBERT-xxlarge QNLI": published(1e-05, 3, 0.05, 0.1, None, batch_size=32),
-    }
+    presets, preset_runs = of_scripts(
+        {
+            "RoBERTa-large CoLA": published(1e-05, 4, 0.025, 0.4, 0.3),
+            "RoBERTa-large MNLI": published(1e-05, 3, 0.1, 0.1, 0.3),
+            "RoBERTa-large MRPC": published(5e-06, 4, 0.04, 0.64, 0.4),
+            "RoBERTa-large QNLI": published(1e-05, 3, 0.1, 0.2, 0.2),
+            "RoBERTa-large QQP": published(1e-05, 3, 0.2, 0.32, 0.7),
+            "RoBERTa-large SST-2": published(1e-05, 3, 0.1, 1.0, 0.6),
+            "RoBERTa-large STS-B": published(2e-05, 4, 0.1, 0.16, 0.28),
+            "ALBERT-xxlarge SST-2": published(1e-05, 2, 0.1, 0.6, None, batch_size=32),
+            "ALBERT-xxlarge MRPC": published(2e-05, 4, 0.03, 0.0, None, batch_size=16),
+            "ALBERT-xxlarge CoLA": published(1e-05, 3, 0.04, 0.05, None, batch_size=16),
+            "ALBERT-xxlarge STS-B": published(2e-05, 3, 0.1, 0.2, None, batch_size=16),
+            "ALBERT-xxlarge MNLI": published(3e-05, 3, 0.04, 0.08, None, batch_size=128),
+            "ALBERT-xxlarge QQP": published(5e-05, 3, 0.2, 0.32, 0.7, batch_size=128),
+            "ALBERT-xxlarge RTE": published(3e-05, 3, 0.1, 0.0, None, batch_size=32),
+            "ALBERT-xxlarge QNLI": published(1e-05, 3, 0.05, 0.1, None, batch_size=32),
+        }
+    )
 
     @property
     def floor(self) -> float:

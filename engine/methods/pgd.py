@@ -1,15 +1,12 @@
 """K-PGD: K ascent steps, then one update from the last gradient alone."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from engine.methods.base import AscentSettings, Method
 from engine.methods.passes import EmbeddedBatch, Report, random_start
-from engine.methods.presets import published
+from engine.methods.presets import of_scripts, published
 from engine.perturbation import ascend
 from engine.settings import CONFIG
 
@@ -48,14 +45,16 @@ class PGD(Method[PGDSettings]):
     equation = r"\delta_{t+1}=\Pi_{\|\delta\|_F\le\epsilon}\left(\delta_t+\alpha\, g(\delta_t)/\|g(\delta_t)\|_F\right)"
     summary = "Climbs K steps towards the worst δ in the ball, then learns from that last δ only."
     Settings = PGDSettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "RoBERTa-large CoLA": published(1e-05, 3, 0.05, 0.4, 0.2),
-        "RoBERTa-large MNLI": published(1e-05, 2, 0.1, 0.2, 0.2),
-        "RoBERTa-large MRPC": published(5e-06, 3, 0.04, 0.64, 0.4),
-        "RoBERTa-large QQP": published(1e-05, 2, 0.15, 0.32, 0.62),
-        "RoBERTa-large SST-2": published(1e-05, 2, 0.1, 1.0, 0.6),
-        "RoBERTa-large STS-B": published(2e-05, 3, 0.1, 0.16, 0.28),
-    }
+    presets, preset_runs = of_scripts(
+        {
+            "RoBERTa-large CoLA": published(1e-05, 3, 0.05, 0.4, 0.2),
+            "RoBERTa-large MNLI": published(1e-05, 2, 0.1, 0.2, 0.2),
+            "RoBERTa-large MRPC": published(5e-06, 3, 0.04, 0.64, 0.4),
+            "RoBERTa-large QQP": published(1e-05, 2, 0.15, 0.32, 0.62),
+            "RoBERTa-large SST-2": published(1e-05, 2, 0.1, 1.0, 0.6),
+            "RoBERTa-large STS-B": published(2e-05, 3, 0.1, 0.16, 0.28),
+        }
+    )
 
     @property
     def floor(self) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from engine.methods.freelb import FreeLB, FreeLBSettings
 from engine.methods.passes import EmbeddedBatch, random_start
+from engine.methods.presets import Presets
 from engine.methods.token_table import TokenTable
 from engine.perturbation import shrink_factor, token_norms, unit_example, unit_token
 from engine.settings import CONFIG
@@ -67,7 +68,8 @@ class TextAT(FreeLB):
     )
     summary = "FreeLB with a memory: each token keeps the perturbation that it gathered over the whole training."
     Settings = TextATSettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    presets: ClassVar[Presets] = {}
+    preset_runs: ClassVar[Presets] = {}
     keeps_last_ascent = True
     settings: TextATSettings
     table: TokenTable | None = None

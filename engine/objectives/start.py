@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from engine.errors import UserError
-from engine.models import quietly, reads, source_of, unloadable
+from engine.model_files import check_embeddings
+from engine.models import SAFE, config_and_tokenizer, folder_of, load_weights, quietly, reads, said_plainly
 
 
 def load_masked_lm(name: str, from_scratch: bool = False, seed: int = 0) -> tuple[Any, Any, int]:
@@ -41,21 +42,15 @@ def load_discriminator(name: str, from_scratch: bool = False, seed: int = 0) -> 
 
 
 def _load(family: Any, name: str, from_scratch: bool, seed: int) -> tuple[Any, Any, int]:
-    from transformers import AutoConfig, AutoTokenizer
-
-    path, safe = source_of(name)
-    with quietly():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(path, **safe)
-            config = AutoConfig.from_pretrained(path, **safe)
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
-                if from_scratch:
-                    model = family.from_config(config)
-                else:
-                    model = family.from_pretrained(path, use_safetensors=True, dtype=torch.float32, **safe)
-        except Exception as problem:  # Hub clients and loaders raise many kinds; people need one line.
-            raise UserError(unloadable(name, problem)) from None
+    folder = folder_of(name)
+    config, tokenizer = config_and_tokenizer(name, folder)
+    if from_scratch:
+        with quietly(), said_plainly(name), torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = family.from_config(config)
+    else:
+        model, _ = load_weights(family, name, folder, config, seed)
+    check_embeddings(model, tokenizer, name)
     if not tokenizer.is_fast or tokenizer.mask_token_id is None:
         raise UserError(
             f"{name[:80]}: pre-training needs a fast tokenizer with a mask token, which this model has not."
@@ -65,8 +60,7 @@ def _load(family: Any, name: str, from_scratch: bool, seed: int) -> tuple[Any, A
 
 def _pair(name: str, model: Any) -> tuple[Any, Any]:
     """The generator and the head of an ELECTRA pair, for a discriminator's name or folder; else none."""
-    path, safe = source_of(name)
-    if model.config.model_type != "electra" or "discriminator" not in path:
+    if model.config.model_type != "electra" or "discriminator" not in name:
         return None, None
     from transformers import ElectraForMaskedLM, ElectraForPreTraining
 
@@ -74,9 +68,11 @@ def _pair(name: str, model: Any) -> tuple[Any, Any]:
 
     try:
         with quietly():
-            options = {"use_safetensors": True, "dtype": torch.float32, **safe}
-            generator = ElectraForMaskedLM.from_pretrained(path.replace("discriminator", "generator"), **options)
-            whole = ElectraForPreTraining.from_pretrained(path, **options)
+            options = {"use_safetensors": True, "dtype": torch.float32, **SAFE}
+            generator = ElectraForMaskedLM.from_pretrained(
+                folder_of(name.replace("discriminator", "generator")), **options
+            )
+            whole = ElectraForPreTraining.from_pretrained(folder_of(name), **options)
     except Exception:  # No pair to be had: a new generator and a new head are made.
         return None, None
     head = replaced_token_head(model.config.hidden_size)

@@ -14,7 +14,7 @@ from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import TaskData, metrics_of
 from engine.errors import UserError
 from engine.methods import get_method
-from engine.models import Loaded, best_device, load_model
+from engine.models import PAIRS, Loaded, best_device, load_model
 from engine.runs.config import TrainConfig, is_pretraining
 from engine.trainer import AdversarialTrainer
 
@@ -58,7 +58,7 @@ def training_arguments(config: TrainConfig, folder: Path, batches: int) -> Train
         eval_steps=max(1, -(-total // config.evaluations)),
         save_strategy="steps",
         save_steps=max(1, -(-total // (config.checkpoints + 1))),
-        save_total_limit=1,
+        save_total_limit=2,  # The one before, should the last one be damaged.
         logging_steps=max(1, total // LOGGED_POINTS),
         logging_nan_inf_filter=False,
         bf16=bf16,
@@ -201,7 +201,9 @@ def build(config: TrainConfig, folder: Path) -> Job:
         trainer = build_pretrainer(config, folder)
         return Job(trainer, METRICS[config.method], trainer.objective.main_metric, len(trainer.train_dataset))
     data = load_dataset(config.dataset)
-    trainer = build_trainer(config, load_model(config.model, data.task, config.seed), data, folder)
+    loaded = load_model(config.model, data.task, config.seed)
+    setattr(loaded.model.config, PAIRS, data.is_pair)
+    trainer = build_trainer(config, loaded, data, folder)
     majority = data.majority_rate("validation") if data.task.kind == "classification" else None
     return Job(trainer, data.task.metrics, data.task.main_metric, len(data.splits["train"]), majority)
 

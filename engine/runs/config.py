@@ -79,16 +79,19 @@ class TrainConfig(Settings):
         return [name for name in cls.names() if name != "method_settings"]
 
     @classmethod
-    def build(cls, values: dict[str, Any], settings: dict[str, Any] | None = None) -> Self:
+    def build(cls, values: dict[str, Any], settings: dict[str, Any] | None = None, preset: str = "") -> Self:
         """Check everything. `settings` are `key=value` pairs, of the method first, else of the run itself.
+
+        `preset`: a published preset of the method; `values` and `settings` come before it.
 
         Raises:
             UserError: says which name or value is wrong and what is allowed.
         """
         method = recipe(str(values.get("method", "freelb")))
         names = method.Settings.names()
-        of_method = dict(values.get("method_settings") or {})
-        of_run = {key: value for key, value in values.items() if key != "method_settings"}
+        of_preset, of_preset_run = method.preset(preset) if preset else ({}, {})
+        of_method = of_preset | dict(values.get("method_settings") or {})
+        of_run = of_preset_run | {key: value for key, value in values.items() if key != "method_settings"}
         for key, value in (settings or {}).items():
             if key in names:
                 of_method[key] = value

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
@@ -11,9 +12,15 @@ from safetensors.torch import save_file
 from transformers import ProgressCallback, TrainerCallback
 
 from engine import distributed
+from engine.errors import Busy, NoRoom
 from engine.methods.textat import TextAT
+from engine.runs.lost import FOUND_AGAIN
+from engine.runs.queue import own_process
 from engine.runs.run import Run
 from engine.runs.store import Store
+
+IMPATIENCE = 0.2  # Seconds that a training step may wait for the database; figures are kept meanwhile.
+PATIENCE = 600.0  # Seconds that the beginning and the end of a run wait for it.
 
 
 class RunRecorder(TrainerCallback):
@@ -24,6 +31,7 @@ class RunRecorder(TrainerCallback):
         self.trainer: Any = None
         self.began = time.monotonic()
         self._mark = (0, self.began)
+        self._waiting: list[tuple[int, dict[str, float]]] = []
 
     @property
     def seconds(self) -> float:
@@ -33,22 +41,19 @@ class RunRecorder(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Note where it starts."""
         self._mark = (state.global_step, time.monotonic())
-        self.store.forget_after(self.run.id, state.global_step)
+        patient = Store(PATIENCE)
+        patient.forget_after(self.run.id, state.global_step)
+        if not patient.figures(self.run.id):  # None, or lost with the database.
+            self._waiting = past_figures(state.log_history)
         for file in (self.run.folder / "table").glob("*.safetensors"):
             if int(file.stem) > state.global_step:
                 file.unlink()
-        self.store.update(self.run.id, max_steps=state.max_steps, step=state.global_step)
+        patient.update(self.run.id, max_steps=state.max_steps, step=state.global_step)
+        self.write()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         """Loss, learning rate, δ norms, validation metrics, steps per second."""
-        figures = {
-            name: float(value)
-            for name, value in (logs or {}).items()
-            if isinstance(value, int | float)
-            and not name.startswith(("train_", "total_"))
-            and not name.endswith(("_runtime", "_per_second"))
-            and name != "epoch"
-        }
+        figures = figures_of(logs or {})
         if not figures:
             return
         if "loss" in figures:
@@ -61,7 +66,28 @@ class RunRecorder(TrainerCallback):
             table = getattr(getattr(self.trainer, "method", None), "table", None)
             if table is not None:
                 figures["table_rows"] = len(table)
-        self.store.log(self.run.id, state.global_step, figures, seconds=self.seconds)
+        self._waiting.append((state.global_step, figures))
+        self.write()
+
+    def write(self, patience: float = IMPATIENCE) -> None:
+        """Put what was noted into the database; what does not go in now, since it is held or full, is kept for later.
+
+        Raises:
+            Busy, NoRoom: only with another patience than `IMPATIENCE`.
+        """
+        store = Store(patience)
+        try:
+            while self._waiting:
+                step, figures = self._waiting[0]
+                store.log(self.run.id, step, figures, seconds=self.seconds)
+                self._waiting.pop(0)
+        except (Busy, NoRoom):
+            if patience != IMPATIENCE:
+                raise
+
+    def rewrite(self, history: list[dict[str, Any]]) -> None:
+        """Note all figures of a training anew: the database that had them is gone."""
+        self._waiting = past_figures(history)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Keep how TextAT's table stands, and the model if that was asked for."""
@@ -79,6 +105,23 @@ class RunRecorder(TrainerCallback):
         self._mark = (state.global_step, time.monotonic())  # The time of an evaluation is not training speed.
 
 
+def figures_of(logs: Mapping[str, Any]) -> dict[str, float]:
+    """What is kept of what a Trainer logs."""
+    return {
+        name: float(value)
+        for name, value in logs.items()
+        if isinstance(value, int | float)
+        and not name.startswith(("train_", "total_"))
+        and not name.endswith(("_runtime", "_per_second"))
+        and name not in ("epoch", "step")
+    }
+
+
+def past_figures(history: Sequence[Mapping[str, Any]]) -> list[tuple[int, dict[str, float]]]:
+    """The figures of a Trainer's own log, by step."""
+    return [(int(each["step"]), figures) for each in history if "step" in each and (figures := figures_of(each))]
+
+
 class Superseded(Exception):
     """The run was deleted, or another process does it now: this one must end, and leave the row alone."""
 
@@ -90,21 +133,36 @@ class Cancellation(TrainerCallback):
         Superseded: the run is no longer this process's.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.run, self.asked = run, False
+    def __init__(self, run: Run, recorder: RunRecorder | None = None) -> None:
+        self.run, self.asked, self.recorder = run, False, recorder
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Look whether the run was cancelled."""
         asked = False
         if distributed.is_first():
-            row = Store().row_of(self.run.id)
-            if row is None or row.pid != os.getpid():
-                raise Superseded(f"{self.run.id} is no longer done by this process.")
+            try:
+                row = Store(IMPATIENCE).row_of(self.run.id)
+            except (Busy, NoRoom):
+                row = self.run  # Nobody can have asked.
+            else:
+                if row is not None and FOUND_AGAIN in row.info and row.status == "crashed":
+                    row = self._claimed_again(row, state)
+                if row is None or row.pid != os.getpid():
+                    raise Superseded(f"{self.run.id} is no longer done by this process.")
             asked = row.cancel
         self.asked = bool(distributed.told_by_first("asked" if asked else ""))
         if self.asked:
             control.should_training_stop = True
             control.should_save = True
+
+    def _claimed_again(self, row: Run, state: Any) -> Run | None:
+        """The database was deleted while this process trained, and has found the run's folder: it is this process's."""
+        info = {name: value for name, value in self.run.info.items() if name != FOUND_AGAIN}
+        status = {**own_process(), "status": "running"}
+        Store(PATIENCE).update(row.id, only_if=("crashed",), message="", info=info, max_steps=state.max_steps, **status)
+        if self.recorder is not None:
+            self.recorder.rewrite(state.log_history)
+        return Store().row_of(row.id)
 
 
 class ProgressBar(ProgressCallback):

@@ -1,10 +1,11 @@
 """A run: its row as it was read, and its files."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine import manifest
+from engine.data.tasks import ONE_CLASS, collapsed
 from engine.home import home
 
 ACTIVE = ("starting", "running")
@@ -51,14 +52,31 @@ class Run:
 
     @property
     def last_checkpoint(self) -> Path | None:
-        """The newest checkpoint that was written to its end (`trainer_state.json` is written last), else None."""
-        whole = []
-        for each in (self.folder / "checkpoints").glob("checkpoint-*"):
-            try:
-                whole.append((int(json.loads((each / "trainer_state.json").read_text())["global_step"]), each))
-            except (OSError, ValueError, KeyError):
-                continue
-        return max(whole)[1] if whole else None
+        """The newest checkpoint that looks whole by its files' sizes, else None."""
+        return next((each for each in self._checkpoints() if not manifest.damage(each, sizes_only=True)), None)
+
+    def sound_checkpoint(self) -> tuple[Path | None, list[str]]:
+        """The newest checkpoint whose files are what was written, and what is wrong with the newer ones; None for none."""
+        problems: list[str] = []
+        for each in self._checkpoints():
+            problem = manifest.damage(each)
+            if not problem:
+                return each, problems
+            problems.append(f"{each.name} is damaged: {problem}")
+        return None, problems
+
+    def _checkpoints(self) -> list[Path]:
+        found = [
+            (int(number), each)
+            for each in (self.folder / "checkpoints").glob("checkpoint-*")
+            if (number := each.name.removeprefix("checkpoint-")).isdigit()
+        ]
+        return [each for _, each in sorted(found, reverse=True)]
+
+    @property
+    def result_file(self) -> Path:
+        """What its row held at its end: should the database be lost."""
+        return self.folder / "result.json"
 
     @property
     def kept_models(self) -> dict[int, Path]:
@@ -80,6 +98,17 @@ class Run:
         """Its name, or what it does."""
         return self.name or f"{self.config['method']} on {Path(self.config['dataset']).name}"
 
+    @property
+    def mark(self) -> str:
+        """Why its model says nothing of its inputs (see `data.tasks.collapsed`); "" if it does, or nothing is known."""
+        known = [self.metrics.get(name) for name in ("accuracy", "majority", ONE_CLASS)]
+        return collapsed(*(float(value) if value is not None else None for value in known))
+
+    @property
+    def marked_title(self) -> str:
+        """Its title, with the mark of a collapsed model: for legends and tables."""
+        return marked(self.title, self.mark)
+
     def document(self) -> dict[str, Any]:
         """As the CLI's JSON."""
         return {
@@ -95,10 +124,16 @@ class Run:
             "seconds": round(self.seconds, 3),
             "metrics": self.metrics,
             "message": self.message,
+            "mark": self.mark,
             "created": self.created,
             "config": self.config,
             "info": self.info,
         }
+
+
+def marked(name: str, mark: str) -> str:
+    """A model's name as it stands in legends and tables, with the mark of one that has collapsed."""
+    return f"{name} ⚠ {mark}" if mark else name
 
 
 def last_lines(path: Path, count: int = 5, most: int = 1500) -> str:

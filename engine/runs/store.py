@@ -15,13 +15,25 @@ import psutil
 
 from engine.database import Database
 from engine.errors import UserError
+from engine.runs.lost import lost_runs
 from engine.runs.run import ACTIVE, Run, last_lines
 
+OURS = 0x0DE17A  # The database's application_id, once its runs have been looked for.
 SILENT = 120.0  # Seconds without a sign after which a process on another host is taken for gone.
 
 
 class Store(Database):
     """The runs in the database. Cheap to make."""
+
+    def found(self, connection: sqlite3.Connection) -> None:
+        """A database that is new beside folders of runs has lost them: they are put back."""
+        if connection.execute("PRAGMA application_id").fetchone()[0] != OURS:
+            for run in lost_runs({row["id"] for row in connection.execute("SELECT id FROM runs")}):
+                names = ", ".join(run)
+                connection.execute(
+                    f"INSERT INTO runs ({names}) VALUES ({', '.join('?' * len(run))})", tuple(run.values())
+                )
+            connection.execute(f"PRAGMA application_id = {OURS}")
 
     def create(self, config: Mapping[str, Any], status: str = "queued", info: Mapping[str, Any] | None = None) -> Run:
         """A new run with a folder of its own. Its id is made here, never from what a user typed."""
@@ -105,7 +117,11 @@ class Store(Database):
             return done.rowcount == 1
 
     def log(self, identifier: str, step: int, figures: Mapping[str, float], **values: Any) -> None:
-        """Write a step's figures, and set columns, in one transaction."""
+        """Write a step's figures, and set columns, in one transaction.
+
+        Raises:
+            Busy: another program held the database for longer than `patience`; nothing was written.
+        """
         now = time.time()
         with self.writing() as connection:
             connection.executemany(

@@ -1,6 +1,5 @@
 """The process of one run: `python -m engine.runs.worker RUN`. It trains, logs, and says how it ended."""
 
-import errno
 import json
 import logging
 import shutil
@@ -11,18 +10,20 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PrinterCallback
 
 from engine import distributed
-from engine.errors import NoRoom, OutOfMemory, UserError
+from engine.data.tasks import ONE_CLASS
+from engine.errors import NO_ROOM, NoRoom, OutOfMemory, UserError
 from engine.process import give_way, keep_freed_memory
 from engine.runs.build import Job, build
 from engine.runs.config import TrainConfig
-from engine.runs.queue import advance, own_process
-from engine.runs.recorder import Cancellation, ProgressBar, RunRecorder, Superseded, peak_memory
+from engine.runs.queue import glance, own_process
+from engine.runs.recorder import PATIENCE, Cancellation, ProgressBar, RunRecorder, Superseded, peak_memory
 from engine.runs.run import Run
 from engine.runs.store import Store
 
@@ -32,22 +33,24 @@ BEAT = 10.0  # Seconds between two signs of life.
 def train(run: Run, progress: bool) -> None:
     """Train the run to its end, or until it is cancelled. Of several processes the first one keeps the books."""
     keep_freed_memory()
-    store, first = Store(), distributed.is_first()
+    store, first = Store(PATIENCE), distributed.is_first()
     config = TrainConfig.build(run.config)
     recorder = RunRecorder(store, run, config.keep_models)
     job = build(config, run.folder)
     trainer = recorder.trainer = job.trainer
-    cancellation, bar = Cancellation(run), ProgressBar()
+    cancellation, bar = Cancellation(run, recorder), ProgressBar()
     trainer.add_callback(cancellation)
     if first:
         trainer.add_callback(recorder)
         trainer.add_callback(bar if progress else PrinterCallback())
-    checkpoint = distributed.told_by_first(str(run.last_checkpoint or ""))
+    checkpoint = distributed.told_by_first(str(_checkpoint(store, run) or "") if first else "")
     recorder.began = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=checkpoint or None)
     finally:
         bar.close()
+        if first:
+            recorder.write()
     seconds = recorder.seconds
     step, total = trainer.state.global_step, trainer.state.max_steps
     last = trainer.state.log_history[-1:] + trainer.state.log_history[-2:-1]
@@ -57,6 +60,7 @@ def train(run: Run, progress: bool) -> None:
         evaluated = trainer.evaluate()  # All processes together.
     if not first:
         return
+    recorder.write(PATIENCE)
     if stopped or evaluated is None:
         message = f"Cancelled at step {step} of {total}; it can be resumed."
         store.update(run.id, status="cancelled", finished=time.time(), seconds=seconds, step=step, message=message)
@@ -73,10 +77,24 @@ def train(run: Run, progress: bool) -> None:
         "processes": trainer.args.world_size,
         "sentences_per_second": sentences / max(seconds, 1e-9),
     }
-    store.update(
-        run.id, status="completed", finished=time.time(), seconds=seconds, step=step, metrics=_metrics(job, evaluated),
-        info=info,
-    )  # fmt: skip
+    result = {
+        "finished": time.time(), "seconds": seconds, "step": step, "metrics": _metrics(job, evaluated), "info": info
+    }  # fmt: skip
+    run.result_file.write_text(json.dumps(result))
+    store.update(run.id, status="completed", **result)
+
+
+def _checkpoint(store: Store, run: Run) -> Path | None:
+    """Where to go on from. Damaged checkpoints are taken away, and it is said that they were."""
+    found, problems = run.sound_checkpoint()
+    for problem in problems:
+        shutil.rmtree(run.folder / "checkpoints" / problem.split(" ", 1)[0], ignore_errors=True)
+    if problems:
+        at = f"from {found.name}" if found else "at step 0"
+        message = f"It goes on {at}: {'; '.join(problems)}."
+        print(message, file=sys.stderr)
+        store.update(run.id, message=message)
+    return found
 
 
 def _metrics(job: Job, evaluated: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +102,7 @@ def _metrics(job: Job, evaluated: dict[str, Any]) -> dict[str, Any]:
     metrics: dict[str, Any] = {
         name.removeprefix("eval_"): value
         for name, value in evaluated.items()
-        if name.removeprefix("eval_") in (*job.metrics, "loss")
+        if name.removeprefix("eval_") in (*job.metrics, "loss", ONE_CLASS)
     }
     metrics["main_metric"] = job.main_metric
     if job.majority is not None:
@@ -131,7 +149,7 @@ def execute(identifier: str, *, progress: bool = False) -> Run:
     Raises:
         UserError: bad input found only now; the run is `failed` and says why.
     """
-    store = Store()
+    store = Store(PATIENCE)
     run = store.get(identifier)
     store.update(run.id, **{**own_process(), "status": "running"})
     try:
@@ -156,9 +174,6 @@ def execute(identifier: str, *, progress: bool = False) -> Run:
             raise
         raise plain from None
     return store.get(run.id)
-
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _in_plain_words(problem: Exception, run: Run) -> UserError | None:
@@ -192,7 +207,7 @@ def main() -> int:
         traceback.print_exc()
         return 1
     finally:
-        advance()
+        glance()
     return 0
 
 
