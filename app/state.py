@@ -6,7 +6,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -101,8 +100,11 @@ def remembered(key: str, compute: Callable[[], Any]) -> Any:
 
 def _changed(values: dict[str, Any]) -> float:
     """When the data file of an analysis was last changed; 0 for data that do not."""
-    path = Path(str(values.get("dataset", "")))
-    return path.stat().st_mtime if path.is_file() else 0.0
+    from engine.data.sources import reading_of
+    from engine.paths import exists, path_of
+
+    name = reading_of(str(values.get("dataset", "")))[0]
+    return path_of(name).stat().st_mtime if exists(name) else 0.0
 
 
 def kept(key: str, text: str, compute: Callable[[Callable[[int, int], None]], Any], keep: bool = True) -> Any:

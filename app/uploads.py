@@ -1,15 +1,22 @@
 """Data files that people upload: checked before they are kept, named by their content, never by their name's path."""
 
 import hashlib
+import json
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from app.layout import plain
-from engine.data.files import SUFFIXES, load_file
+from engine.data.apart import Examined, examine
+from engine.data.columns import KINDS, Reading
+from engine.data.reading import SUFFIXES
+from engine.data.sources import with_reading
 from engine.errors import UserError
 from engine.home import home
 
@@ -22,8 +29,20 @@ def folder() -> Path:
 
 
 def uploaded() -> list[str]:
-    """Paths of the files uploaded so far."""
-    return sorted(str(path) for path in folder().glob("*") if path.suffix in SUFFIXES)
+    """The files uploaded so far, as data sets: their paths, with how they are to be read where a person said it."""
+    return sorted(with_reading(str(path), _said(path)) for path in folder().glob("*") if path.suffix in SUFFIXES)
+
+
+def _said(path: Path) -> Reading:
+    try:
+        return Reading(**json.loads(_note(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return Reading()
+
+
+def _note(path: Path) -> Path:
+    """Where it stands how an upload is to be read."""
+    return path.with_name(f"{path.name}.reading")
 
 
 def short_name(dataset: str) -> str:
@@ -32,12 +51,31 @@ def short_name(dataset: str) -> str:
     return path.name if path.parent == folder() else dataset
 
 
-def keep(name: str, content: bytes) -> Path:
-    """Store an upload if it can be read as a data set; nothing stays behind if not.
+def keep(name: str, content: bytes, how: Reading | None = None) -> Path:
+    """Store an upload if it can be read as a data set (in a process of its own); nothing stays behind if not.
+
+    Args:
+        how: what the person says of its columns and labels; kept beside it.
 
     Raises:
         UserError: it cannot be read; says why.
     """
+    how = how or Reading()
+    with _examined(name, content, how) as (partial, found):
+        if found.problem:
+            raise UserError(found.problem)
+        target = folder() / partial.name
+        if how != Reading():
+            _note(target).write_text(json.dumps(asdict(how)), encoding="utf-8")
+        else:
+            _note(target).unlink(missing_ok=True)
+        partial.replace(target)
+    return target
+
+
+@contextmanager
+def _examined(name: str, content: bytes, how: Reading) -> Iterator[tuple[Path, Examined]]:
+    """An upload in a folder of its own, until it is known to be whole and a data set; its name stands in messages."""
     suffix = Path(name).suffix.lower()
     if len(content) > MOST_BYTES:
         raise UserError(
@@ -46,38 +84,69 @@ def keep(name: str, content: bytes) -> Path:
     if suffix not in SUFFIXES:
         raise UserError(f"{name[:80]}: files must end in {', '.join(SUFFIXES)}.")
     stem = re.sub(r"[^\w-]+", "-", Path(name).stem)[:40].strip("-") or "data"
-    folder().mkdir(exist_ok=True)
-    target = folder() / f"{stem}-{hashlib.sha256(content).hexdigest()[:8]}{suffix}"
-    if not target.exists():
-        # A folder of its own until it is known to be whole and a data set; its name stands in messages.
-        with tempfile.TemporaryDirectory(dir=folder()) as scratch:
-            partial = Path(scratch) / target.name
-            try:
-                partial.write_bytes(content)
-                load_file(partial)
-                partial.replace(target)
-            except OSError as problem:
-                raise UserError(f"{name[:80]} cannot be kept: {problem.strerror or problem}.") from None
-    return target
+    folder().mkdir(exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+        partial = Path(scratch) / f"{stem}-{hashlib.sha256(content).hexdigest()[:8]}{suffix}"
+        try:
+            partial.touch(mode=0o600)
+            partial.write_bytes(content)
+            yield partial, examine(partial, how)
+        except OSError as problem:
+            raise UserError(f"{name[:80]} cannot be kept: {problem.strerror or problem}.") from None
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the file …")
+def _look(name: str, content: bytes, how: Reading) -> Examined:
+    with _examined(name, content, how) as (_, found):
+        return found
 
 
 def upload_box() -> None:
-    """Take a file, check it and say what was found."""
+    """Take a file, show what was understood of it, let the person say otherwise, and keep it."""
     file: Any = st.file_uploader(
         "Upload a data file",
         type=[suffix[1:] for suffix in SUFFIXES],
-        help="GLUE's columns: sentence, or sentence1 and sentence2 (or text, question, premise …), and label.",
+        help="GLUE's columns: sentence, or sentence1 and sentence2 (or text, question, premise …), and label. Other names can"
+        " be chosen once it is here.",
     )
     if file is None:
         return
     try:
-        path = keep(file.name, file.getvalue())
-        data = load_file(path)
+        plain_look = _look(file.name, file.getvalue(), Reading())
+        how = _form(plain_look, file.file_id)
+        found = plain_look if how == Reading() else _look(file.name, file.getvalue(), how)
+        if found.problem:
+            st.error(plain(found.problem))
+            return
+        dataset = with_reading(str(keep(file.name, file.getvalue(), how)), how)
     except UserError as problem:
         st.error(plain(str(problem)))
         return
-    counts = ", ".join(f"{len(table)} {split}" for split, table in data.splits.items())
-    if str(path) != st.session_state.get("last-upload"):
-        st.session_state["last-upload"] = str(path)
+    if dataset != st.session_state.get("last-upload"):
+        st.session_state["last-upload"] = dataset
         st.rerun()  # So that it stands in the list of data sets.
-    st.success(f"{plain(path.name)}: {data.task.kind}, {counts}. Choose it above.")
+    st.success(f"{plain(short_name(dataset))} is kept: choose it above. {plain(' '.join(found.described))}")
+
+
+def _form(found: Examined, key: str) -> Reading:
+    """What the file's first rows are, and a choice of columns; "" where the names decide."""
+    with st.expander("The first rows, and which columns are meant", expanded=bool(found.problem)):
+        if found.preview:
+            st.dataframe(found.preview, hide_index=True)
+        names = list(dict.fromkeys(found.columns))[:200]
+        left, right = st.columns(2)
+        said = {
+            field: place.selectbox(
+                label, names, index=None, placeholder="by its name", key=f"{field}-{key}", help=help_
+            )
+            for field, label, help_, place in (
+                ("text_column", "Texts", "The column that holds the texts.", left),
+                ("pair_column", "Second texts", "For pairs of texts.", right),
+                ("label_column", "Labels", "The column that holds the labels.", left),
+            )
+        }
+        kind = right.selectbox(
+            "Labels are", KINDS, index=None, placeholder="by the values", key=f"kind-{key}",
+            help="Names of classes, or scores.",
+        )  # fmt: skip
+    return Reading(**{field: value or "" for field, value in said.items()}, label_kind=kind or "")

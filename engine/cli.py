@@ -2,7 +2,10 @@
 
 import argparse
 import os
+import shlex
 import sys
+import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -39,8 +42,12 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     wait_politely()
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        options = _parser().parse_args(arguments)
+        for place, word in enumerate(given, 1):
+            if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
+                raise UserError(f"Argument {place} is not text in UTF-8: {word[:60]!a}.")
+        options = _parser().parse_args(given)
         options.action(options)
     except UserError as problem:
         print(problem, file=sys.stderr)
@@ -51,4 +58,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as problem:
+        print(unexpected(problem, given), file=sys.stderr)
+        return 2
     return 0
+
+
+def unexpected(problem: Exception, given: Sequence[str]) -> UserError:
+    """What is said of an error that nobody thought of: one line, with where all of it can be read for a report."""
+    kind = type(problem).__name__
+    reason = " ".join(str(problem).split())[:200]
+    whole = f"python -m engine {shlex.join(given)}\n\n{''.join(traceback.format_exception(problem))}"
+    try:
+        from engine.home import home
+
+        log = home() / "errors" / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{os.getpid()}.txt"
+        log.parent.mkdir(exist_ok=True)
+        log.write_text(whole, encoding="utf-8", errors="backslashreplace")
+        where = f"The whole error is in {log}"
+    except (OSError, UserError):
+        where = "The whole error could not be kept"
+    return UserError(
+        f"This did not work, and Deltabook cannot say why in better words: {kind}{': ' * bool(reason)}{reason}. {where}:"
+        " please report it with what you called."
+    )

@@ -17,6 +17,43 @@ class Verb(Protocol):
     ) -> argparse.ArgumentParser: ...
 
 
+MOST = 2**31 - 1
+
+
+def whole(low: int = -MOST, high: int = MOST) -> Callable[[str], int]:
+    """A flag's whole number between bounds."""
+
+    def read(text: str) -> int:
+        try:
+            found: int | None = int(text)
+        except ValueError:
+            found = None
+        if found is None or not low <= found <= high:
+            allowed = " ".join([*([f"from {low}"] if low > -MOST else []), f"to {high}"])
+            raise argparse.ArgumentTypeError(f"must be a whole number {allowed}, but it is {text[:40]!a}")
+        return found
+
+    return read
+
+
+SEED = whole(0, 2**32 - 1)
+
+
+def number(low: float = -1e300, high: float = 1e300) -> Callable[[str], float]:
+    """A flag's finite number between bounds."""
+
+    def read(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = float("nan")
+        if not low <= found <= high:
+            raise argparse.ArgumentTypeError(f"must be a number from {low:g} on, but it is {text[:40]!a}")
+        return found
+
+    return read
+
+
 def pairs(given: Sequence[str]) -> dict[str, str]:
     """What --set was given, as a dict."""
     settings = {}
@@ -74,15 +111,48 @@ def classifier_of(options: argparse.Namespace) -> Any:
     return load_classifier(options.model, options.run, progress("fine-tuning the ready-made classifier, once"))
 
 
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how a data file is to be read, where its columns' names and its labels do not."""
+    for name, help_ in (
+        ("text", "which column holds the texts"),
+        ("pair", "which column holds the second texts of pairs"),
+        ("label", "which column holds the labels"),
+    ):
+        parser.add_argument(f"--{name}-column", default="", metavar="NAME", help=f"{help_} (default: by its name)")
+    parser.add_argument("--label-kind", default="", metavar="KIND", help="what labels are: classes or scores")
+
+
+def named_dataset(options: argparse.Namespace) -> str:
+    """The data set that --dataset names, with how it is to be read."""
+    from engine.data.columns import Reading
+    from engine.data.sources import with_reading
+
+    how = Reading(options.text_column, options.pair_column, options.label_column, options.label_kind)
+    return with_reading(options.dataset, how)
+
+
 def add_dataset(parser: argparse.ArgumentParser, limit: int = 200) -> None:
     """The flags --dataset, --split, --limit and --seed, and those of the classifier."""
     parser.add_argument("--dataset", default="movie-sentiment", help="built-in name, path or hub name")
     parser.add_argument("--split", default="validation")
-    parser.add_argument("--limit", type=int, default=limit, metavar="N", help=f"a fixed sample of N examples ({limit})")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--limit", type=whole(1), default=limit, metavar="N", help=f"a fixed sample of N examples ({limit})"
+    )
+    parser.add_argument("--seed", type=SEED, default=0)
+    add_reading(parser)
     add_classifier(parser)
 
 
 def dataset_of(options: argparse.Namespace) -> dict[str, Any]:
     """What these flags say, as analyses take it."""
-    return {"dataset": options.dataset, "split": options.split, "limit": options.limit}
+    return {"dataset": named_dataset(options), "split": options.split, "limit": options.limit}
+
+
+def remarked(classifier: Any, **values: Any) -> list[str]:
+    """What a person must know of an analysis besides its result: said on stderr, and handed back for the JSON document."""
+    from engine.analysis.remarks import remarks
+
+    found = remarks(classifier, values)
+    for said in found:
+        print(said, file=sys.stderr)
+    return found

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.commands.common import (
+    SEED,
     Verb,
     add_classifier,
     add_dataset,
@@ -13,9 +14,12 @@ from engine.commands.common import (
     classifier_of,
     columns,
     dataset_of,
+    number,
     pairs,
     progress,
+    remarked,
     show,
+    whole,
 )
 from engine.errors import UserError, known
 
@@ -25,12 +29,12 @@ def add(verb: Verb) -> None:
     made = verb("trace", _trace, "Follow a method's ascent on one text, step by step.")
     _add_text(made)
     made.add_argument("--method", default="pgd")
-    made.add_argument("--steps", type=int, metavar="K")
+    made.add_argument("--steps", type=whole(), metavar="K")
     made.add_argument("--preset", metavar="NAME", help="settings of a published run, such as 'RoBERTa-large SST-2'")
     add_settings(made)
     made = verb("table", _table, "Show the largest rows of a TextAT run's table.")
     made.add_argument("--run", required=True)
-    made.add_argument("--top", type=int, default=20, metavar="N")
+    made.add_argument("--top", type=whole(), default=20, metavar="N")
     made.add_argument(
         "--token", metavar="T", help="one token's row: growth, class direction, neighbours in three spaces"
     )
@@ -40,8 +44,8 @@ def add(verb: Verb) -> None:
     add_settings(made)
     made = verb("landscape", _landscape, "The loss over a plane through one text's embedding, with the ascent paths.")
     _add_text(made)
-    made.add_argument("--epsilon", type=float, default=0.5, help="radius of the ball (0.5)")
-    made.add_argument("--points", type=int, default=41, metavar="N", help="of the grid, each way; odd (41)")
+    made.add_argument("--epsilon", type=number(0), default=0.5, help="radius of the ball (0.5)")
+    made.add_argument("--points", type=whole(), default=41, metavar="N", help="of the grid, each way; odd (41)")
     made.add_argument("--towards", metavar="PLACE:WORD", help="second direction: the token at PLACE becomes WORD")
     made = verb("attribution", _attribution, "Which tokens the output rests on, clean and perturbed (Captum).")
     _add_text(made)
@@ -50,20 +54,20 @@ def add(verb: Verb) -> None:
     add_settings(made)
     made = verb("flip", _flip, "At which ε each method's ascent changes the prediction of one text.")
     _add_text(made)
-    made.add_argument("--steps", type=int, default=5, metavar="K")
+    made.add_argument("--steps", type=whole(), default=5, metavar="K")
     made = verb("examples", _examples, "Loss, margin, smoothness and flip-ε of a data set's examples.")
     add_dataset(made)
     made = verb("map", _map, "UMAP of a split's sentence embeddings, clean and perturbed.")
     add_dataset(made)
     made.add_argument("--method", default="pgd")
-    made.add_argument("--epsilon", type=float, default=0.5)
+    made.add_argument("--epsilon", type=number(0), default=0.5)
 
 
 def _add_text(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", required=True)
     parser.add_argument("--text-pair")
     parser.add_argument("--label", help="class number or name, or score; default: the model's own prediction")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=SEED, default=0)
     add_classifier(parser)
 
 
@@ -82,9 +86,11 @@ def _trace(options: argparse.Namespace) -> None:
         raise UserError(f"--steps must be 0 to 50, but it is {options.steps}.")
     if not options.text.strip():
         raise UserError("The text is empty: give at least one word.")
+    classifier = classifier_of(options)
+    said = remarked(classifier, **_text(options))
     found = analyse(
         "trace",
-        classifier_of(options),
+        classifier,
         method=options.method,
         settings=settings,
         steps=options.steps,
@@ -103,7 +109,7 @@ def _trace(options: argparse.Namespace) -> None:
     ]
     text = f"{found.origin}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(found.labels)))}\n\n"
     text += columns(tokens, ("token", "|delta|", "nearest other", "distance"))
-    show(found.document(), options.json, text)
+    show({**found.document(), "remarks": said}, options.json, text)
 
 
 def _table(options: argparse.Namespace) -> None:
@@ -140,6 +146,7 @@ def _smoothness(options: argparse.Namespace) -> None:
     settings = SMART.Settings.parse(pairs(options.set)).as_dict()
     classifier = classifier_of(options)
     of = dataset_of(options)
+    said = remarked(classifier, **of)
     found = analyse("smoothness", classifier, progress("examples"), settings=settings, seed=options.seed, **of)
     curve = analyse("smoothness curve", classifier, progress("ε"), seed=options.seed, **of)
     worst = [each.adversarial for each in found]
@@ -151,6 +158,7 @@ def _smoothness(options: argparse.Namespace) -> None:
         "interval": bootstrap(worst),
         "examples": [asdict(each) for each in found],
         "curve": curve,
+        "remarks": said,
     }
     least = sorted(found, key=lambda each: -each.adversarial)[:10]
     rows = [(f"{each.adversarial:.3e}", f"{each.random:.3e}", each.text[:80]) for each in least]
@@ -170,9 +178,11 @@ def _landscape(options: argparse.Namespace) -> None:
         if not place.isdigit() or not word:
             raise UserError(f"--towards takes PLACE:WORD, such as 3:bad, but it is {options.towards[:40]!r}.")
         towards = (int(place), word)
+    classifier = classifier_of(options)
+    said = remarked(classifier, **_text(options))
     found = analyse(
         "landscape",
-        classifier_of(options),
+        classifier,
         progress("points"),
         epsilon=options.epsilon,
         points=options.points,
@@ -187,7 +197,11 @@ def _landscape(options: argparse.Namespace) -> None:
         for step, at in enumerate(path)
     ]
     text = f"loss in the middle {found.loss[middle][middle]:.4f}, largest {max(map(max, found.loss)):.4f}\n\n"
-    show(asdict(found), options.json, text + columns(rows, ("method", "step", "a", "b", "off the plane", "loss")))
+    show(
+        {**asdict(found), "remarks": said},
+        options.json,
+        text + columns(rows, ("method", "step", "a", "b", "off the plane", "loss")),
+    )
 
 
 def _attribution(options: argparse.Namespace) -> None:
@@ -197,9 +211,11 @@ def _attribution(options: argparse.Namespace) -> None:
 
     settings = get_method(options.method).Settings.parse(pairs(options.set)).as_dict()
     known("attribution algorithm", options.algorithm, list(ALGORITHMS))
+    classifier = classifier_of(options)
+    said = remarked(classifier, **_text(options))
     found = analyse(
         "attribution",
-        classifier_of(options),
+        classifier,
         method=options.method,
         settings=settings,
         algorithm=options.algorithm,
@@ -214,7 +230,7 @@ def _attribution(options: argparse.Namespace) -> None:
     ]
     text = columns(rows, ("token", "clean", "perturbed", "|delta|"))
     text += f"\n\nrank correlation of |clean| and |delta|: {found.rank_correlation:.3f}"
-    show(asdict(found), options.json, text)
+    show({**asdict(found), "remarks": said}, options.json, text)
 
 
 def _flip(options: argparse.Namespace) -> None:
@@ -222,18 +238,28 @@ def _flip(options: argparse.Namespace) -> None:
 
     classifier = classifier_of(options)
     of = {"text": options.text, "text_pair": options.text_pair}
+    said = remarked(classifier, **of)
     found = analyse("flip", classifier, progress("methods"), steps=options.steps, seed=options.seed, **of)
     rows = [(name, "never" if epsilon is None else f"{epsilon:.4f}") for name, epsilon in found.items()]
-    show({"origin": classifier.origin, "flip_epsilon": found}, options.json, columns(rows, ("method", "flips at ε")))
+    show(
+        {"origin": classifier.origin, "flip_epsilon": found, "remarks": said},
+        options.json,
+        columns(rows, ("method", "flips at ε")),
+    )
 
 
 def _examples(options: argparse.Namespace) -> None:
     from engine.analysis.catalogue import analyse
 
     classifier = classifier_of(options)
+    said = remarked(classifier, **dataset_of(options))
     table = analyse("examples", classifier, progress("examples"), **dataset_of(options))
     found = table.astype(object).where(table.notna(), None).to_dict("records")
-    show({"origin": classifier.origin, "examples": found}, options.json, table.round(4).to_string(max_colwidth=60))
+    show(
+        {"origin": classifier.origin, "examples": found, "remarks": said},
+        options.json,
+        table.round(4).to_string(max_colwidth=60),
+    )
 
 
 def _map(options: argparse.Namespace) -> None:
@@ -242,6 +268,7 @@ def _map(options: argparse.Namespace) -> None:
 
     known("method", options.method, list(REGISTRY))
     classifier = classifier_of(options)
+    said = remarked(classifier, **dataset_of(options))
     table = analyse(
         "map",
         classifier,
@@ -251,5 +278,5 @@ def _map(options: argparse.Namespace) -> None:
         seed=options.seed,
         **dataset_of(options),
     )
-    document = {"origin": classifier.origin, "sentences": table.to_dict("records")}
+    document = {"origin": classifier.origin, "sentences": table.to_dict("records"), "remarks": said}
     show(document, options.json, table.to_string(max_colwidth=50))

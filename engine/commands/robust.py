@@ -12,7 +12,9 @@ from engine.commands.common import (
     dataset_of,
     pairs,
     progress,
+    remarked,
     show,
+    whole,
 )
 
 
@@ -21,8 +23,8 @@ def add(verb: Verb) -> None:
     made = verb("robustness", _robustness, "Accuracy against ε under PGD, and calibration.")
     made.add_argument("--epsilons", metavar="ε,ε,…", help="radii, with commas between (0 to 0.6)")
     add_dataset(made)
-    made.add_argument("--steps", type=int, default=10, metavar="K", help="of PGD (10)")
-    made.add_argument("--restarts", type=int, default=2, help="attacks per ε (2)")
+    made.add_argument("--steps", type=whole(), default=10, metavar="K", help="of PGD (10)")
+    made.add_argument("--restarts", type=whole(), default=2, help="attacks per ε (2)")
     made.add_argument("--schedule", default="linear", help="of the step size: linear or constant (linear)")
     made = verb("attack", _attack, "Attack a classifier with real words.")
     add_dataset(made, 50)
@@ -38,6 +40,7 @@ def _robustness(options: argparse.Namespace) -> None:
     epsilons = list(EPSILONS) if options.epsilons is None else radii(options.epsilons)
     classifier = classifier_of(options)
     of = dataset_of(options)
+    said = remarked(classifier, **of)
     found = analyse(
         "robust accuracy", classifier, progress("examples"), epsilons=epsilons, steps=options.steps, restarts=options.restarts,
         schedule=options.schedule, seed=options.seed, **of,
@@ -50,13 +53,14 @@ def _robustness(options: argparse.Namespace) -> None:
     text = f"{classifier.origin}\n\n" + columns(rows, ("epsilon", "accuracy", "twice the steps", "95 % interval"))
     text += f"\n\nexpected calibration error {sure['ece']:.3f}"
     curve = [{**asdict(each), "converged": each.converged} for each in found]
-    show({"origin": classifier.origin, "curve": curve, "calibration": sure}, options.json, text)
+    show({"origin": classifier.origin, "curve": curve, "calibration": sure, "remarks": said}, options.json, text)
 
 
 def _attack(options: argparse.Namespace) -> None:
     from engine.analysis.catalogue import analyse
 
     classifier = classifier_of(options)
+    said = remarked(classifier, **dataset_of(options))
     found = analyse(
         "word attack", classifier, progress("examples"),
         search=options.search, similar=options.similar, seed=options.seed, **dataset_of(options), **pairs(options.set),
@@ -70,6 +74,7 @@ def _attack(options: argparse.Namespace) -> None:
     text = f"{classifier.origin}\n\n{text}\n\n" + columns(rows, ("before", "after", "queries", "text that fools it"))
     document = {
         "summary": found["summary"],
+        "remarks": said,
         "examples": [{**asdict(each), "success": each.success} for each in found["examples"]],
     }
     show({"origin": classifier.origin, **document}, options.json, text)

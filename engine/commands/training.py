@@ -2,10 +2,19 @@
 
 import argparse
 import sys
-from pathlib import Path
 
-from engine.commands.common import Verb, add_settings, columns, pairs, progress, show
+from engine.commands.common import (
+    Verb,
+    add_reading,
+    add_settings,
+    columns,
+    named_dataset,
+    pairs,
+    progress,
+    show,
+)
 from engine.errors import UserError
+from engine.paths import path_of
 
 
 def add(verb: Verb) -> None:
@@ -22,6 +31,7 @@ def add(verb: Verb) -> None:
     ):
         made.add_argument(name, required=name in ("--method", "--dataset"), help=help_)
     made.add_argument("--data-dir", metavar="DIR", help="folder with the files of --dataset glue/TASK")
+    add_reading(made)
     add_settings(made)
     made.add_argument("--detach", action="store_true", help="train in the background, through the queue")
     verb("runs", _runs, "List the runs.")
@@ -66,14 +76,16 @@ def _train(options: argparse.Namespace) -> None:
     if options.data_dir is not None:
         if not options.dataset.startswith("glue/"):
             raise UserError("--data-dir goes with --dataset glue/TASK; a file or folder of your own is --dataset PATH.")
-        options.dataset = f"{options.dataset}@{Path(options.data_dir).expanduser().absolute()}"
+        options.dataset = f"{options.dataset}@{path_of(options.data_dir).absolute()}"
+    options.dataset = named_dataset(options)
     given = {name: value for name in TrainConfig.own_names() if (value := getattr(options, name, None)) is not None}
     config = TrainConfig.build(given, pairs(options.set), options.preset or "")
     from engine.runs import queue
     from engine.runs.build import check
     from engine.runs.store import Store
 
-    check(config)
+    for said in check(config):
+        print(said, file=sys.stderr)
     if options.detach:
         run = queue.submit(config)
         show(run.document(), options.json, f"{run.id} {run.status}\n{run.folder}")

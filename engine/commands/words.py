@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict
 
-from engine.commands.common import Verb, add_settings, columns, pairs, progress, show
+from engine.commands.common import SEED, Verb, add_settings, columns, number, pairs, progress, show
 from engine.errors import UserError
 
 
@@ -14,14 +14,14 @@ def add(verb: Verb) -> None:
     made.add_argument("--text", required=True)
     made.add_argument("--model", help="whose tokenizer; default: minilm, for Chinese zh-small")
     made.add_argument("--similar", default="", help="similar words: en, zh or a word2vec file; default: by the text")
-    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--seed", type=SEED, default=0)
     add_settings(made)
     made = verb("detect", _detect, "Fill masks with ELECTRA's generator and let the discriminator judge every token.")
     made.add_argument("--text", required=True)
     made.add_argument("--run", help="an ELECTRA run; default: the ready-made pair")
-    made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--temperature", type=float, default=1.0)
-    made.add_argument("--share", type=float, default=0.15, help="share of the tokens that is masked (0.15)")
+    made.add_argument("--seed", type=SEED, default=0)
+    made.add_argument("--temperature", type=number(), default=1.0)
+    made.add_argument("--share", type=number(), default=0.15, help="share of the tokens that is masked (0.15)")
 
 
 def _mask(options: argparse.Namespace) -> None:

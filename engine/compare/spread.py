@@ -52,6 +52,7 @@ def adopt(found: dict[str, Any]) -> Run:
     store, row = Store(), dict(found["run"])
     for name in ("config", "metrics", "info"):
         row[name] = json.dumps(row[name])
+    store.all()  # A new database takes in the runs that lie beside it: before this one does.
     folder = store.path.parent / "runs" / row["id"]
     shutil.rmtree(folder, ignore_errors=True)
     for name, content in found["files"].items():
@@ -94,7 +95,7 @@ def train_on_ray(
             runtime_env={"py_modules": [str(ROOT / "engine")]},
         )  # fmt: skip
     except Exception as problem:  # Ray raises many kinds; all mean that the cluster is not to be had.
-        reason = str(problem).splitlines()[0][:160] if str(problem) else type(problem).__name__
+        reason = (str(problem).strip().splitlines() or [type(problem).__name__])[0][:160]
         raise UserError(f"No Ray cluster at {address!r}: {reason}. Give auto, local or HOST:PORT.") from None
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))

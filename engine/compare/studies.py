@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import math
 import os
 import re
 import tomllib
@@ -15,13 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.data.builtin import TASKS
 from engine.data.glue import PREFIX, glue_name
+from engine.data.sources import reading_of
 from engine.digests import digest_of
 from engine.errors import UserError
 from engine.home import home
 from engine.models import BUILTIN
+from engine.paths import exists, path_of, regular_file
 from engine.runs.config import TrainConfig, is_pretraining
 
 MOST_CELLS = 1000
+MOST_STUDY = 2**20  # Bytes of a study's file.
+STUDY_SUFFIXES = (".toml", ".yaml", ".yml")
 
 
 class Study(BaseModel):
@@ -86,22 +91,22 @@ def read_study(path: Path) -> Study:
     Raises:
         UserError: it cannot be read; says why.
     """
+    if path.suffix not in STUDY_SUFFIXES:
+        raise UserError(f"{path.name[:80]}: a study's file must end in {', '.join(STUDY_SUFFIXES)}.")
+    path = regular_file(path_of(path), "The study", MOST_STUDY)
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".toml":
             document: Any = tomllib.loads(text)
-        elif path.suffix in (".yaml", ".yml"):
+        else:
             import yaml
 
             document = yaml.safe_load(text)
-        else:
-            raise UserError(f"{path.name}: a study's file must end in .toml, .yaml or .yml.")
     except OSError as problem:
         raise UserError(f"The study {path} cannot be read: {problem.strerror or problem}.") from None
-    except UserError:
-        raise
     except Exception as problem:  # tomllib, yaml and decoding raise different kinds.
-        raise UserError(f"{path.name} is not a readable study: {str(problem).splitlines()[0][:160]}.") from None
+        reason = (str(problem).strip().splitlines() or [type(problem).__name__])[0][:160]
+        raise UserError(f"{path.name} is not a readable study: {reason}.") from None
     if not isinstance(document, dict):
         raise UserError(f"{path.name} must hold the study's fields: {', '.join(Study.model_fields)}.")
     return study_from(document)
@@ -119,6 +124,7 @@ def cells(study: Study) -> list[StudyCell]:
     for method in study.methods:
         if is_pretraining(method):
             raise UserError(f"{method} pre-trains: a study compares methods of fine-tuning.")
+    _check_count(study)
     found = []
     methods = sorted(dict.fromkeys(study.methods), key=lambda name: name != "vanilla")
     for dataset, model, method in itertools.product(study.datasets, study.models, methods):
@@ -133,17 +139,24 @@ def cells(study: Study) -> list[StudyCell]:
                      "seed": seed, "method_settings": {**fixed, **varied}},
                 )  # fmt: skip
                 found.append(StudyCell(method, varied, dataset, model, seed, config, key_of(config.as_dict())))
-            if len(found) > MOST_CELLS:
-                raise UserError(f"The study has more than {MOST_CELLS} runs: compare less at a time.")
     return found
+
+
+def _check_count(study: Study) -> None:
+    """Count the runs before any of them is made: a short file may ask for millions."""
+    settings = [study.settings.get(method, {}).values() for method in dict.fromkeys(study.methods)]
+    sweeps = sum(math.prod(len(value) for value in values if isinstance(value, list)) for values in settings)
+    count = sweeps * len(study.datasets) * len(study.models) * len(study.seeds)
+    if count > MOST_CELLS:
+        raise UserError(f"The study has more than {MOST_CELLS} runs ({count:,}): compare less at a time.")
 
 
 def _content(name: str) -> str:
     """A fingerprint of a local file's or folder's content; "" for names."""
-    place = glue_name(name)[1] if name.startswith(PREFIX) else name
-    path = Path(place).expanduser()
-    if not place or not path.exists():
+    place = glue_name(name)[1] if name.startswith(PREFIX) else reading_of(name)[0]
+    if not place or not exists(place):
         return ""
+    path = path_of(place)
     return digest_of(sorted([path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]))
 
 

@@ -1,208 +1,213 @@
-"""Data files in GLUE's column layout: TSV, CSV, JSONL, Parquet; sentences or pairs; classes or scores."""
+"""Data files as a task: TSV, CSV, JSONL, Parquet; sentences or pairs; classes or scores."""
 
-import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from pyarrow import ArrowException
 
+from engine.data.columns import Chosen, Reading, choose
+from engine.data.labels import Labels, is_none, number_of, understand
+from engine.data.reading import SUFFIXES, read_raw
 from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError
 
-SUFFIXES = (".tsv", ".csv", ".jsonl", ".parquet")
-TABBED = (".tsv", ".txt")  # The papers' tasks are also handed on as .txt.
-TEXT_COLUMNS = (
-    ("sentence1", "sentence2"),
-    ("question1", "question2"),
-    ("premise", "hypothesis"),
-    ("question", "sentence"),
-    ("text", "text_pair"),
-    ("text_a", "text_b"),
-    ("sentence",),
-    ("text",),
-    ("review",),
-)
-LABEL_COLUMNS = ("label", "score", "gold_label", "similarity", "rating")
 SPLIT_FILES = {"train": ("train",), "validation": ("validation", "dev", "valid"), "test": ("test",)}
-MOST_CLASSES = 200
-MOST_BYTES = 2**30  # Of an unpacked Parquet file; MNLI has 80 MB of text.
+FEWEST = 20  # Different texts of a file that is split.
+
+__all__ = ["SUFFIXES", "load_file", "read_table"]
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """The file as it stands, every value as text.
+def read_table(path: Path, *, skip_bad: bool = False) -> pd.DataFrame:
+    """The file as it stands, every value as text, its columns' names in lower case.
+
+    Args:
+        skip_bad: see `reading.read_raw`.
 
     Raises:
         UserError: not readable as what its ending says.
     """
-    suffix = path.suffix.lower()
-    if suffix not in (*SUFFIXES, *TABBED):
-        raise UserError(f"{path.name}: files must end in {', '.join(SUFFIXES)}.")
-    try:
-        if suffix == ".parquet":
-            table = _parquet(path)
-        elif suffix == ".jsonl":
-            table = pd.read_json(path, lines=True, dtype=False, convert_dates=False, encoding="utf-8")
-        else:
-            with path.open("rb") as file:
-                if b"\0" in file.read(65536):
-                    raise UserError(f"{path.name} is a binary file, not a table of text in UTF-8.")
-            tabbed = suffix in TABBED
-            table = pd.read_csv(
-                path,
-                sep="\t" if tabbed else ",",
-                quoting=csv.QUOTE_NONE if tabbed else csv.QUOTE_MINIMAL,  # GLUE's TSV files have bare quotes.
-                dtype=str,
-                keep_default_na=False,
-                encoding="utf-8-sig",
-            )
-        words = table.apply(_as_text)
-    except UnicodeDecodeError:
-        raise UserError(f"{path.name} is not text in UTF-8. Save it again in that encoding.") from None
-    except OSError as problem:
-        raise UserError(f"{path.name} cannot be read: {problem.strerror or problem}.") from None
-    except (ValueError, pd.errors.ParserError, ArrowException) as problem:
-        if isinstance(problem, UserError):
-            raise
-        reason = str(problem).splitlines()[0][:160] if str(problem) else type(problem).__name__
-        raise UserError(f"{path.name} is not a readable {suffix[1:].upper()} table: {reason}") from None
-    if words.empty:
-        raise UserError(f"{path.name} has no rows.")
-    words.columns = [str(name).strip().lower() for name in words.columns]
-    return words
+    table = read_raw(path, skip_bad=skip_bad)
+    table.frame.columns = pd.Index([str(name).strip().lower() for name in table.frame.columns])
+    table.frame.attrs["notes"] = table.notes
+    return table.frame
 
 
-def _as_text(column: pd.Series) -> pd.Series:
-    if isinstance(column.dtype, pd.StringDtype):
-        return column.fillna("")
-    return column.astype(object).where(column.notna(), "").astype(str)
+@dataclass
+class _Part:
+    """One file in standard columns: `text`, perhaps `text_pair`, `label` (still as written) and `line`."""
+
+    file: str
+    table: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
 
 
-def _parquet(path: Path) -> pd.DataFrame:
-    """Read in small parts: a small file may hold a table that fills the memory many times over.
+def _standard(path: Path, how: Reading, *, needs_label: bool = True) -> _Part:
+    found: list[Chosen] = []
 
-    Raises:
-        UserError: more than `MOST_BYTES` of values.
-    """
-    from pyarrow import Table
-    from pyarrow.parquet import ParquetFile
+    def wanted(columns: list[str]) -> list[str]:
+        found.append(choose(columns, path.name, how, needs_label=needs_label))
+        return found[-1].names()
 
-    parts, size = [], 0
-    with ParquetFile(path) as file:
-        for part in file.iter_batches(batch_size=256):
-            size += part.nbytes
-            if size > MOST_BYTES:
-                raise UserError(
-                    f"{path.name} unpacks to more than {MOST_BYTES >> 20} MB: split it, or take a part of it."
-                )
-            parts.append(part)
-        return Table.from_batches(parts, file.schema_arrow).to_pandas()
-
-
-def _columns(table: pd.DataFrame, name: str) -> tuple[tuple[str, ...], str]:
-    texts = next((pair for pair in TEXT_COLUMNS if set(pair) <= set(table.columns)), None)
-    label = next((column for column in LABEL_COLUMNS if column in table.columns), None)
-    if texts is None or label is None:
-        wanted = "; ".join(" + ".join(pair) for pair in TEXT_COLUMNS)
-        raise UserError(
-            f"{name} has the columns {', '.join(table.columns)[:200]}, but needs a label column"
-            f" ({', '.join(LABEL_COLUMNS)}) and text columns ({wanted})."
-        )
-    return texts, label
-
-
-def _standard(path: Path) -> pd.DataFrame:
-    """Columns `text`, perhaps `text_pair`, and `label` (still text)."""
-    table = read_table(path)
-    texts, label = _columns(table, path.name)
-    standard = pd.DataFrame({"text": table[texts[0]]})
-    if len(texts) == 2:
-        standard["text_pair"] = table[texts[1]]
-    standard["label"] = table[label].str.strip()
-    empty = standard["text"].str.strip() == ""
+    raw = read_raw(path, wanted)
+    chosen = found[-1]
+    table = pd.DataFrame({"text": raw.frame[chosen.text]})
+    notes = [f"{path.name}: {note}" for note in raw.notes]
+    if chosen.pair is not None and (raw.frame[chosen.pair].str.strip() != "").any():
+        table["text_pair"] = raw.frame[chosen.pair]
+    elif chosen.pair is not None:
+        notes.append(f"{path.name}: its column {chosen.pair} is empty, so its texts are single ones.")
+    table["label"] = "" if chosen.label is None else raw.frame[chosen.label].str.strip()
+    table["line"] = raw.lines
+    named = [
+        f"text: {chosen.text}",
+        *([f"pair: {chosen.pair}"] if "text_pair" in table else []),
+        f"label: {chosen.label}",
+    ]
+    if {name.partition(": ")[2] for name in named} - {"sentence", "sentence1", "sentence2", "text", "label"}:
+        notes.append(f"{path.name}: columns taken: {', '.join(named)}.")
+    empty = table["text"].str.strip() == ""
     if empty.all():
         raise UserError(f"{path.name}: every text is empty.")
-    return standard[~empty].reset_index(drop=True)
+    if empty.any():
+        notes.append(
+            f"{path.name}: {int(empty.sum())} rows without a text were left out (the first: line {table['line'][empty].iloc[0]})."
+        )
+    return _Part(path.name, table[~empty].reset_index(drop=True), notes)
 
 
-def _as_number(values: pd.Series) -> pd.Series | None:
-    numbers = pd.to_numeric(values, errors="coerce")
-    return None if numbers.isna().any() else numbers
+def _with_labels(part: _Part) -> _Part:
+    """Without the rows that have no label, which is noted."""
+    none = is_none(part.table["label"])
+    if 2 * none.sum() > len(none):
+        raise UserError(f"{part.file}: {int(none.sum())} of its {len(none)} rows have no label.")
+    if none.any():
+        first = part.table[none].iloc[0]
+        said = f"{first['label']!r}" if first["label"] else "none"
+        part.notes.append(
+            f"{part.file}: {int(none.sum())} rows without a label were left out (the first: line {first['line']}, label {said})."
+        )
+    return _Part(part.file, part.table[~none].reset_index(drop=True), part.notes)
 
 
-def _labelled(splits: dict[str, pd.DataFrame], name: str) -> tuple[Task, dict[str, pd.DataFrame]]:
-    """Find out what the labels are, and convert them."""
-    train = splits["train"]["label"]
-    if (train == "").any():
-        raise UserError(f"{name}: {int((train == '').sum())} training rows have no label.")
-    numbers = _as_number(train)
-    if numbers is not None and train.str.contains(r"[.eE]", regex=True).any():
-        task = Task(name, "regression", metrics=("pearson", "spearman"))
-        allowed = None
-    elif numbers is not None:
-        classes = sorted({int(value) for value in numbers})
-        if classes != list(range(len(classes))):
-            raise UserError(
-                f"{name}: labels out of range: found {', '.join(map(str, classes[:12]))}; class numbers must be 0, 1, …"
-                " without a gap. Renumber them, use words as labels, or write scores with a decimal point."
-            )
-        task = Task(name, "classification", tuple(map(str, classes)), ("accuracy", "f1"))
-        allowed = {str(value): value for value in classes}
-    else:
-        names = sorted(set(train))
-        task = Task(name, "classification", tuple(names), ("accuracy", "f1"))
-        allowed = {label: place for place, label in enumerate(names)}
-    if allowed is not None and not 2 <= len(allowed) <= MOST_CLASSES:
-        raise UserError(f"{name}: the labels have {len(allowed)} different values; 2 to {MOST_CLASSES} are allowed.")
-    converted = {}
-    for split, table in splits.items():
-        if split == "test" and table["label"].isin(["", "-1"]).all():
-            continue  # GLUE's test files have no labels.
-        if allowed is None:
-            values = _as_number(table["label"])
-            if values is None:
-                raise UserError(f"{name}: {split} has labels that are not numbers, though the training labels are.")
-        else:
-            strange = sorted(set(table["label"]) - set(allowed))
-            if strange:
-                raise UserError(
-                    f"{name}: labels out of range: {split} has {', '.join(strange[:5])[:100]};"
-                    f" the training labels are {', '.join(list(allowed)[:12])}."
-                )
-            values = table["label"].map(allowed)
-        converted[split] = table.assign(label=values)
-    return task, converted
+def _has_no_labels(part: _Part) -> bool:
+    """Whether it is a part whose labels are kept back, as in GLUE's test files: none, or all -1."""
+    labels = part.table["label"]
+    return bool((is_none(labels) | (labels == "-1")).all())
 
 
-def load_file(path: Path) -> TaskData:
+def load_file(path: Path, how: Reading | None = None) -> TaskData:
     """A file (split by a hash of the text) or a folder with train, dev or validation, and perhaps test files.
+
+    Args:
+        how: what a person says of its columns and labels; None: by the rules of `columns` and `labels`.
 
     Raises:
         UserError: says which file, what is wrong and what is allowed.
     """
-    name = path.stem
-    if path.is_dir():
-        found = {
-            split: next(
-                (
-                    path / f"{stem}{suffix}"
-                    for stem in stems
-                    for suffix in SUFFIXES
-                    if (path / f"{stem}{suffix}").exists()
-                ),
-                None,
-            )
-            for split, stems in SPLIT_FILES.items()
+    how = how or Reading()
+    return _load_folder(path, how) if path.is_dir() else _load_single(path, how)
+
+
+def _load_single(path: Path, how: Reading) -> TaskData:
+    part = _with_labels(_standard(path, how))
+    if len(part.table) < FEWEST:
+        raise UserError(f"{path.name} has too few rows ({len(part.table)}): give at least 50 different texts.")
+    labels = understand(part.table["label"], part.table["line"].tolist(), path.name, how.label_kind)
+    counts = part.table["label"].map(labels.values).value_counts()
+    if labels.names and (rare := [labels.names[int(place)] for place, count in counts.items() if count == 1]):
+        raise UserError(
+            f"{path.name}: the class{'es' * (len(rare) > 1)} {', '.join(rare[:5])} {'have' if len(rare) > 1 else 'has'} one"
+            " example each, which cannot be split into parts for training, validation and test. Give more of them, leave"
+            " them out, or give a folder with train and dev files of your own."
+        )
+    columns = [name for name in ("text", "text_pair") if name in part.table]
+    different = len(part.table.drop_duplicates(columns))
+    if different < FEWEST:
+        raise UserError(
+            f"{path.name} has {different} different texts ({len(part.table)} rows): at least {FEWEST} are needed, since equal"
+            " texts never stand in two parts."
+        )
+    splits = split_by_text(part.table)
+    return _task(path.stem, {split: _Part(path.name, table) for split, table in splits.items()}, labels, part.notes)
+
+
+def _load_folder(path: Path, how: Reading) -> TaskData:
+    files = {split: _first(path, stems) for split, stems in SPLIT_FILES.items()}
+    train_file = files.pop("train")
+    if train_file is None:
+        raise UserError(f"The folder {path} has no training file (train{', train'.join(SUFFIXES)}).")
+    train = _with_labels(_standard(train_file, how))
+    labels = understand(train.table["label"], train.table["line"].tolist(), f"{path.name}/{train.file}", how.label_kind)
+    parts, notes = {"train": train}, list(train.notes)
+    for split, file in files.items():
+        if file is None:
+            continue
+        part = _standard(file, how, needs_label=split != "test")
+        if split == "test" and _has_no_labels(part):
+            notes.append(f"{file.name} has no labels: the test part is left out.")
+            continue
+        parts[split] = _with_labels(part)
+        notes += part.notes
+    if "validation" not in parts:
+        found = split_by_text(train.table)
+        parts |= {
+            "train": _Part(train.file, pd.concat([found["train"], found["test"]], ignore_index=True)),
+            "validation": _Part(train.file, found["validation"]),
         }
-        if found["train"] is None:
-            raise UserError(f"The folder {path} has no training file (train{', train'.join(SUFFIXES)}).")
-        tables = {split: _standard(file) for split, file in found.items() if file is not None}
-        if "validation" not in tables:
-            parts = split_by_text(tables["train"])
-            tables |= {"train": pd.concat([parts["train"], parts["test"]]), "validation": parts["validation"]}
-    else:
-        tables = split_by_text(_standard(path))
+        notes.append("There is no validation file: a tenth of the training texts, by a hash of them, takes its place.")
+    order: dict[str, _Part] = {name: parts[name] for name in ("train", "validation", "test") if name in parts}
+    return _task(path.name, order, labels, notes)
+
+
+def _first(folder: Path, stems: tuple[str, ...]) -> Path | None:
+    candidates = (folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES)
+    return next((each for each in candidates if each.exists()), None)
+
+
+def _task(name: str, parts: Mapping[str, _Part], labels: Labels, notes: list[str]) -> TaskData:
+    """The parts with labels as numbers."""
+    metrics = ("pearson", "spearman") if labels.kind == "regression" else ("accuracy", "f1")
+    splits: dict[str, pd.DataFrame] = {}
+    for split, part in parts.items():
+        values = part.table["label"].map(labels.values)
+        if values.isna().any():
+            place = int(values.isna().to_numpy().argmax())
+            strange = sorted(set(part.table["label"][values.isna()]))
+            if labels.kind == "regression":
+                values = part.table["label"].map(lambda label: labels.values.get(label, _score(label)))
+            if values.isna().any():
+                allowed = ", ".join(labels.names[:12]) or "numbers"
+                raise UserError(
+                    f"{part.file}, line {part.table['line'].iloc[place]}: labels out of range: {split} has"
+                    f" {', '.join(strange[:5])[:100]}; the training labels are {allowed}."
+                )
+        kept = part.table.drop(columns="line").assign(
+            label=values if labels.kind == "regression" else values.astype(int)
+        )
+        splits[split] = kept.reset_index(drop=True)
     for split in ("train", "validation"):
-        if len(tables[split]) == 0:
-            raise UserError(f"{path.name} has too few rows: none falls into the {split} split. Give at least 50.")
-    task, tables = _labelled(tables, name)
-    return TaskData(task, tables)
+        if len(splits[split]) == 0:
+            raise UserError(
+                f"{name} has too few texts: none falls into the {split} split. Give at least 50 different ones."
+            )
+    absent = [
+        f"{shown} in {split}" for split in ("train", "validation") for place, shown in enumerate(labels.names)
+        if not (splits[split]["label"] == place).any()
+    ]  # fmt: skip
+    if absent and any(each.endswith("train") for each in absent):
+        raise UserError(
+            f"{name}: too few examples to be split: there is no {' and no '.join(absent[:4])}. Give more of them."
+        )
+    if absent:
+        notes = [
+            *notes,
+            f"There is no example of {' and of '.join(absent[:6])}: what is measured there says nothing of it.",
+        ]
+    return TaskData(Task(name, labels.kind, labels.names, metrics), splits, tuple(dict.fromkeys(notes + labels.notes)))
+
+
+def _score(label: str) -> float:
+    """A score that the training part does not have."""
+    found = number_of(label)
+    return float("nan") if found is None else found

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from engine.data.reading import MOST_BYTES
 from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError, known
+from engine.paths import regular_file
 
 PREFIX = "glue/"
 ENTAILMENT = ("entailment", "neutral", "contradiction")
@@ -109,14 +111,15 @@ def _read(path: Path, name: str) -> pd.DataFrame:
     from engine.data.files import read_table
 
     if name == "cola" and path.suffix == ".tsv":
-        first = path.read_text(encoding="utf-8-sig").split("\n", 1)[0].split("\t")
+        with regular_file(path, "The file", MOST_BYTES).open(encoding="utf-8-sig", errors="replace") as file:
+            first = file.readline(2**16).rstrip("\n").split("\t")
         if len(first) == 4:  # As published: source, label, mark, sentence, without heads.
             table = pd.read_csv(
                 path, sep="\t", header=None, names=["source", "label", "mark", "sentence"], dtype=str, quoting=csv.QUOTE_NONE,
                 keep_default_na=False, encoding="utf-8-sig",
             )  # fmt: skip
             return table
-    return read_table(path)
+    return read_table(path, skip_bad=True)  # QQP's published file has a few broken rows.
 
 
 def _standard(path: Path, name: str) -> pd.DataFrame:
@@ -137,6 +140,7 @@ def _standard(path: Path, name: str) -> pd.DataFrame:
     if len(texts) == 2:
         found["text_pair"] = table[texts[1]]
     found["label"] = table[label].str.strip() if label else ""
+    found.attrs["notes"] = [f"{path.name}: {note}" for note in table.attrs.get("notes", ())]
     return found
 
 
@@ -182,14 +186,18 @@ def load_glue(name: str, folder: Path) -> TaskData:
         ),
         None,
     )
-    tables = {}
+    tables, notes = {}, []
     for split, stems in LAYOUTS[name].files:
         path = _file(folder, stems) or (_file(inner, stems) if inner else None)
         if path is not None:
             table = _standard(path, name)
+            notes += table.attrs["notes"]
             if split == "test" and table["label"].isin(["", "-1"]).all():
+                notes.append(f"{path.name} has no labels: the test part is left out.")
                 continue
             tables[split] = _labelled(table, name, split)
+            if left := len(table) - len(tables[split]):
+                notes.append(f"{path.name}: {left} rows without a label were left out.")
     if "train" not in tables:
         names = ", ".join(f"{stem}.tsv" for stem in dict(LAYOUTS[name].files)["train"])
         raise UserError(f"{folder} has no training file of {task.description} ({names}, or .csv, .jsonl, .parquet).")
@@ -202,4 +210,4 @@ def load_glue(name: str, folder: Path) -> TaskData:
     for needed in ("train", "validation"):
         if len(tables[needed]) == 0:
             raise UserError(f"{task.description}: the {needed} split is empty.")
-    return TaskData(task, tables)
+    return TaskData(task, tables, tuple(notes))

@@ -3,17 +3,22 @@
 import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import pandas as pd
 
 from engine.data.builtin import TASKS, load_builtin
+from engine.data.columns import Reading
 from engine.data.files import SUFFIXES, load_file
 from engine.data.glue import LAYOUTS, PREFIX, glue_name, load_glue
+from engine.data.reading import MOST_BYTES
 from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError, known
+from engine.paths import exists, path_of, regular_file
 
 
 def builtin_tasks() -> list[Task]:
@@ -31,22 +36,42 @@ def load_dataset(name: str) -> TaskData:
         return load_builtin(name)
     if name.startswith(PREFIX):
         return _load_glue(name)
-    path = Path(name).expanduser()
-    try:
-        exists = path.exists()
-    except (OSError, ValueError):  # A name too long, or with a NUL.
-        exists = False
-    if exists:
-        path = path.absolute()
-        return _load_local(path, _stamp(path))
-    if path.suffix.lower() in SUFFIXES or name.startswith((".", "/", "~")):
-        raise UserError(f"There is no file {name[:200]}.")
+    plain, how = reading_of(name)
+    if exists(plain):
+        path = path_of(plain).absolute()
+        return _load_local(path, _stamp(path), how)
+    if Path(plain).suffix.lower() in SUFFIXES or plain.startswith((".", "/", "~")):
+        path_of(plain)
+        raise UserError(f"There is no file {plain[:200]}.")
     return _load_hub(name)
 
 
+def reading_of(name: str) -> tuple[str, Reading]:
+    """A data set's name taken apart: a file or folder, and how a person says that it is to be read.
+
+    `my.csv?label_column=stars&label_kind=scores` is what stands in configurations and addresses (see `with_reading`).
+
+    Raises:
+        UserError: something else than `Reading`'s fields is said.
+    """
+    if "?" not in name or exists(name):
+        return name, Reading()
+    plain, _, query = name.rpartition("?")
+    said = dict(parse_qsl(query, keep_blank_values=True))
+    for key in said:
+        known("way of reading", key, [each.name for each in fields(Reading)])
+    return plain, Reading(**said)
+
+
+def with_reading(name: str, how: Reading) -> str:
+    """A data set's name that also says how it is to be read."""
+    said = {key: value for key, value in asdict(how).items() if value}
+    return f"{name}?{urlencode(said)}" if said else name
+
+
 @lru_cache(maxsize=2)
-def _load_local(path: Path, stamp: tuple[Any, ...]) -> TaskData:
-    return load_file(path)
+def _load_local(path: Path, stamp: tuple[Any, ...], how: Reading) -> TaskData:
+    return load_file(path, how)
 
 
 def _stamp(path: Path) -> tuple[Any, ...]:
@@ -64,8 +89,8 @@ def load_texts(name: str) -> dict[str, list[str]]:
     Raises:
         UserError: none such, or fewer than 20 texts.
     """
-    path = Path(name).expanduser()
-    if path.suffix.lower() == ".txt":
+    if name.lower().endswith(".txt"):
+        path = regular_file(path_of(name), "The text", MOST_BYTES)
         try:
             lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
         except UnicodeDecodeError:
@@ -108,7 +133,7 @@ def _load_glue(name: str) -> TaskData:
     task, folder = glue_name(name)
     layout = LAYOUTS[known("GLUE task", task, list(LAYOUTS))]
     if "@" in name:
-        return load_glue(task, Path(folder).expanduser())
+        return load_glue(task, path_of(folder))
     with tempfile.TemporaryDirectory() as scratch:
         _from_hub(layout.hub, Path(scratch))
         if task == "ax":

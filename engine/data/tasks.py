@@ -48,6 +48,21 @@ class TaskData:
 
     task: Task
     splits: Mapping[str, pd.DataFrame]
+    notes: tuple[str, ...] = ()  # What a person must know of how it was read: rows left out, what was taken for what.
+
+    def described(self) -> list[str]:
+        """What was understood, in sentences: texts per part, classes with counts (or the range of the scores), the notes."""
+        parts = ", ".join(f"{len(table):,} {split}" for split, table in self.splits.items())
+        said = [f"{'Pairs of texts' if self.is_pair else 'Texts'}: {parts}."]
+        labels = pd.concat([table["label"] for table in self.splits.values()])
+        if self.task.kind == "regression":
+            said.append(f"Scores from {labels.min():g} to {labels.max():g}.")
+        else:
+            counts = labels.value_counts()
+            shown = [f"{name} ({int(counts.get(place, 0)):,})" for place, name in enumerate(self.task.label_names)]
+            more = f" and {len(shown) - 12} more" if len(shown) > 12 else ""
+            said.append(f"{len(shown)} classes: {', '.join(shown[:12])}{more}.")
+        return [*said, *self.notes]
 
     @property
     def is_pair(self) -> bool:
@@ -146,9 +161,6 @@ def metrics_of(task: Task) -> Callable[[Any], dict[str, float]]:
     def compute(prediction: Any) -> dict[str, float]:
         logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
         outputs = logits.reshape(-1) if task.kind == "regression" else logits.argmax(axis=-1)
-        found = {name: METRICS[name](labels, outputs) for name in task.metrics}
-        if task.kind == "classification":
-            found[ONE_CLASS] = one_class_share(outputs)
-        return found
+        return {name: METRICS[name](labels, outputs) for name in task.metrics}
 
     return compute

@@ -13,8 +13,11 @@ from safetensors.numpy import load_file, save_file
 
 from engine.errors import UserError
 from engine.home import cache
+from engine.paths import exists, path_of, regular_file
 
 LEAST_SIMILARITY = 0.4
+MOST_VECTORS = 16 * 2**30  # Bytes of a file of word vectors; the largest published ones have 7 GB.
+MOST_VECTORS = 16 * 2**30  # Bytes of a file of word vectors; the largest published ones have 7 GB.
 NEIGHBOURS = 24
 Progress = Callable[[int, int], None] | None
 
@@ -233,9 +236,9 @@ def similar_words(source: str, progress: Progress = None) -> SimilarWords:
         return english(progress)
     if source == "zh":
         return chinese(progress)
-    path = Path(source).expanduser()
-    if not path.is_file():
-        raise UserError(f"Similar words must be en, zh or a word2vec file, but {source[:80]!r} is none of them.")
+    if not exists(source) or path_of(source).is_dir():
+        raise UserError(f"Similar words must be en, zh or a word2vec file, but {source[:80]!a} is none of them.")
+    path = regular_file(path_of(source), "The word vectors", MOST_VECTORS)
     return _from_file_once(str(path), path.stat().st_mtime)
 
 

@@ -10,8 +10,9 @@ from transformers import PrinterCallback, TrainingArguments
 from engine import distributed
 from engine.data import encoding
 from engine.data.encoding import LENGTH, by_length, collator, encode, is_lazy
+from engine.data.legibility import sample_of, unreadable
 from engine.data.sources import load_dataset, load_texts
-from engine.data.tasks import TaskData, metrics_of
+from engine.data.tasks import ONE_CLASS, TaskData, metrics_of, one_class_share
 from engine.errors import UserError
 from engine.methods import get_method
 from engine.models import PAIRS, Loaded, best_device, load_model
@@ -103,11 +104,24 @@ def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: P
         train_dataset=train,
         eval_dataset=by_length(validation),  # Batches of equal lengths; no metric depends on the order.
         processing_class=loaded.tokenizer,
-        compute_metrics=metrics_of(data.task),
+        compute_metrics=_judged(data),
         method=method,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _judged(data: TaskData) -> Any:
+    """The task's metrics, and of a classifier the share of its predictions that fall into one class."""
+    plain = metrics_of(data.task)
+
+    def compute(prediction: Any) -> dict[str, float]:
+        found = plain(prediction)
+        if data.task.kind == "classification":
+            found[ONE_CLASS] = one_class_share(prediction.predictions.argmax(axis=-1))
+        return found
+
+    return compute
 
 
 def _objective(config: TrainConfig, texts: list[str]) -> tuple[Any, Any, int]:
@@ -208,8 +222,11 @@ def build(config: TrainConfig, folder: Path) -> Job:
     return Job(trainer, data.task.metrics, data.task.main_metric, len(data.splits["train"]), majority)
 
 
-def check(config: TrainConfig) -> None:
+def check(config: TrainConfig) -> list[str]:
     """Look at everything that can be wrong with a run before it exists, so that nothing half-made stays behind.
+
+    Returns:
+        What was understood of the data, and what a person should know before the training, in sentences.
 
     Raises:
         UserError: says what is wrong.
@@ -217,5 +234,8 @@ def check(config: TrainConfig) -> None:
     if is_pretraining(config.method):
         texts = load_texts(config.dataset)
         _objective(config, texts["train"])
-    else:
-        load_model(config.model, load_dataset(config.dataset).task, config.seed)
+        return [f"Texts: {len(texts['train']):,} train, {len(texts['validation']):,} validation."]
+    data = load_dataset(config.dataset)
+    loaded = load_model(config.model, data.task, config.seed)
+    cannot = unreadable(loaded.tokenizer, sample_of(data.splits["train"]))
+    return [*data.described(), *([cannot] if cannot else [])]
