@@ -29,6 +29,7 @@ def embedding_attack() -> None:
         )  # fmt: skip
         schedule = st.selectbox("Step size", SCHEDULES, key="schedule", bind="query-params", help="From 2.5 ε / K on.")
         seed = widgets.seed_input()
+    models = widgets.about_all(models, of)
     found = state.analyse(
         "robust accuracy",
         models,
@@ -69,6 +70,7 @@ def word_attack() -> None:
         )  # fmt: skip
         limits = widgets.settings(Limits.schema(), "limits")
         seed = widgets.seed_input()
+    models = widgets.about_all(models, of)
     found = state.analyse("word attack", models, "Attacking", search=search, seed=seed, **limits, **of)
     show(found, "summary", "attack-summary")
     show(found, "table", "attack-table")

@@ -104,6 +104,7 @@ def facts_of(finding: state.Finding) -> dict[str, Any]:
         "models": {finding.subjects[name]: print_ for name, print_ in finding.fingerprints.items() if print_},
         "data": data_fingerprint(dataset) if dataset else "",
         "seconds": round(finding.seconds, 3),
+        "remarks": finding.remarks,
     }
 
 

@@ -1,18 +1,15 @@
-"""Entry point: `python -m streamlit run app/main.py`. Imports only what the first paint needs."""
+"""Entry point: `python -m streamlit run app/main.py`. The pages are drawn by `shell.py`; what may reach them is `guard.py`'s."""
 
 import sys
 from pathlib import Path
 
-import streamlit as st
+from starlette.middleware import Middleware
+from streamlit.starlette import App
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # `streamlit run` puts only this file's folder there.
     sys.path.insert(0, str(ROOT))
 
-from app.navigation import sections  # noqa: E402
-from engine.process import wait_politely  # noqa: E402
+from app.guard import Guard  # noqa: E402
 
-wait_politely()
-
-st.set_page_config(page_title="Deltabook", page_icon=":material/change_history:", layout="wide")
-st.navigation(sections(), expanded=True).run()
+app = App(ROOT / "app" / "shell.py", middleware=[Middleware(Guard)])

@@ -8,8 +8,9 @@ import streamlit as st
 
 from app import state, widgets
 from app.addresses import address_of
+from app.escaping import unpictured
 from app.exhibit import drawn, facts_of, render
-from app.export.html import facts_line, title_of
+from app.export.html import facts_line, remarks_of, title_of
 from app.layout import plain
 from app.navigation import page_of
 from app.shown import difference, shown_from
@@ -125,7 +126,7 @@ def cell_content(cell: Cell, large: bool = False) -> None:
             key=f"note-{cell.id}", on_change=_save_note, args=(cell.id,), max_chars=100_000,
         )  # fmt: skip
     if content.note:
-        st.markdown(content.note)
+        st.markdown(unpictured(content.note))
     if content.spec is not None and not large and st.session_state.get(f"tuning-{cell.id}"):
         _settings_form(cell, content.spec)
     if content.shown is not None:
@@ -136,7 +137,7 @@ def cell_content(cell: Cell, large: bool = False) -> None:
         st.info("Not run yet: press ▶.", icon=":material/play_arrow:")
     if content.answer:
         with st.expander("Answer"):
-            st.markdown(content.answer)
+            st.markdown(unpictured(content.answer))
 
 
 def _save_note(cell: int) -> None:
@@ -151,6 +152,8 @@ def _below(content: Content) -> None:
         line += f" · run again {time.strftime('%Y-%m-%d %H:%M', time.localtime(float(content.facts['checked_at'])))}: "  # type: ignore[arg-type]
         line += str(content.facts["checked"])
     facts.caption(plain(line))
+    for said in remarks_of(content):
+        facts.warning(plain(said))
     page, query = address_of(content.spec)
     with open_:
         st.page_link(

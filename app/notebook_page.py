@@ -28,7 +28,7 @@ PRESENTED = "<style>[data-testid=stSidebar] {display: none} [data-testid=stMain]
 def page() -> None:
     """All of it."""
     if "lesson" in st.query_params:
-        open_lesson(st.query_params.pop("lesson"))
+        _offer(st.query_params["lesson"])
     notebooks = Notebooks().all()
     chosen = _choice(notebooks)
     if chosen is None:
@@ -148,6 +148,21 @@ def _lessons() -> None:
     st.markdown("**Lessons**")
     for name, title in lessons.titles().items():
         st.button(title, key=f"lesson-{name}", icon=":material/school:", on_click=open_lesson, args=(name,))
+
+
+def _offer(name: str) -> None:
+    """A lesson that an address names: it is made into a notebook by a click, not by whoever wrote the link."""
+    known("lesson", name, list(lessons.titles()))
+    with st.container(border=True):
+        st.markdown(
+            f"**{plain(lessons.titles()[name])}**: a guided notebook. Opening it makes a copy of your own and runs it."
+        )
+        st.button("Open this lesson", type="primary", icon=":material/school:", on_click=_take_offer, args=(name,))
+
+
+def _take_offer(name: str) -> None:
+    st.query_params.pop("lesson", None)
+    open_lesson(name)
 
 
 def open_lesson(name: str) -> None:

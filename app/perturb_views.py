@@ -42,7 +42,7 @@ def one_method(of: dict[str, Any]) -> None:
         seed = widgets.seed_input()
     st.latex(method.equation)
     st.caption(f"{method.summary} {method.reference}.")
-    widgets.origin_note(classifier.origin)
+    widgets.about(classifier, of)
     label = widgets.label_choice(classifier)
     found = state.analyse(
         "trace", classifier, "Climbing", method=method.name, settings=settings.as_dict(), label=label, seed=seed, **of
@@ -75,7 +75,7 @@ def side_by_side(of: dict[str, Any]) -> None:
             st.number_input("Ascent steps", 1, 50, 5, key="steps", bind="query-params", help="K, of every method.")
         )
         seed = widgets.seed_input()
-    widgets.origin_note(classifier.origin)
+    widgets.about(classifier, of)
     label = widgets.label_choice(classifier)
     found = state.analyse(
         "side by side", classifier, "Climbing with every method", epsilon=epsilon, steps=steps, label=label, seed=seed, **of
@@ -127,6 +127,7 @@ def across_training(of: dict[str, Any]) -> None:
         seed = widgets.seed_input()
     models = {f"step {step}": state.classifier(None, f"{chosen.id}@{step}") for step in chosen.kept_models}
     first = next(iter(models.values()))
+    widgets.about(first, of)
     label = widgets.label_choice(first)
     if label is None and not first.is_regression:
         st.caption("Each model's loss is taken against its own prediction: choose a label to follow one loss.")
@@ -143,7 +144,7 @@ def examples() -> None:
     with st.sidebar:
         classifier = widgets.classifier_choice()
         of = widgets.dataset_choice()
-    widgets.origin_note(classifier.origin)
+    widgets.about(classifier, of)
     st.markdown(
         "Click a row to look at that sentence. **margin**: the label's logit less the largest other one; **flip ε**: the"
         " smallest ε of a grid at which PGD (3 steps) changes the prediction; **ℓₛ**: SMART's divergence at ε = 0.1."

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
@@ -143,6 +143,7 @@ class Finding:
     seconds: float
     key: str
     keep: bool = True
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def result(self) -> Any:
@@ -175,7 +176,19 @@ def analyse(
         results[name], took = kept(keys[-1], f"{words}{f': {name}' if name else ''}", timed, keep)
         seconds += took
     subjects = {name: getattr(each, "reference", None) or getattr(each, "id", "") for name, each in named.items()}
-    return Finding(analysis, subjects, values, results, prints, seconds, json.dumps(keys), keep)
+    looked_at = [each for each in named.values() if hasattr(each, "mark")]
+    said = list(dict.fromkeys(each for one in looked_at for each in remarks(one, values)))
+    return Finding(analysis, subjects, values, results, prints, seconds, json.dumps(keys), keep, said)
+
+
+def remarks(classifier: Any, values: dict[str, Any]) -> list[str]:
+    """What a person must know of a model and the settings of an analysis (see `engine.analysis.remarks`)."""
+    from engine.analysis.remarks import remarks as found
+
+    wanted = {name: values[name] for name in ("text", "text_pair", "dataset", "split", "limit") if name in values}
+    key = json.dumps(["remarks", classifier.fingerprint, classifier.mark, _changed(wanted), wanted], sort_keys=True)
+    said: list[str] = remembered(key, lambda: found(classifier, wanted))
+    return said
 
 
 def subject(analysis: str, reference: str) -> Any:

@@ -182,9 +182,27 @@ def run_choice(runs: list[Any], help_: str) -> Any:
     return next(run for run in runs if run.id == chosen)
 
 
-def origin_note(origin: str) -> None:
-    """Say which classifier is looked at, and how it was made."""
-    st.caption(f"Classifier: {plain(origin)}")
+def about(classifier: Any, of: dict[str, Any]) -> None:
+    """Say which classifier is looked at, how it was made, and what a person must know of it with this text or data set.
+
+    Args:
+        of: `text` and `text_pair`, or `dataset` and `limit`.
+    """
+    from app import state
+
+    st.caption(f"Classifier: {plain(classifier.origin)}")
+    for said in state.remarks(classifier, of):
+        st.warning(plain(said), icon=":material/warning:")
+
+
+def about_all(models: dict[str, Any], of: dict[str, Any]) -> dict[str, Any]:
+    """`about` every one of several models; returns them by names that bear the mark of those that have collapsed."""
+    from engine.analysis.remarks import mark_on
+    from engine.runs.run import marked
+
+    for classifier in models.values():
+        about(classifier, of)
+    return {marked(name, mark_on(each, of["dataset"], limit=of["limit"])): each for name, each in models.items()}
 
 
 def dataset_choice(limit: int = 100) -> dict[str, Any]:

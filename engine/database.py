@@ -1,11 +1,10 @@
 """The SQLite database (WAL) under the home folder: its tables, and connections to it that end in plain words."""
 
 import os
-import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from urllib.parse import quote
 
 from engine.errors import NO_ROOM, Busy, NoRoom, UserError
@@ -125,7 +124,7 @@ class Database:
     def _in_plain_words(self, problem: Exception, verb: str) -> UserError:
         code, number = _code(problem), getattr(problem, "errno", None)
         full = code == sqlite3.SQLITE_FULL or number in NO_ROOM
-        if full or (code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _free(self.path.parent) < 2**20):
+        if full or (code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and not self._can_grow()):
             return NoRoom(
                 f"There is no room left on the disk of {self.path}. Free some and try again: nothing is lost."
             )
@@ -139,16 +138,20 @@ class Database:
             " is Deltabook's."
         )
 
+    def _can_grow(self) -> bool:
+        """Whether the disk takes a file a little larger than the database: SQLite says only that writing failed."""
+        try:
+            size = self.path.stat().st_size + 2**16
+            with tempfile.TemporaryFile(dir=self.path.parent) as file:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as problem:
+            return problem.errno not in NO_ROOM
+        return True
+
 
 def _code(problem: Exception) -> int:
     return int(getattr(problem, "sqlite_errorcode", 0) or 0) & 0xFF  # The rest says more of the same kind.
-
-
-def _free(folder: Path) -> int:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return 0
 
 
 def _version(connection: sqlite3.Connection) -> int:

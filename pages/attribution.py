@@ -38,7 +38,7 @@ with errors_in_a_box():
         found = finding.result
         if len(models) > 1:
             st.subheader(plain(name), anchor=False)
-        widgets.origin_note(classifier.origin)
+        widgets.about(classifier, of)
         if found.truncated:
             st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
         target = (

@@ -28,7 +28,7 @@ with errors_in_a_box():
             help="Half the plane's width; 1 ends at the ball's edge.",
         )  # fmt: skip
         seed = widgets.seed_input()
-    widgets.origin_note(classifier.origin)
+    widgets.about(classifier, of)
     label = widgets.label_choice(classifier)
     first, second, third = st.columns([2, 1, 1], vertical_alignment="bottom")
     word = first.text_input(

@@ -22,7 +22,7 @@ with errors_in_a_box():
         epsilon = widgets.radius_input(0.2)
         colour = st.selectbox("Colour", list(COLOURS), key="colour", bind="query-params", help="What the colours say.")
         seed = widgets.seed_input()
-    widgets.origin_note(classifier.origin)
+    widgets.about(classifier, of)
     found = state.analyse(
         "map", classifier, "Sentences, then the map", method=method.name, epsilon=epsilon, seed=seed, **of
     )

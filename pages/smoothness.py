@@ -24,8 +24,7 @@ with errors_in_a_box():
         inner = ["epsilon", "step_size", "ascent_steps", "start_sigma", "norm"]
         settings = {**SMART().settings.as_dict(), **widgets.settings(schema, "smoothness", inner)}
         seed = widgets.seed_input()
-    for classifier in models.values():
-        widgets.origin_note(classifier.origin)
+    models = widgets.about_all(models, of)
     values = SMART.Settings.parse(settings).as_dict()
     found = state.analyse("smoothness", models, "ℓₛ", settings=values, seed=seed, **of)
     regression = any(each.is_regression for each in models.values())

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.layout import errors_in_a_box, heading
+from app.layout import errors_in_a_box, heading, plain
 from app.navigation import link
 
 heading(
@@ -75,9 +75,10 @@ with errors_in_a_box():
             }
         )
         with st.spinner("Checking the data and the model …"):
-            check(config)
+            said = check(config)
         run = queue.submit(config)
         st.toast(f"{run.title}: {run.status}")
+        st.info(plain(" ".join(said)), icon=":material/dataset:")
 
 
 @st.fragment(run_every=1.0)

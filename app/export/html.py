@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from plotly.offline import get_plotlyjs
 
-from app.escaping import disarmed, plain
+from app.escaping import disarmed, plain, unpictured
 from app.export.files import picture
 from app.shown import Figure, Shown, Strips, shown_from
 from app.views import view_of
@@ -55,7 +55,7 @@ def markdown(text: str) -> str:
     """Markdown with formulas as HTML; HTML in it is shown as text."""
     maker = MarkdownIt("commonmark", {"html": False}).enable("table")
     maker.use(dollarmath_plugin, renderer=_formula, allow_space=False)
-    return str(maker.render(text))
+    return str(maker.render(unpictured(text)))
 
 
 def _body(shown: Shown) -> str:
@@ -90,6 +90,12 @@ def facts_line(content: Content) -> str:
     return " · ".join(parts)
 
 
+def remarks_of(content: Content) -> list[str]:
+    """What was said of the result when it was pinned (see `engine.analysis.remarks`)."""
+    said = content.facts.get("remarks")
+    return [str(each) for each in said] if isinstance(said, list) else []
+
+
 def to_html(name: str, contents: Sequence[Content]) -> bytes:
     """One file with everything in it."""
     parts = []
@@ -98,6 +104,7 @@ def to_html(name: str, contents: Sequence[Content]) -> bytes:
         body += markdown(content.note)
         if content.shown is not None:
             body += _body(shown_from(content.shown))
+            body += "".join(f"<p><strong>{escape(said)}</strong></p>" for said in remarks_of(content))
             body += f'<p class="facts">{escape(facts_line(content))}</p>'
         if content.answer:
             body += f"<details><summary>Answer</summary>{markdown(content.answer)}</details>"
@@ -130,6 +137,7 @@ def to_markdown(name: str, contents: Sequence[Content]) -> bytes:
                     lines += [f"![{plain(title_of(content))}](pictures/{place}.svg)", ""]
                 else:
                     lines += [_rows(shown), ""]
+            lines += [line for said in remarks_of(content) for line in (f"**{plain(said)}**", "")]
             if content.answer:
                 lines += ["**Answer.** " + disarmed(content.answer), ""]
         file.writestr("notebook.md", "\n".join(lines))

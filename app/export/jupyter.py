@@ -37,6 +37,7 @@ def _literal(value: Any, indent: int = 0) -> str:
 def code_of(spec: Spec) -> str:
     """The lines that make a cell's result and draw it."""
     several = view_of(spec.analysis, spec.view).several
+    spec = Spec.model_validate(spec.model_dump())  # Names of arguments alone may stand bare in code.
     parts = ["from app.views import draw", "from engine.analysis.catalogue import analyse, load", ""]
     if several:
         parts += [

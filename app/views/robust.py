@@ -10,6 +10,7 @@ from app.shown import Figure, Strip, Strips, Table
 from app.views.base import view
 from engine.compare.results import table
 from engine.robustness.text import split
+from engine.runs.run import marked
 
 PAGE = "compare"
 
@@ -108,8 +109,9 @@ def study_scores(found: Sequence[Mapping[str, Any]], *, dataset: str | None = No
     """One point per run, a line at the median; of one data set (None: the first)."""
     chosen = [row for row in found if row["dataset"] == (dataset or found[0]["dataset"])]
     made = figures.figure("method", f"validation {chosen[0]['metric']}", 340)
+    several = len({row["model"] for row in chosen}) > 1
     names = [
-        f"{row['label']} ({row['model']})" if len({r["model"] for r in chosen}) > 1 else row["label"] for row in chosen
+        marked(f"{row['label']} ({row['model']})" if several else row["label"], row.get("mark", "")) for row in chosen
     ]
     for place, row in enumerate(chosen):
         values = list(row["values"].values())

@@ -9,7 +9,7 @@ import torch
 
 from engine.analysis.classifier import Classifier
 from engine.analysis.examples import batches, examples, matching
-from engine.data.legibility import sample_of, unreadable
+from engine.data.legibility import SAMPLE, sample_of, unreadable
 from engine.data.sources import load_dataset
 from engine.data.tasks import collapsed, one_class_share
 
@@ -46,7 +46,9 @@ def _of_data(classifier: Classifier, dataset: str, split: str, limit: int | None
     found += [said for said in (unreadable(classifier.tokenizer, sample_of(table)),) if said]
     found += paired(classifier, data.is_pair)
     if not classifier.mark and (mark := mark_on(classifier, dataset, split, limit)):
-        found.append(f"This model {_is(mark)} on these examples: what is shown of it says nothing.")
+        found.append(
+            f"This model {_is(mark)} on these examples (or a sample of them): what is shown of it says nothing."
+        )
     return found
 
 
@@ -62,7 +64,7 @@ def mark_on(classifier: Classifier, dataset: str, split: str = "validation", lim
     """Why the model says nothing of these examples (see `data.tasks.collapsed`); its own mark, if it has one, first."""
     if classifier.mark or classifier.is_regression:
         return classifier.mark
-    table = examples(classifier, dataset, split, limit)
+    table = examples(classifier, dataset, split, min(limit or SAMPLE, SAMPLE))
     if len(table) < FEWEST:
         return ""
     key = (classifier.fingerprint, hash(tuple(table["text"])), hash(tuple(table["label"])))

@@ -1,13 +1,23 @@
 """A cell of a notebook: a note, and perhaps an analysis with its settings and the result as it was shown."""
 
+import keyword
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from engine.errors import UserError
 
 MOST_TEXT = 100_000
+
+
+def _finite(value: JsonValue) -> bool:
+    if isinstance(value, dict):
+        return all(_finite(each) for each in value.values())
+    if isinstance(value, list):
+        return all(_finite(each) for each in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 class Spec(BaseModel):
@@ -27,6 +37,17 @@ class Spec(BaseModel):
     values: dict[str, JsonValue] = Field(default_factory=dict)
     options: dict[str, JsonValue] = Field(default_factory=dict)
     query: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("values", "options")
+    @classmethod
+    def _names(cls, given: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """Their names become those of arguments in exported code: nothing else may stand there."""
+        for name, value in given.items():
+            if not name.isidentifier() or keyword.iskeyword(name) or not name.isascii():
+                raise ValueError(f"{name[:40]!r} is no name of a setting")
+            if not _finite(value):
+                raise ValueError(f"{name} is not a finite number")
+        return given
 
 
 class Content(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from engine.database import Database
 from engine.errors import UserError
-from engine.notebook.cells import Cell, Content, Notebook
+from engine.notebook.cells import Cell, Content, Notebook, content_from
 
 MOST_NAME = 120
 
@@ -30,15 +30,18 @@ def _row(content: Content) -> tuple[str, str, str | None, str | None, str]:
 
 
 def _cell(row: sqlite3.Row) -> Cell:
-    content = Content.model_validate(
-        {
-            "note": row["note"],
-            "answer": row["answer"],
-            "spec": json.loads(row["finding"]) if row["finding"] else None,
-            "shown": json.loads(row["shown"]) if row["shown"] else None,
-            "facts": json.loads(row["facts"]),
-        }
-    )
+    try:
+        content = content_from(
+            {
+                "note": row["note"],
+                "answer": row["answer"],
+                "spec": json.loads(row["finding"]) if row["finding"] else None,
+                "shown": json.loads(row["shown"]) if row["shown"] else None,
+                "facts": json.loads(row["facts"]),
+            }
+        )
+    except UserError as problem:  # Written by an older version, which looked less closely.
+        content = Content(note=f"{row['note']}\n\n*{problem}*", answer=row["answer"])
     return Cell(row["id"], row["notebook"], content, row["created"])
 
 
