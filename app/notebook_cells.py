@@ -131,7 +131,7 @@ def cell_content(cell: Cell, large: bool = False) -> None:
         _settings_form(cell, content.spec)
     if content.shown is not None:
         render(shown_from(content.shown), f"shown-{cell.id}")
-        if not large:
+        if not large and content.spec is not None:
             _below(content)
     elif content.spec is not None:
         st.info("Not run yet: press ▶.", icon=":material/play_arrow:")

@@ -12,12 +12,13 @@ from markdown_it import MarkdownIt
 from nbclient import NotebookClient
 
 from app.export.html import markdown, to_html, to_markdown
-from app.export.jupyter import from_ipynb, to_ipynb
+from app.export.jupyter import code_of, from_ipynb, to_ipynb
 from app.shown import difference
 from app.views import draw
 from engine.analysis.catalogue import analyse, load
 from engine.errors import UserError
 from engine.notebook.cells import Content, Spec
+from engine.notebook.store import Notebooks
 from tests.browser.conftest import ROOT, chromium
 
 EVIL = '<img src=x onerror="alert(1)"><script>alert(1)</script>'
@@ -161,3 +162,70 @@ def test_markdown_comes_with_its_pictures(contents):
 def test_a_result_of_before_and_after_a_round_trip_is_the_same(contents):
     _, back = from_ipynb(to_ipynb("x", contents))
     assert difference(contents[2].shown, back[2].shown) == ""
+
+
+INJECTED = {
+    "values": [
+        {"text=1);import os;os.environ.__setitem__('PWNED','1');x=(0": 1},
+        {"not a name": 1}, {"class": 1}, {"": 1}, {"a-b": 1}, {"ａ": 1}, {"text\n": 1}, {"epsilon": float("nan")},
+        {"settings": {"epsilon": float("inf")}},
+    ],
+    "options": [{"step=1);open('/tmp/x','w');y=(0": 1}, {"lambda": 1}, {"1": 1}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place, given", [(place, each) for place in INJECTED for each in INJECTED[place]])
+def test_names_of_settings_that_are_code_are_refused_at_import_and_at_export(contents, place, given):
+    file = json.loads(to_ipynb("A notebook", contents))
+    cell = next(each for each in file["cells"] if each["cell_type"] == "code")
+    cell["metadata"]["deltabook"]["cell"]["spec"][place] |= given
+    with pytest.raises(UserError, match="not a cell of a notebook|not a Jupyter"):
+        from_ipynb(json.dumps(file).encode())
+    spec = contents[2].spec
+    sly = spec.model_copy(update={place: {**getattr(spec, place), **given}})  # Past the check of the import.
+    with pytest.raises(ValueError, match="no name of a setting|finite"):
+        code_of(sly)
+
+
+def test_odd_values_are_written_as_what_they_are_and_the_file_runs(contents, tmp_path):
+    """Texts that would be code, quotes, backslashes, line ends: the exported file computes on them and does nothing else."""
+    spec = contents[2].spec
+    canary = tmp_path / "ran"
+    text = f"a dull film'); open({str(canary)!r}, 'w'); (' \"\"\" \\ \n {{}} $x$ %s"
+    odd = Content(
+        note="n",
+        spec=spec.model_copy(
+            update={"values": {**spec.values, "text": text}, "subjects": {"'+x+'": spec.subjects[""]}}
+        ),
+    )
+    name, (back,) = from_ipynb(to_ipynb("'); import os; ('", [odd]))
+    assert back.spec == odd.spec and name == "'); import os; ('"
+    file = nbformat.reads(to_ipynb(name, [back]).decode(), as_version=4)
+    NotebookClient(file, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
+    assert any(each.output_type == "execute_result" for each in file.cells[-1].outputs)
+    assert not canary.exists()
+
+
+def test_a_kept_cell_that_is_no_longer_allowed_is_shown_as_a_note(contents):
+    made = Notebooks().create("old", contents[2:3])
+    bad = json.loads(contents[2].spec.model_dump_json())
+    bad["values"]["x=1);y=(0"] = 1
+    with Notebooks().writing() as connection:
+        connection.execute("UPDATE cells SET finding = ?", (json.dumps(bad),))
+    (cell,) = Notebooks().cells(made.id)
+    assert (
+        cell.content.spec is None
+        and "About tokens" in cell.content.note
+        and "no name of a setting" in cell.content.note
+    )
+
+
+def test_pictures_of_notes_are_links_in_every_export(contents):
+    note = "![a](http://evil.example/a.png) and ![b][r]\n\n[r]: http://evil.example/b.png"
+    content = Content(note=note, answer="![](http://evil.example/c.png)")
+    assert "<img" not in to_html("n", [content]).decode().split("</script>")[-1]
+    for made in (
+        to_ipynb("n", [content]).decode(),
+        zipfile.ZipFile(io.BytesIO(to_markdown("n", [content]))).read("notebook.md").decode(),
+    ):
+        assert "![" not in made and "evil.example/a.png" in made
