@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PORT ?= 8501
+# To let others in: ADDRESS=0.0.0.0 HOSTS="what they type" (the README says with what risk).
+ADDRESS ?= 127.0.0.1
+HOSTS ?=
 # A browser is opened where there is a screen.
 HEADLESS ?= $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),false,true)
 
 .PHONY: run test lint setup prepare lock audit clean
 
 run: prepare
-	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT) --server.headless $(HEADLESS) --server.showEmailPrompt false
+	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT) --server.address $(ADDRESS) \
+		$(foreach host,127.0.0.1 localhost ::1 $(HOSTS),--server.allowedHosts $(host)) --server.headless $(HEADLESS) --server.showEmailPrompt false
 
 test: $(VENV)/.dev prepare lint
 	$(BIN)/python -m pytest

@@ -29,6 +29,13 @@ def pair_choice() -> Any:
     return state.electra(chosen or None)
 
 
+def _say_if_unreadable(pair: Any, text: str) -> None:
+    from engine.data.legibility import unreadable
+
+    if said := unreadable(pair.tokenizer, [text]):
+        st.warning(plain(said), icon=":material/warning:")
+
+
 def detect(pair: Any) -> None:
     """Mask, fill, judge."""
     text = st.text_area("Sentence", EXAMPLE, key="text", bind="query-params", height=80)
@@ -41,6 +48,7 @@ def detect(pair: Any) -> None:
             help="Of the generator's softmax. Low: its best guess; high: almost any token. Paper: 1.",
         )  # fmt: skip
     seed = widgets.draw_number()
+    _say_if_unreadable(pair, text)
     found = state.analyse(
         "detect", pair, "Filling and judging", text=text, seed=seed, temperature=temperature, share=share
     )
@@ -71,6 +79,7 @@ def fool(pair: Any) -> None:
     after = st.text_area(
         "Your version", EXAMPLE.replace("wonderful", "banana"), key="yours", bind="query-params", height=80
     )
+    _say_if_unreadable(pair, after)
     found = state.analyse("judge", pair, "Judging", text=before, yours=after)
     (original, _), (tokens, verdicts) = found.result
     steps = SequenceMatcher(None, original, tokens, autojunk=False).get_opcodes()

@@ -48,7 +48,10 @@ def one_method(of: dict[str, Any]) -> None:
         "trace", classifier, "Climbing", method=method.name, settings=settings.as_dict(), label=label, seed=seed, **of
     )
     _note_if_cut(found.result)
-    st.markdown(f"**{plain(verdict(found.result))}**")
+    if found.remarks:  # What is said above of the model or the text: this is no headline then.
+        st.caption(f"Of what the model was given: {plain(verdict(found.result))}")
+    else:
+        st.markdown(f"**{plain(verdict(found.result))}**")
     _note_if_far_from_the_edge(found.result, getattr(settings, "norm", "frobenius"))
     _strip(found)
     for column, name in zip(st.columns(3), ("loss", "probabilities", "size"), strict=True):

@@ -111,21 +111,22 @@ def upload_box() -> None:
     )
     if file is None:
         return
+    said = st.container()
     try:
         plain_look = _look(file.name, file.getvalue(), Reading())
         how = _form(plain_look, file.file_id)
         found = plain_look if how == Reading() else _look(file.name, file.getvalue(), how)
         if found.problem:
-            st.error(plain(found.problem))
+            said.error(plain(found.problem))
             return
         dataset = with_reading(str(keep(file.name, file.getvalue(), how)), how)
     except UserError as problem:
-        st.error(plain(str(problem)))
+        said.error(plain(str(problem)))
         return
     if dataset != st.session_state.get("last-upload"):
         st.session_state["last-upload"] = dataset
         st.rerun()  # So that it stands in the list of data sets.
-    st.success(f"{plain(short_name(dataset))} is kept: choose it above. {plain(' '.join(found.described))}")
+    said.success(f"{plain(short_name(dataset))} is kept: choose it above. {plain(' '.join(found.described))}")
 
 
 def _form(found: Examined, key: str) -> Reading:

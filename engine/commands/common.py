@@ -148,6 +148,16 @@ def dataset_of(options: argparse.Namespace) -> dict[str, Any]:
     return {"dataset": named_dataset(options), "split": options.split, "limit": options.limit}
 
 
+def unread(tokenizer: Any, text: str) -> list[str]:
+    """That a tokenizer cannot write a text, as `remarked`."""
+    from engine.data.legibility import unreadable
+
+    found = [said for said in (unreadable(tokenizer, [text]),) if said]
+    for said in found:
+        print(said, file=sys.stderr)
+    return found
+
+
 def remarked(classifier: Any, **values: Any) -> list[str]:
     """What a person must know of an analysis besides its result: said on stderr, and handed back for the JSON document."""
     from engine.analysis.remarks import remarks

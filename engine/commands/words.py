@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict
 
-from engine.commands.common import SEED, Verb, add_settings, columns, number, pairs, progress, show
+from engine.commands.common import SEED, Verb, add_settings, columns, number, pairs, progress, show, unread
 from engine.errors import UserError
 
 
@@ -26,8 +26,12 @@ def add(verb: Verb) -> None:
 
 def _mask(options: argparse.Namespace) -> None:
     from engine.analysis.masked_text import mask_text
+    from engine.models import load_tokenizer
+    from engine.objectives.similar import language_of
 
     settings = {"strategy": options.strategy, **pairs(options.set)}
+    name = options.model or ("zh-small" if language_of(options.text) == "zh" else "minilm")
+    said = unread(load_tokenizer(name), options.text)
     found = mask_text(
         options.text, settings, model=options.model, similar=options.similar, seed=options.seed,
         progress=progress("making the word vectors, once"),
@@ -38,7 +42,7 @@ def _mask(options: argparse.Namespace) -> None:
         for each in found.choices
     ]  # fmt: skip
     text = f"{' '.join(found.masked)}\n\n" + columns(rows, ("word", "becomes", "how", "n-gram of", "similarity"))
-    show(asdict(found), options.json, text)
+    show({**asdict(found), "remarks": said}, options.json, text)
 
 
 def _detect(options: argparse.Namespace) -> None:
@@ -49,10 +53,11 @@ def _detect(options: argparse.Namespace) -> None:
     if not 0 < options.temperature <= 10:
         raise UserError(f"--temperature must lie between 0 and 10, but it is {options.temperature}.")
     pair = load_electra(options.run, progress("pre-training the ready-made pair, once"))
+    said = unread(pair.tokenizer, options.text)
     found = detect(pair, options.text, seed=options.seed, temperature=options.temperature, share=options.share)
     rows = [
         (token, other if other != token else "", f"{verdict:.2f}")
         for token, other, verdict in zip(found.tokens, found.corrupted, found.verdicts, strict=True)
     ]
     text = f"{pair.origin}\n\n{columns(rows, ('token', 'generator put', 'P(replaced)'))}"
-    show(asdict(found), options.json, text)
+    show({**asdict(found), "remarks": said}, options.json, text)

@@ -37,13 +37,14 @@ def free_port():
 class Server:
     """`streamlit run app/main.py` on a free port, with a home folder of its own."""
 
-    def __init__(self, home):
-        self.home, self.port, self.process = home, free_port(), None
+    def __init__(self, home, *options):
+        self.home, self.port, self.process, self.options = home, free_port(), None, options
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):
         environment = {**os.environ, "DELTABOOK_HOME": str(self.home)}
         command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(self.port)]
+        command += self.options
         log = (self.home.parent / "server.log").open("ab")
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         for _ in range(300):

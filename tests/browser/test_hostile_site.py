@@ -14,7 +14,7 @@ from app.navigation import SECTIONS
 from engine.notebook.cells import Content
 from engine.notebook.store import Notebooks
 from engine.runs.store import Store
-from tests.browser.conftest import FLAGS, chromium
+from tests.browser.conftest import FLAGS, Server, chromium
 from tests.browser.driving import open_page, query, settled
 from tests.engine.data.test_cases import REFUSED, parquet_bombs
 
@@ -59,6 +59,28 @@ def test_only_pages_of_this_very_server_may_talk_to_it(server):
         for method in ("GET", "PUT", "POST", "DELETE"):
             path = "/_stcore/upload_file/session/file" if method != "GET" else "/"
             assert status(server, host, origin, path, method) in (400, 403), (host, origin, method)
+
+
+def test_opened_to_a_class_on_purpose_it_answers_to_that_name_and_no_other(tmp_path):
+    """As `make run ADDRESS=0.0.0.0 HOSTS=class.example` starts it."""
+    hosts = [
+        word for host in ("127.0.0.1", "localhost", "::1", "class.example") for word in ("--server.allowedHosts", host)
+    ]
+    (tmp_path / "served").mkdir()
+    opened = Server(tmp_path / "served" / "home", "--server.address", "0.0.0.0", *hosts).start()
+    try:
+        for name, wanted in (
+            ("class.example", 101),
+            ("127.0.0.1", 101),
+            ("evil.example", 403),
+            ("xclass.example", 403),
+        ):
+            host = f"{name}:{opened.port}"
+            assert status(opened, host, f"http://{host}") == wanted, name
+        assert status(opened, f"class.example:{opened.port}", "http://evil.example") == 403
+        assert status(opened, f"class.example:{opened.port}", "http://class.example:1") == 403
+    finally:
+        opened.stop()
 
 
 @pytest.mark.parametrize("path", ["/", "/train", "/_stcore/health", "/static/none.js", "/_stcore/host-config"])
