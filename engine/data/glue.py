@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine.data.reading import MOST_BYTES
+from engine.data.rawtable import MOST_BYTES
 from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError, known
 from engine.paths import regular_file

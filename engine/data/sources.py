@@ -15,7 +15,7 @@ from engine.data.builtin import TASKS, load_builtin
 from engine.data.columns import Reading
 from engine.data.files import SUFFIXES, load_file
 from engine.data.glue import LAYOUTS, PREFIX, glue_name, load_glue
-from engine.data.reading import MOST_BYTES
+from engine.data.rawtable import MOST_BYTES
 from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError, known
 from engine.paths import exists, path_of, regular_file

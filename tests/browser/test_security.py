@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from app import uploads
-from engine.data import reading
+from engine.data import rawtable
 from engine.data.files import load_file
 from engine.errors import UserError
 from engine.home import home
@@ -89,7 +89,7 @@ def test_a_small_parquet_file_that_unpacks_to_much_is_refused(tmp_path, monkeypa
     path = tmp_path / "bomb.parquet"
     pd.DataFrame({"sentence": np.repeat(["x" * 100_000], 3000), "label": np.arange(3000) % 2}).to_parquet(path)
     assert path.stat().st_size < 500_000
-    monkeypatch.setattr(reading, "MOST_BYTES", 50_000_000)
+    monkeypatch.setattr(rawtable, "MOST_BYTES", 50_000_000)
     before = psutil.Process().memory_info().rss
     with pytest.raises(UserError, match="unpacks to more than"):
         load_file(path)

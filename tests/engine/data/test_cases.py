@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.cli import main
-from engine.data import reading
+from engine.data import rawtable
 from engine.data.apart import examine
 from engine.data.columns import Reading
 from engine.data.files import load_file
@@ -272,5 +272,5 @@ def test_only_regular_files_are_read(tmp_path):
     with pytest.raises(UserError, match="at most 10 are read"):
         path = put(tmp_path, "large.csv", READ["stars.csv"][0])
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(reading, "MOST_BYTES", 10)
+            patched.setattr(rawtable, "MOST_BYTES", 10)
             load_file(path)
