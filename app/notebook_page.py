@@ -22,13 +22,17 @@ EXPORTS: dict[str, tuple[str, str, Callable[[str, list[Content]], bytes]]] = {
     "HTML, one file": ("html", "text/html", to_html),
     "Markdown with pictures": ("zip", "application/zip", to_markdown),
 }
+FROM_HOME = "from-home"
 PRESENTED = "<style>[data-testid=stSidebar] {display: none} [data-testid=stMain] [data-token] {font-size: 1.7rem} [data-testid=stMain] {font-size: 1.35rem} [data-testid=stMarkdownContainer] p, [data-testid=stMarkdownContainer] li {font-size: 1.35rem}</style>"
 
 
 def page() -> None:
     """All of it."""
     if "lesson" in st.query_params:
-        _offer(st.query_params["lesson"])
+        if st.session_state.pop(FROM_HOME, False):  # A click on Home, in this very session.
+            _take_offer(st.query_params["lesson"])
+        else:
+            _offer(st.query_params["lesson"])
     notebooks = Notebooks().all()
     chosen = _choice(notebooks)
     if chosen is None:

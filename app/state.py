@@ -185,7 +185,9 @@ def remarks(classifier: Any, values: dict[str, Any]) -> list[str]:
     """What a person must know of a model and the settings of an analysis (see `engine.analysis.remarks`)."""
     from engine.analysis.remarks import remarks as found
 
-    wanted = {name: values[name] for name in ("text", "text_pair", "dataset", "split", "limit") if name in values}
+    wanted = {
+        name: values[name] for name in ("text", "text_pair", "label", "dataset", "split", "limit") if name in values
+    }
     key = json.dumps(["remarks", classifier.fingerprint, classifier.mark, _changed(wanted), wanted], sort_keys=True)
     said: list[str] = remembered(key, lambda: found(classifier, wanted))
     return said

@@ -251,7 +251,11 @@ def sentence() -> dict[str, Any]:
 def label_choice(classifier: Any) -> str | None:
     """What the loss is taken against; None: the model's own prediction."""
     if classifier.is_regression:
-        return None
+        score = st.number_input(
+            "Loss is taken against the score", value=None, key="label-score", bind="query-params", placeholder="its own: 0",
+            help="Against the model's own score the loss is 0 and has no slope: give another one to see what moves.",
+        )  # fmt: skip
+        return None if score is None else str(score)
     names = ["the model's own prediction", *classifier.labels]
     chosen = st.segmented_control(
         "Loss is taken against", names, default=names[0], key="label", required=True, bind="query-params",

@@ -15,6 +15,7 @@ from engine.paths import regular_file
 # What wrappers (DataParallel, torch.compile) put before every name; taken off when weights are read.
 PREFIXES = {r"^(module\.|_orig_mod\.)+": ""}
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+FLOATS = ("F64", "F32", "F16", "BF16")
 MOST_JSON = 64 * 2**20  # Bytes of a config or an index.
 
 
@@ -55,9 +56,44 @@ def check_folder(folder: Path, name: str) -> None:
         raise UserError(f"The folder {name} has no weights in safetensors format.{found} Save it as safetensors.")
     for weights in folder.glob("*.safetensors"):
         regular_file(weights, "The weights")
+    _check_numbers(folder, name)
     for index in folder.glob("*.safetensors.index.json"):
         _check_index(index, name)
     _check_family(config, name)
+
+
+def weight_names(folder: Path) -> list[str]:
+    """The names of all weights in a folder's safetensors files."""
+    return [name for name, _, _ in _weights(folder)]
+
+
+def _weights(folder: Path) -> list[tuple[str, str, int]]:
+    """(name, number format, dimensions) of every weight; a file that cannot be read has none (its loader says why)."""
+    from safetensors import SafetensorError, safe_open
+
+    found = []
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, "pt") as opened:
+                for name in opened.keys():  # noqa: SIM118  (it is no dict)
+                    part = opened.get_slice(name)
+                    found.append((name, str(part.get_dtype()), len(part.get_shape())))
+        except (SafetensorError, OSError, ValueError):
+            continue
+    return found
+
+
+def _check_numbers(folder: Path, name: str) -> None:
+    """Weights must be floating-point numbers: quantised ones would be taken for what they are not."""
+    odd = [
+        (key, kind)
+        for key, kind, dimensions in _weights(folder)
+        if dimensions > 1 and kind not in FLOATS and "position_ids" not in key
+    ]
+    if odd:
+        raise UserError(
+            f"{name}: its weights are quantised ({odd[0][0]} is {odd[0][1]}): save them as floating-point numbers first."
+        )
 
 
 def _check_index(index: Path, name: str) -> None:

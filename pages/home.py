@@ -26,6 +26,7 @@ with learn:
     st.markdown(
         "Four guided notebooks, from what a perturbation is to replaced words, with live figures and questions."
     )
+    st.session_state["from-home"] = True  # A link to a lesson that is followed from here has been clicked by a person.
     for name, title in titles().items():
         link("notebook", title, lesson=name)
 st.caption(

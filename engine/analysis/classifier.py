@@ -1,6 +1,7 @@
 """The classifier that an analysis looks at: a run's, a model with a trained head, or a ready-made one."""
 
 import copy
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +13,13 @@ from safetensors.torch import load_file
 from engine.analysis.subjects import RUN
 from engine.digests import digest_of
 from engine.errors import UserError
-from engine.model_files import read_config
+from engine.model_files import read_config, weight_names
 from engine.models import PAIRS, Loaded, best_device, folder_of, load_model
 from engine.runs.config import TrainConfig, is_pretraining
 from engine.runs.ready import ready
 from engine.runs.store import Store
 
+HEADS = r"(module\.|_orig_mod\.)*(classifier|pre_classifier|score|logits_proj|classification_head|out_proj)\."
 READY_DATASET = "movie-sentiment"
 READY_STEPS = 150
 # An encoder with random weights, of another language.
@@ -130,6 +132,11 @@ def _opened(folder: Path, origin: str, reference: str, mark: str = "") -> Classi
 def _check_answers(loaded: Loaded, origin: str) -> None:
     """Refuse what an analysis would report wrongly: a head of random numbers, several labels per text."""
     config = loaded.model.config
+    if sorted(config.id2label) != list(range(config.num_labels)):
+        raise UserError(
+            f"{origin}: its config names the classes {', '.join(map(str, sorted(config.id2label)))[:80]} (id2label), but the"
+            f" outputs count from 0 to {config.num_labels - 1}. Correct id2label in config.json."
+        )
     if not loaded.has_head:
         raise UserError(
             f"{origin} calls itself a classifier, but its file has no weights of the head: its answers would be random."
@@ -177,7 +184,9 @@ def _of_run(reference: str) -> tuple[Path, str]:
 
 
 def _has_head(folder: Path) -> bool:
-    architectures = read_config(folder).get("architectures") or ()
+    architectures = read_config(folder).get("architectures")
+    if not architectures:  # Then the weights say it.
+        return any(re.match(HEADS, key) for key in weight_names(folder))
     return any(str(name).endswith("ForSequenceClassification") for name in architectures)
 
 

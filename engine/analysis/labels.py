@@ -8,8 +8,9 @@ from engine.errors import UserError
 
 
 def _key(name: str) -> str:
-    """A class's name without case, and with spaces, hyphens and underscores alike."""
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+    """A class's name without case, with spaces, hyphens and underscores alike; LABEL_1 and 1 are the same."""
+    plain = re.sub(r"[\s_-]+", " ", name).strip().casefold()
+    return re.sub(r"^label (\d+)$", r"\1", plain)
 
 
 def _unnamed(names: Sequence[str]) -> bool:
@@ -36,6 +37,8 @@ def matched(labels: Sequence[str], task: Task) -> tuple[list[int], str]:
     keys, wanted = [_key(name) for name in own], [_key(name) for name in theirs]
     if sorted(keys) == sorted(wanted) and len(set(keys)) == len(keys):
         return [keys.index(name) for name in wanted], ""
+    if len(set(keys)) < len(keys):
+        raise UserError(f"Two of the model's classes have the same name. {both} Correct id2label in its config.json.")
     if _unnamed(own) or _unnamed(theirs):
         pairs = ", ".join(f"{name} is {other}" for name, other in zip(theirs, own, strict=True))
         whose = "The model's" if _unnamed(own) else "The data's"

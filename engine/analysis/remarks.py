@@ -18,7 +18,7 @@ FEWEST = 20  # Examples below which nothing is said of a model's predictions.
 
 
 def remarks(classifier: Classifier, values: Mapping[str, Any]) -> list[str]:
-    """Sentences about one model and the settings of an analysis: `text`, `text_pair`, or `dataset`, `split`, `limit`."""
+    """Sentences about one model and the settings of an analysis: `text`, `text_pair`, `label`, or `dataset`, `split`, `limit`."""
     found = []
     if classifier.mark:
         found.append(f"This model {_is(classifier.mark)} on its validation data: what is shown of it says nothing.")
@@ -26,6 +26,11 @@ def remarks(classifier: Classifier, values: Mapping[str, Any]) -> list[str]:
         pair = values.get("text_pair")
         found += [said for said in (unreadable(classifier.tokenizer, [text, *([str(pair)] if pair else [])]),) if said]
         found += paired(classifier, bool(pair))
+        if classifier.is_regression and values.get("label") is None:
+            found.append(
+                "The loss is taken against the model's own score: it is 0, has no slope, and no method of the task's loss"
+                " moves. Give a score to be taken in its place (--label)."
+            )
     if values.get("dataset"):
         found += _of_data(
             classifier, str(values["dataset"]), str(values.get("split", "validation")), values.get("limit")

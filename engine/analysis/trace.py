@@ -14,6 +14,7 @@ from engine.methods.base import Method
 from engine.perturbation import token_norms
 
 NEAREST = 5
+MOST_SCORE = 1e30
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ def resolve_label(
         return value.detach(), False
     try:
         if classifier.is_regression:
-            return torch.tensor([float(label)], device=clean.device), True
+            if abs(score := float(label)) < MOST_SCORE:  # Neither NaN nor infinite.
+                return torch.tensor([score], device=clean.device), True
+            raise ValueError
         names = list(classifier.labels)
         place = names.index(str(label)) if str(label) in names else int(label)
         if 0 <= place < len(names):

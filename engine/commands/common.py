@@ -2,8 +2,9 @@
 
 import argparse
 import json
+import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from engine.errors import UserError
@@ -48,7 +49,7 @@ def number(low: float = -1e300, high: float = 1e300) -> Callable[[str], float]:
         except ValueError:
             found = float("nan")
         if not low <= found <= high:
-            raise argparse.ArgumentTypeError(f"must be a number from {low:g} on, but it is {text[:40]!a}")
+            raise argparse.ArgumentTypeError(f"must be a number from {low:g} to {high:g}, but it is {text[:40]!a}")
         return found
 
     return read
@@ -66,8 +67,16 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
 
 
 def show(document: Any, as_json: bool, text: str) -> None:
-    """Print one JSON document, or the text."""
-    print(json.dumps(document, ensure_ascii=False) if as_json else text)
+    """Print one JSON document, or the text; JSON has no NaN and no infinity: they are null there."""
+    print(json.dumps(_without_nan(document), ensure_ascii=False, allow_nan=False) if as_json else text)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nan(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def columns(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:

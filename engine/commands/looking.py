@@ -44,7 +44,7 @@ def add(verb: Verb) -> None:
     add_settings(made)
     made = verb("landscape", _landscape, "The loss over a plane through one text's embedding, with the ascent paths.")
     _add_text(made)
-    made.add_argument("--epsilon", type=number(0), default=0.5, help="radius of the ball (0.5)")
+    made.add_argument("--epsilon", type=number(0, 1e6), default=0.5, help="radius of the ball (0.5)")
     made.add_argument("--points", type=whole(), default=41, metavar="N", help="of the grid, each way; odd (41)")
     made.add_argument("--towards", metavar="PLACE:WORD", help="second direction: the token at PLACE becomes WORD")
     made = verb("attribution", _attribution, "Which tokens the output rests on, clean and perturbed (Captum).")
@@ -60,7 +60,7 @@ def add(verb: Verb) -> None:
     made = verb("map", _map, "UMAP of a split's sentence embeddings, clean and perturbed.")
     add_dataset(made)
     made.add_argument("--method", default="pgd")
-    made.add_argument("--epsilon", type=number(0), default=0.5)
+    made.add_argument("--epsilon", type=number(0, 1e6), default=0.5)
 
 
 def _add_text(parser: argparse.ArgumentParser) -> None:
@@ -175,7 +175,7 @@ def _landscape(options: argparse.Namespace) -> None:
     towards = None
     if options.towards is not None:
         place, _, word = options.towards.partition(":")
-        if not place.isdigit() or not word:
+        if not place.isdecimal() or not word:
             raise UserError(f"--towards takes PLACE:WORD, such as 3:bad, but it is {options.towards[:40]!r}.")
         towards = (int(place), word)
     classifier = classifier_of(options)

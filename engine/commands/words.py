@@ -52,6 +52,8 @@ def _detect(options: argparse.Namespace) -> None:
         raise UserError(f"--share must lie between 0 and 1, but it is {options.share}.")
     if not 0 < options.temperature <= 10:
         raise UserError(f"--temperature must lie between 0 and 10, but it is {options.temperature}.")
+    if not options.text.strip():
+        raise UserError("The text is empty: give at least one word.")
     pair = load_electra(options.run, progress("pre-training the ready-made pair, once"))
     said = unread(pair.tokenizer, options.text)
     found = detect(pair, options.text, seed=options.seed, temperature=options.temperature, share=options.share)

@@ -92,6 +92,12 @@ def choose(columns: Sequence[str], name: str, reading: Reading, *, needs_label: 
     return Chosen(text, pair, label)
 
 
+def recognised(columns: Sequence[str]) -> set[str]:
+    """The columns whose names are known as those of texts or labels."""
+    names = {name for names in TEXT_COLUMNS for name in names} | set(LABEL_COLUMNS)
+    return {each for each in columns if str(each).strip().casefold() in names}
+
+
 def _having(columns: Sequence[str], name: str) -> list[str]:
     return [each for each in columns if str(each).strip().casefold() == name.casefold()]
 

@@ -181,7 +181,7 @@ class _Rows:
         chosen = keep(head)
         places = [head.index(name) for name in chosen]
         columns = {name: [row[place] for _, row in body] for name, place in zip(chosen, places, strict=True)}
-        return RawTable(pd.DataFrame(columns, dtype=str), [line for line, _ in body], notes)
+        return RawTable(pd.DataFrame(columns, dtype=str), [line for line, _ in body], head, notes)
 
 
 def _without_trailing(

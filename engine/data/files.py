@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine.data.columns import Chosen, Reading, choose
-from engine.data.labels import Labels, is_none, number_of, understand
+from engine.data.columns import Chosen, Reading, choose, recognised
+from engine.data.labels import Labels, is_none, understand
 from engine.data.reading import SUFFIXES, read_raw
 from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError
@@ -64,7 +64,8 @@ def _standard(path: Path, how: Reading, *, needs_label: bool = True) -> _Part:
         *([f"pair: {chosen.pair}"] if "text_pair" in table else []),
         f"label: {chosen.label}",
     ]
-    if {name.partition(": ")[2] for name in named} - {"sentence", "sentence1", "sentence2", "text", "label"}:
+    usual = {name.partition(": ")[2] for name in named} <= {"sentence", "sentence1", "sentence2", "text", "label"}
+    if not usual or recognised(raw.columns) - set(chosen.names()):
         notes.append(f"{path.name}: columns taken: {', '.join(named)}.")
     empty = table["text"].str.strip() == ""
     if empty.all():
@@ -139,7 +140,7 @@ def _load_folder(path: Path, how: Reading) -> TaskData:
         raise UserError(f"The folder {path} has no training file (train{', train'.join(SUFFIXES)}).")
     train = _with_labels(_standard(train_file, how))
     labels = understand(train.table["label"], train.table["line"].tolist(), f"{path.name}/{train.file}", how.label_kind)
-    parts, notes = {"train": train}, list(train.notes)
+    parts, notes = {"train": train}, [*train.notes, *_passed_over(path)]
     for split, file in files.items():
         if file is None:
             continue
@@ -147,6 +148,12 @@ def _load_folder(path: Path, how: Reading) -> TaskData:
         if split == "test" and _has_no_labels(part):
             notes.append(f"{file.name} has no labels: the test part is left out.")
             continue
+        if ("text_pair" in part.table) != ("text_pair" in train.table):
+            have = next(each.file for each in (train, part) if "text_pair" in each.table)
+            raise UserError(
+                f"{path.name}: {have} has pairs of texts, {train.file if have == part.file else part.file} has single ones. Give"
+                " all parts the same columns, or say which are meant (--text-column, --pair-column)."
+            )
         parts[split] = _with_labels(part)
         notes += part.notes
     if "validation" not in parts:
@@ -160,6 +167,17 @@ def _load_folder(path: Path, how: Reading) -> TaskData:
     return _task(path.name, order, labels, notes)
 
 
+def _passed_over(folder: Path) -> list[str]:
+    """The files of a split beside the one that is read."""
+    found = []
+    for stems in SPLIT_FILES.values():
+        there = [
+            folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES if (folder / f"{stem}{suffix}").exists()
+        ]
+        found += [f"{other.name} is not read: {there[0].name} is." for other in there[1:]]
+    return found
+
+
 def _first(folder: Path, stems: tuple[str, ...]) -> Path | None:
     candidates = (folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES)
     return next((each for each in candidates if each.exists()), None)
@@ -170,18 +188,15 @@ def _task(name: str, parts: Mapping[str, _Part], labels: Labels, notes: list[str
     metrics = ("pearson", "spearman") if labels.kind == "regression" else ("accuracy", "f1")
     splits: dict[str, pd.DataFrame] = {}
     for split, part in parts.items():
-        values = part.table["label"].map(labels.values)
+        values = part.table["label"].map(labels.of)
         if values.isna().any():
             place = int(values.isna().to_numpy().argmax())
             strange = sorted(set(part.table["label"][values.isna()]))
-            if labels.kind == "regression":
-                values = part.table["label"].map(lambda label: labels.values.get(label, _score(label)))
-            if values.isna().any():
-                allowed = ", ".join(labels.names[:12]) or "numbers"
-                raise UserError(
-                    f"{part.file}, line {part.table['line'].iloc[place]}: labels out of range: {split} has"
-                    f" {', '.join(strange[:5])[:100]}; the training labels are {allowed}."
-                )
+            allowed = ", ".join(labels.names[:12]) or "numbers"
+            raise UserError(
+                f"{part.file}, line {part.table['line'].iloc[place]}: labels out of range: {split} has"
+                f" {', '.join(strange[:5])[:100]}; the training labels are {allowed}."
+            )
         kept = part.table.drop(columns="line").assign(
             label=values if labels.kind == "regression" else values.astype(int)
         )
@@ -204,10 +219,22 @@ def _task(name: str, parts: Mapping[str, _Part], labels: Labels, notes: list[str
             *notes,
             f"There is no example of {' and of '.join(absent[:6])}: what is measured there says nothing of it.",
         ]
-    return TaskData(Task(name, labels.kind, labels.names, metrics), splits, tuple(dict.fromkeys(notes + labels.notes)))
+    notes = [*notes, *labels.notes, *_repetitions(splits)]
+    return TaskData(Task(name, labels.kind, labels.names, metrics), splits, tuple(dict.fromkeys(notes)))
 
 
-def _score(label: str) -> float:
-    """A score that the training part does not have."""
-    found = number_of(label)
-    return float("nan") if found is None else found
+def _repetitions(splits: Mapping[str, pd.DataFrame]) -> list[str]:
+    """What a person should know of texts that stand there more than once, or with nothing as their second text."""
+    whole = pd.concat(splits.values(), keys=splits, names=["split"]).reset_index("split")
+    columns = [name for name in ("text", "text_pair") if name in whole]
+    found = []
+    again = whole[whole.duplicated(columns, keep=False)]
+    if len(again):
+        groups = again.groupby(columns, sort=False)
+        if several := int((groups["label"].nunique() > 1).sum()):
+            found.append(f"{several} texts stand there with different labels.")
+        if shared := int((groups["split"].nunique() > 1).sum()):
+            found.append(f"{shared} texts stand in more than one part: what is measured on them says little.")
+    if "text_pair" in whole and (empty := int((whole["text_pair"].str.strip() == "").sum())):
+        found.append(f"{empty} pairs have no second text.")
+    return found

@@ -1,6 +1,7 @@
 """JSON lines: one object per row, of which only what is needed is kept."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +15,27 @@ from engine.errors import UserError
 def read_jsonl(path: Path, keep: Wanted) -> RawTable:
     """A file with an object in JSON on every line; only the kept keys of a row are held."""
     columns: dict[str, None] = {}
-    rows: list[tuple[int, dict[str, Any]]] = []
-    chosen: list[str] | None = None
+    for number, row in _objects(path):
+        columns |= dict.fromkeys(row)
+        if len(columns) > rawtable.MOST_COLUMNS:
+            raise UserError(
+                f"{path.name}, line {number}: its rows have more than {rawtable.MOST_COLUMNS:,} different keys."
+            )
+    chosen = keep(list(columns))  # Only now: a key may first appear on the last line.
+    lines: list[int] = []
+    values: dict[str, list[str]] = {name: [] for name in chosen}
+    for number, row in _objects(path):
+        lines.append(number)
+        for name in chosen:
+            values[name].append(as_text(path, number, name, row.get(name)))
+    return RawTable(pd.DataFrame(values, dtype=str), lines, list(columns))
+
+
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            row = _object(path, number, line)
-            columns |= dict.fromkeys(row)
-            if len(columns) > rawtable.MOST_COLUMNS:
-                raise UserError(
-                    f"{path.name}, line {number}: its rows have more than {rawtable.MOST_COLUMNS:,} different keys."
-                )
-            if chosen is None and len(rows) == rawtable.MOST_COLUMNS:
-                chosen = keep(list(columns))
-                rows = [(at, {name: each.get(name) for name in chosen}) for at, each in rows]
-            rows.append((number, row if chosen is None else {name: row.get(name) for name in chosen}))
-    chosen = keep(list(columns)) if chosen is None else chosen
-    frame = pd.DataFrame(
-        {name: [as_text(path, at, name, row.get(name)) for at, row in rows] for name in chosen}, dtype=str
-    )
-    return RawTable(frame, [at for at, _ in rows])
+            if line.strip():
+                yield number, _object(path, number, line)
 
 
 def _object(path: Path, number: int, line: str) -> dict[str, Any]:

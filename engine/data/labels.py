@@ -23,9 +23,11 @@ from engine.data.tasks import Kind
 from engine.errors import UserError
 
 MOST_CLASSES = 200
+MOST_SCORE = 1e38  # What float32 holds.
 NONE = {"", "-", "na", "n/a", "null", "nan", "<na>"}
 _SEVERAL = re.compile(r"\[.*\]|[01](?:[ ,;|][01])+")
 _COMMA = re.compile(r"[+-]?\d+,\d+")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}")
 _WORDS = {"inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"}
 
 
@@ -37,6 +39,16 @@ class Labels:
     names: tuple[str, ...]
     values: dict[str, float]
     notes: list[str] = field(default_factory=list)
+
+    def of(self, label: str) -> float | None:
+        """A label of any part as class number or score, however it is written there (1, 1.0); None if it is none of these."""
+        if label in self.values:
+            return self.values[label]
+        number = number_of(label)
+        if number is None or self.kind == "regression":
+            return number
+        same = (value for written, value in self.values.items() if number_of(written) == number)
+        return next(same, None)
 
 
 def is_none(labels: pd.Series) -> pd.Series:
@@ -57,16 +69,24 @@ def understand(labels: pd.Series, lines: Sequence[int], name: str, wanted: str =
     counts = Counter(labels)
     at = {value: line for value, line in zip(reversed(labels.tolist()), reversed(list(lines)), strict=True)}
     several = [value for value in counts if _SEVERAL.fullmatch(value)]
-    if several and len(several) == len(counts):
+    if several and (len(several) == len(counts) or several[0].startswith("[")):
         raise UserError(
             f"{name}, line {at[several[0]]}: the label {several[0][:40]} is a list. Several labels per text are not supported:"
             " give each text one class or one score."
         )
     numbers = {value: number_of(value) for value in counts}
-    infinite = [value for value in counts if value.casefold() in _WORDS]
+    infinite = [value for value in counts if value.casefold() in _WORDS or abs(numbers[value] or 0.0) > MOST_SCORE]
     plain = [number for number in numbers.values() if number is not None]
     if infinite and plain and wanted != "classes":
-        raise UserError(f"{name}, line {at[infinite[0]]}: the label {infinite[0]!r} is not a finite number.")
+        raise UserError(
+            f"{name}, line {at[infinite[0]]}: the label {infinite[0]!r} is not a finite number, or larger than any score."
+        )
+    thousands = [value for value in counts if _COMMA.fullmatch(value)]
+    if thousands and all(_THOUSANDS.fullmatch(value) for value in thousands) and wanted != "classes":
+        raise UserError(
+            f"{name}, line {at[thousands[0]]}: the label {thousands[0]} may be a decimal or a thousand. Write a decimal point,"
+            " or no comma."
+        )
     if wanted == "classes":
         return _classes(
             sorted(counts, key=lambda value: (numbers[value] is None, numbers[value] or 0.0, value)), name, counts

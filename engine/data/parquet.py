@@ -52,7 +52,7 @@ def read_parquet(path: Path, keep: Wanted) -> RawTable:
                     parts[name] += _texts_of(path, len(parts[name]), name, batch.column(name), pa)
     except (pa.ArrowException, pa.ArrowNotImplementedError) as problem:
         raise not_readable(path, problem) from None
-    return RawTable(pd.DataFrame(parts, dtype=str), list(range(1, len(next(iter(parts.values()), [])) + 1)))
+    return RawTable(pd.DataFrame(parts, dtype=str), list(range(1, len(next(iter(parts.values()), [])) + 1)), names)
 
 
 def _packed(file: Any, chosen: list[str]) -> int:

@@ -24,11 +24,12 @@ Wanted = Callable[[list[str]], list[str]]  # Is told the columns, says which to 
 @dataclass
 class RawTable:
     """A file as it stands. `frame`: every value as text, "" where there is none; `lines`: each row's line in the file;
-    `notes`: what a person must know of how it was read.
+    `columns`: all that it has; `notes`: what a person must know of how it was read.
     """
 
     frame: pd.DataFrame
     lines: list[int]
+    columns: list[str]
     notes: list[str] = field(default_factory=list)
 
 
@@ -50,6 +51,8 @@ def as_text(path: Path, line: int, name: str, value: Any) -> str:
         if len(value) > MOST_TEXT:
             raise UserError(f"{path.name}, line {line}: {name[:40]} has more than {MOST_TEXT:,} characters.")
         return value
+    if isinstance(value, bytes):  # Spark and others write texts without saying that they are.
+        return as_text(path, line, name, value.decode("utf-8"))
     if isinstance(value, dict):
         raise UserError(f"{path.name}, line {line}: {name[:40]} is an object, not a text or a number.")
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value)

@@ -37,6 +37,8 @@ def load_dataset(name: str) -> TaskData:
     if name.startswith(PREFIX):
         return _load_glue(name)
     plain, how = reading_of(name)
+    if how != Reading() and (plain in TASKS or plain.startswith(PREFIX)):
+        raise UserError(f"{plain} has a layout of its own: --text-column and the like are for files.")
     if exists(plain):
         path = path_of(plain).absolute()
         return _load_local(path, _stamp(path), how)

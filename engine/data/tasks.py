@@ -53,7 +53,7 @@ class TaskData:
     def described(self) -> list[str]:
         """What was understood, in sentences: texts per part, classes with counts (or the range of the scores), the notes."""
         parts = ", ".join(f"{len(table):,} {split}" for split, table in self.splits.items())
-        said = [f"{'Pairs of texts' if self.is_pair else 'Texts'}: {parts}."]
+        said = [f"{self.task.kind.capitalize()} of {'pairs of texts' if self.is_pair else 'texts'}: {parts}."]
         labels = pd.concat([table["label"] for table in self.splits.values()])
         if self.task.kind == "regression":
             said.append(f"Scores from {labels.min():g} to {labels.max():g}.")

@@ -29,10 +29,10 @@ S = TypeVar("S", bound=Settings)
 class AscentSettings(Settings):
     """What every method that ascends has."""
 
-    epsilon: float | None = Field(default=0.5, ge=0)
+    epsilon: float | None = Field(default=0.5, ge=0, le=1e6)
     """Radius ε of the ball that δ stays in (embedding units, per sentence; FreeLB's scripts: none, QQP 0.7).
     None: no projection."""
-    step_size: float = Field(default=0.05, ge=0)
+    step_size: float = Field(default=0.05, ge=0, le=1e6)
     """Ascent step size α (adv_lr), in embedding units (FreeLB's scripts: 0.025 to 0.2)."""
     ascent_steps: int = Field(default=3, ge=1, le=50)
     """Ascent steps K per batch."""

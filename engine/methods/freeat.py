@@ -23,7 +23,7 @@ class FreeATSettings(AscentSettings):
     """Replays m of each minibatch; each takes an optimiser step and an ascent step."""
     random_restart: bool = False
     """Start every minibatch at a new random δ instead of the one that the last minibatch left."""
-    start_magnitude: float = Field(default=0.3, ge=0)
+    start_magnitude: float = Field(default=0.3, ge=0, le=1e6)
     """With random_restart: U(-ε₀, ε₀)/√N (L∞: U(-ε₀, ε₀))."""
     project_start: bool = True
     """With random_restart: keep the start inside the ball."""

@@ -17,7 +17,7 @@ from engine.settings import CONFIG
 class FreeLBSettings(AscentSettings):
     """Settings of FreeLB (and, with a table, of TextAT)."""
 
-    start_magnitude: float = Field(default=0.3, ge=0)
+    start_magnitude: float = Field(default=0.3, ge=0, le=1e6)
     """Random start U(-ε₀, ε₀)/√N (L∞: U(-ε₀, ε₀)); ε₀ in FreeLB's scripts: 0.1 to 1."""
     project_start: bool = True
     """Keep the random start inside the ball; the published code does not."""

@@ -15,7 +15,7 @@ from engine.settings import CONFIG
 class PGDSettings(AscentSettings):
     """Settings of PGD. K = 1 with ε = α is FGM."""
 
-    start_magnitude: float = Field(default=0.0, ge=0)
+    start_magnitude: float = Field(default=0.0, ge=0, le=1e6)
     """Random start U(-ε₀, ε₀)/√N (L∞: U(-ε₀, ε₀)); 0 starts at δ = 0, as in the slides."""
     project_start: bool = True
     """Keep the random start inside the ball; the published code does not."""

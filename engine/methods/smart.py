@@ -22,13 +22,13 @@ from engine.settings import CONFIG
 class SMARTSettings(AscentSettings):
     """Settings of SMART; the defaults are the paper's."""
 
-    epsilon: float | None = Field(default=1e-5, ge=0)
+    epsilon: float | None = Field(default=1e-5, ge=0, le=1e6)
     """Radius ε of the ball (paper: 1e-5, per embedding coordinate). None: no projection."""
-    step_size: float = Field(default=1e-3, ge=0)
+    step_size: float = Field(default=1e-3, ge=0, le=1e6)
     """Ascent step size η (paper: 1e-3), in embedding units."""
     ascent_steps: int = Field(default=1, ge=1, le=50)
     """Inner ascent steps T (paper: 1)."""
-    start_sigma: float = Field(default=1e-5, ge=0)
+    start_sigma: float = Field(default=1e-5, ge=0, le=1e6)
     """Standard deviation σ of the random start (paper: 1e-5)."""
     smoothness_weight: float = Field(default=1.0, ge=0)
     """λ_s, the weight of the smoothness penalty (paper: 1, 3 or 5)."""

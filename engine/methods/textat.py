@@ -20,11 +20,11 @@ from engine.settings import CONFIG
 class TextATSettings(FreeLBSettings):
     """Settings of TextAT. α moves every token, so the sentence by α√L: smaller values than FreeLB's."""
 
-    epsilon: float | None = Field(default=0.3, ge=0)
+    epsilon: float | None = Field(default=0.3, ge=0, le=1e6)
     """Radius ε of the ball that δ + η stays in (embedding units, per sentence). None: no projection."""
-    step_size: float = Field(default=0.02, ge=0)
+    step_size: float = Field(default=0.02, ge=0, le=1e6)
     """Ascent step size α: of δ per sentence, of η per token, in embedding units."""
-    start_magnitude: float = Field(default=0.1, ge=0)
+    start_magnitude: float = Field(default=0.1, ge=0, le=1e6)
     """Starts: δ at U(-ε₀, ε₀)/√N, rows of Z at U(-ε₀, ε₀)/√D."""
     norm: Literal["frobenius"] = "frobenius"
     """The ball's norm; the joint projection of δ + η is Frobenius's alone."""

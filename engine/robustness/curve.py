@@ -47,7 +47,7 @@ def radii(text: str) -> list[float]:
         found = sorted({float(part) for part in text.split(",") if part.strip()})
     except ValueError:
         found = []
-    if not 1 <= len(found) <= 40 or not all(0 <= epsilon < float("inf") for epsilon in found):
+    if not 1 <= len(found) <= 40 or not all(0 <= epsilon <= 1e6 for epsilon in found):
         raise UserError(
             f"The radii ε must be 1 to 40 numbers from 0 on with commas between, but they are {text[:60]!r}."
         )

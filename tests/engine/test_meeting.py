@@ -408,3 +408,56 @@ def test_a_run_says_itself_that_it_has_collapsed(encoder, data, capsys):
     found = json.loads(out)
     assert found["metrics"]["one_class"] <= 1.0
     assert bool(found["mark"]) == ("it has collapsed" in err)
+
+
+def test_a_trained_head_is_used_though_the_config_names_no_architecture(taught, tmp_path):
+    bare = copied(taught, tmp_path / "bare", architectures=None)
+    first, second = (
+        analyse("trace", load_classifier(str(each)), method="pgd", settings={}, text="a good film")
+        for each in (taught, bare)
+    )
+    assert first.probabilities == second.probabilities and "fine-tuned for" not in second.origin
+
+
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        ({"id2label": {"1": "negative", "2": "positive"}}, "outputs count from 0 to 1"),
+        ({"id2label": {"0": "same", "1": "Same"}}, "have the same name"),
+    ],
+)
+def test_names_of_classes_that_cannot_be_right_are_refused(taught, data, tmp_path, config, words):
+    other = copied(taught, tmp_path / "odd", **config)
+    with pytest.raises(UserError, match=words):
+        analyse("examples", load_classifier(str(other)), dataset=str(data), limit=10)
+
+
+def test_numbered_classes_in_another_order_are_matched_by_their_numbers():
+    assert matched(("LABEL_1", "LABEL_0"), Task("d", "classification", ("0", "1"))) == ([1, 0], "")
+
+
+def test_quantised_weights_are_refused(taught, tmp_path):
+    def quantised(state):
+        return {name: (each * 100).to(torch.int8) if each.ndim > 1 else each for name, each in state.items()}
+
+    with pytest.raises(UserError, match="quantised"):
+        load_model(str(copied(taught, tmp_path / "int8", quantised)), TASK)
+
+
+def test_a_regression_without_a_label_says_why_nothing_moves(encoder, tmp_path, capsys):
+    made = load_model(str(encoder), Task("r", "regression"))
+    made.model.save_pretrained(tmp_path / "r")
+    made.tokenizer.save_pretrained(tmp_path / "r")
+    call = ["trace", "--text", "a good film", "--model", str(tmp_path / "r"), "--json"]
+    assert main(call) == 0
+    out, err = capsys.readouterr()
+    assert max(json.loads(out)["norms"]) == 0 and "Give a score" in err and json.loads(out)["remarks"]
+    assert main([*call, "--label", "2.5"]) == 0
+    out, err = capsys.readouterr()
+    assert max(json.loads(out)["norms"]) > 0 and json.loads(out)["remarks"] == []
+    for label in ("nan", "inf", "1e39"):
+        assert main([*call, "--label", label]) == 2
+        assert "out of range" in capsys.readouterr().err
+    assert main(["attribution", *call[1:]]) == 0  # Its rank correlation is of a constant: there is none.
+    out = capsys.readouterr().out
+    assert json.loads(out, parse_constant=lambda name: pytest.fail(name))["rank_correlation"] is None

@@ -274,3 +274,81 @@ def test_only_regular_files_are_read(tmp_path):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(rawtable, "MOST_BYTES", 10)
             load_file(path)
+
+
+def test_texts_that_are_bytes_are_texts(tmp_path):
+    """As Spark and others write them; what is no UTF-8 is refused."""
+    path = tmp_path / "bytes.parquet"
+    pq.write_table(
+        pa.table({"text": [f"é {t}".encode() for t in TEXTS], "label": [at % 2 for at in range(COUNT)]}), path
+    )
+    assert sorted(pd.concat(load_file(path).splits.values())["text"]) == sorted(f"é {t}" for t in TEXTS)
+    pq.write_table(pa.table({"text": [b"\xff\xfe"] * COUNT, "label": [at % 2 for at in range(COUNT)]}), path)
+    with pytest.raises(UserError, match="UTF-8"):
+        load_file(path)
+
+
+@pytest.mark.parametrize("late", [5, 1500])
+def test_a_key_that_comes_late_counts_as_one_that_comes_early(tmp_path, late):
+    lines = [
+        {"text": f"t {at}", "score": 0.5} | ({"label": at % 2, "text_pair": "p"} if at >= late else {})
+        for at in range(1600)
+    ]
+    path = put(tmp_path, "late.jsonl", "".join(json.dumps(each) + "\n" for each in lines))
+    if late > 800:
+        with pytest.raises(UserError, match="1500 of its 1600 rows have no label"):
+            load_file(path)
+    else:
+        data = load_file(path)
+        assert data.is_pair and data.task.kind == "classification"
+
+
+def folder(tmp_path, **parts):
+    for name, content in parts.items():
+        stem, suffix = name.rsplit("_", 1)
+        (tmp_path / f"{stem}.{suffix}").write_text(content)
+    return tmp_path
+
+
+def test_parts_of_a_folder_must_agree_on_pairs(tmp_path):
+    pairs = rows(["sentence1", "sentence2", "label"], lambda at, t: f"{t},{t[::-1]},{at % 2}")
+    single = rows(["text", "label"], lambda at, t: f"{t},{at % 2}")
+    empty = rows(["sentence1", "sentence2", "label"], lambda at, t: f"{t},,{at % 2}")
+    for train, dev in ((pairs, single), (single, pairs), (pairs, empty)):
+        with pytest.raises(UserError, match=r"has pairs of texts, .* has single ones"):
+            load_file(folder(tmp_path, train_csv=train, dev_csv=dev))
+
+
+def test_parts_of_a_folder_may_write_the_same_labels_differently(tmp_path):
+    whole, points = (rows(["text", "label"], lambda at, t, end=end: f"{t} {end},{at % 2}{end}") for end in ("", ".0"))
+    for train, dev in ((whole, points), (points, whole)):
+        data = load_file(folder(tmp_path, train_csv=train, dev_csv=dev))
+        for table in data.splits.values():
+            assert table["label"].tolist() == [at % 2 for at in range(COUNT)]
+
+
+def test_what_is_passed_over_or_stands_there_twice_is_said(tmp_path):
+    usual = rows(["text", "sentence", "label"], lambda at, t: f"x {t},{t},{at % 2}")
+    said = " ".join(load_file(put(tmp_path, "two.csv", usual)).notes)
+    assert "columns taken: text: sentence, label: label" in said
+    single = rows(["text", "label"], lambda at, t: f"{t},{at % 2}")
+    both = folder(tmp_path / "f", train_csv=single, dev_csv=single) if (tmp_path / "f").mkdir() is None else None
+    assert "120 texts stand in more than one part" in " ".join(load_file(both).notes)
+    (both / "train.tsv").write_text(rows(["text", "label"], lambda at, t: f"{t}\t{at % 2}", "\t"))
+    assert "train.csv is not read: train.tsv is." in load_file(both).notes
+    twice = single + "".join(f"{t},{1 - at % 2}\n" for at, t in enumerate(TEXTS[:7]))
+    assert "7 texts stand there with different labels." in load_file(put(tmp_path, "conflict.csv", twice)).notes
+    half = rows(["text_a", "text_b", "label"], lambda at, t: f"{t},{t if at % 2 else ''},{at % 2}")
+    assert "60 pairs have no second text." in load_file(put(tmp_path, "half.csv", half)).notes
+
+
+@pytest.mark.parametrize("label, words", [("1e39", "larger than any score"), ('"1,000"', "a decimal or a thousand")])
+def test_numbers_that_are_no_scores(tmp_path, label, words):
+    content = rows(["text", "label"], lambda at, t: f"{t},{label if at % 2 or ',' in label else 0.5}")
+    with pytest.raises(UserError, match=words):
+        load_file(put(tmp_path, "n.csv", content))
+
+
+def test_built_in_data_have_a_layout_of_their_own():
+    with pytest.raises(UserError, match="movie-sentiment has a layout of its own"):
+        load_dataset(with_reading("movie-sentiment", Reading(text_column="x")))
