@@ -64,26 +64,36 @@ def method_choice(key: str = "method", default: str = "pgd") -> Any:
 
 def method_settings(method: Any, prefix: str) -> Any:
     """A choice of its published presets, and widgets for all its settings; returns a checked settings object."""
+    chosen = None
     if method.presets:
         key = f"{prefix}-{method.name}-preset"
-        st.selectbox(
+        chosen = st.selectbox(
             "Preset", list(method.presets), index=None, placeholder="none: Deltabook's own values", key=key,
-            on_change=_take_preset, args=(method, prefix, key),
-            help="Fills in what a published run used. Those are for large encoders: their ε is in that model's units.",
+            bind="query-params", on_change=_take_preset, args=(method, prefix, key),
+            help="Fills in what a published run used, its learning rate under How too. Those are for large encoders: their ε is"
+            " in that model's units.",
         )  # fmt: skip
     values = settings(method.Settings.schema(), f"{prefix}-{method.name}")
+    if chosen:
+        wanted = method.Settings.parse(method.preset(chosen)[0]).as_dict()
+        if other := [name.replace("_", " ") for name, value in values.items() if value != wanted[name]]:
+            st.caption(f"Changed from the preset: {plain(', '.join(other))}.")
     return method.Settings.parse(values)
 
 
 def _take_preset(method: Any, prefix: str, key: str) -> None:
-    """Put a preset's values into the method's widgets, and into the run's where the page has them."""
+    """Put a preset's values into the method's widgets, and into the run's where the page has them; without one, the defaults."""
+    from engine.methods.presets import RUN
+    from engine.runs.config import TrainConfig
+
     chosen = st.session_state[key]
     own, of_run = method.preset(chosen) if chosen else ({}, {})
     for name, schema in method.Settings.schema().items():
         st.session_state[f"{prefix}-{method.name}-{name}"] = own.get(name, schema.get("default"))
-    for name, value in of_run.items():
+    run = TrainConfig.schema()
+    for name in RUN:
         if f"run-{name}" in st.session_state:
-            st.session_state[f"run-{name}"] = value
+            st.session_state[f"run-{name}"] = of_run.get(name, run[name]["default"])
 
 
 def choices() -> dict[str, str]:

@@ -160,3 +160,28 @@ def test_home_leads_to_every_page(page, server):
         page.get_by_role("link", name=f"Open {name}").click()
         expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=60_000)
         page.goto(server.url)
+
+
+def test_a_preset_fills_in_what_a_published_run_used(page, server):
+    page.goto(f"{server.url}/train")
+    expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=60_000)
+
+    def choose(label, option):
+        page.get_by_label(label, exact=True).first.click()
+        page.get_by_role("option", name=option, exact=True).click()
+
+    def shows(label, value):
+        expect(page.get_by_label(label, exact=True).first).to_have_value(value, timeout=20_000)
+
+    choose("Preset", "RoBERTa-large CoLA")
+    for label, value in (("Epsilon (empty: none)", "0.3"), ("Ascent steps", "4"), ("Learning rate", "0.00001")):
+        shows(label, value)
+    choose("Method", "PGD")
+    shows("Epsilon (empty: none)", "0.5")
+    choose("Method", "FreeLB")  # It is still that of the preset, and says so.
+    shows("Preset", "RoBERTa-large CoLA")
+    shows("Epsilon (empty: none)", "0.3")
+    fill(page, "Epsilon (empty: none)", "0.9")
+    expect(page.get_by_text("Changed from the preset: epsilon.")).to_be_visible()
+    page.reload()
+    shows("Preset", "RoBERTa-large CoLA")
