@@ -67,7 +67,12 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
 
 
 def show(document: Any, as_json: bool, text: str) -> None:
-    """Print one JSON document, or the text; JSON has no NaN and no infinity: they are null there."""
+    """Print one JSON document, or the text; JSON has no NaN and no infinity: they are null there.
+
+    A document's `remarks` are said on stderr too.
+    """
+    for said in document.get("remarks", ()) if isinstance(document, Mapping) else ():
+        print(said, file=sys.stderr)
     print(json.dumps(_without_nan(document), ensure_ascii=False, allow_nan=False) if as_json else text)
 
 
@@ -158,20 +163,14 @@ def dataset_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def unread(tokenizer: Any, text: str) -> list[str]:
-    """That a tokenizer cannot write a text, as `remarked`."""
+    """That a tokenizer cannot write a text, for a document's `remarks`."""
     from engine.data.legibility import unreadable
 
-    found = [said for said in (unreadable(tokenizer, [text]),) if said]
-    for said in found:
-        print(said, file=sys.stderr)
-    return found
+    return [said for said in (unreadable(tokenizer, [text]),) if said]
 
 
 def remarked(classifier: Any, **values: Any) -> list[str]:
-    """What a person must know of an analysis besides its result: said on stderr, and handed back for the JSON document."""
+    """What a person must know of an analysis besides its result, for a document's `remarks`."""
     from engine.analysis.remarks import remarks
 
-    found = remarks(classifier, values)
-    for said in found:
-        print(said, file=sys.stderr)
-    return found
+    return remarks(classifier, values)
