@@ -161,6 +161,7 @@ def analyse(
         words: what is said while it computes. keep: False computes it in any case and does not keep it.
     """
     from engine.analysis.catalogue import analyse as run
+    from engine.analysis.classifier import Classifier
     from engine.analysis.subjects import fingerprint
 
     named = subject if isinstance(subject, dict) else {"": subject}
@@ -176,7 +177,7 @@ def analyse(
         results[name], took = kept(keys[-1], f"{words}{f': {name}' if name else ''}", timed, keep)
         seconds += took
     subjects = {name: getattr(each, "reference", None) or getattr(each, "id", "") for name, each in named.items()}
-    looked_at = [each for each in named.values() if hasattr(each, "mark")]
+    looked_at = [each for each in named.values() if isinstance(each, Classifier)]
     said = list(dict.fromkeys(each for one in looked_at for each in remarks(one, values)))
     return Finding(analysis, subjects, values, results, prints, seconds, json.dumps(keys), keep, said)
 

@@ -84,7 +84,7 @@ def _mark(classifier: Classifier, table: Any) -> str:
         for places, batch in batches(classifier, table):
             inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
             said[places] = classifier.model(**inputs).logits.argmax(dim=-1).cpu()
-    labels = torch.as_tensor(table["label"].to_numpy())
+    labels = torch.tensor(table["label"].tolist())
     majority = one_class_share(labels)
     # Of a sample only what is plain: one class for all, or not one more right than the most frequent class gives.
     accuracy = float((said == labels).double().mean())
