@@ -9,6 +9,7 @@ from app import state
 from app.exhibit import show
 from app.layout import in_columns, plain
 from app.views.runs import CURVES
+from engine.data.tasks import said_of
 from engine.runs.config import is_pretraining
 from engine.runs.run import ACTIVE, RESUMABLE, Run
 from engine.runs.store import Store
@@ -105,7 +106,7 @@ def run_card(run: Run, key: str) -> None:
             share = run.step / run.max_steps if run.max_steps else 0.0
             st.progress(min(1.0, share), text="waiting for its turn" if run.status == "queued" else None)
         if run.mark:
-            st.warning(f"This model {run.mark}: it has collapsed, and looks smooth and robust only for that reason.")
+            st.warning(said_of(run.mark))
         if run.message:
             st.warning(plain(run.message))
         if run.status in ACTIVE:

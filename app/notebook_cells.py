@@ -43,10 +43,19 @@ def run_again(cell: Cell, spec: Spec | None = None) -> None:
     except (TypeError, ValueError, KeyError, IndexError) as problem:
         raise UserError(f"This result cannot be drawn with the cell's options ({type(problem).__name__}).") from None
     facts = facts_of(found)
-    if before.shown is not None:
+    if before.shown is not None and _readable(before.shown):
         facts["checked"] = _verdict(before, spec, shown, facts)
         facts["checked_at"] = time.time()
     Notebooks().write(cell.id, before.model_copy(update={"spec": spec, "shown": shown, "facts": facts}))
+
+
+def _readable(shown: dict[str, Any]) -> bool:
+    """Whether a kept result can be compared with: one that was edited by hand need not be."""
+    try:
+        shown_from(shown)
+    except UserError:
+        return False
+    return True
 
 
 def _verdict(before: Content, spec: Spec, shown: dict[str, Any], facts: dict[str, Any]) -> str:

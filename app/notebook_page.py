@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import lessons, widgets
-from app.export.html import to_html, to_markdown
+from app.export.html import imported, to_html, to_markdown
 from app.export.jupyter import from_ipynb, to_ipynb
 from app.layout import plain, said_if_it_fails
 from app.navigation import link
@@ -192,7 +192,7 @@ def _import_box() -> None:
         return
     try:
         name, contents = from_ipynb(file.getvalue())
-        made = Notebooks().create(name, contents)
+        made = Notebooks().create(name, [imported(content) for content in contents])
     except UserError as problem:
         st.error(plain(str(problem)))
         return

@@ -117,7 +117,7 @@ def upload_box() -> None:
         how = _form(plain_look, file.file_id)
         found = plain_look if how == Reading() else _look(file.name, file.getvalue(), how)
         if found.problem:
-            said.error(plain(found.problem))
+            said.error(plain(_by_boxes(found.problem)))
             return
         dataset = with_reading(str(keep(file.name, file.getvalue(), how)), how)
     except UserError as problem:
@@ -126,7 +126,20 @@ def upload_box() -> None:
     if dataset != st.session_state.get("last-upload"):
         st.session_state["last-upload"] = dataset
         st.rerun()  # So that it stands in the list of data sets.
-    said.success(f"{plain(short_name(dataset))} is kept: choose it above. {plain(' '.join(found.described))}")
+    said.success(
+        f"{plain(short_name(dataset))} is kept: choose it above. {plain(_by_boxes(' '.join(found.described)))}"
+    )
+
+
+def _by_boxes(text: str) -> str:
+    """A message whose flags of the command line are called by the boxes below the upload."""
+    boxes = {
+        "--text-column": "Texts", "--pair-column": "Second texts", "--label-column": "Labels",
+        "--label-kind classes": "Labels are classes", "--label-kind scores": "Labels are scores", "--label-kind": "Labels are",
+    }  # fmt: skip
+    for flag, box in boxes.items():
+        text = text.replace(flag, f"the box {box}" if "are " not in box else box)
+    return text
 
 
 def _form(found: Examined, key: str) -> Reading:

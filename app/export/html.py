@@ -20,6 +20,7 @@ from app.views import view_of
 from engine.notebook.cells import Content
 from engine.tables import as_markdown
 
+IMPORTED = "imported"  # In a cell's facts, until it is run here.
 STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 920px; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff }
 section { border-top: 1px solid #ddd; padding: 1rem 0 } h2 { font-size: 1.05rem } .facts { color: #666; font-size: .85rem }
@@ -79,7 +80,7 @@ def title_of(content: Content) -> str:
 
 def facts_line(content: Content) -> str:
     """How long it took, and which weights and data it is of."""
-    parts = []
+    parts = ["from a file, not checked here: run it again"] if content.facts.get(IMPORTED) else []
     if "seconds" in content.facts:
         parts.append(f"took {content.facts['seconds']} s")
     models = content.facts.get("models")
@@ -88,6 +89,14 @@ def facts_line(content: Content) -> str:
     if content.facts.get("data"):
         parts.append(f"data: {content.facts['data']}")
     return " · ".join(parts)
+
+
+def imported(content: Content) -> Content:
+    """A cell of a file: what it says of its own checks is that file's word, and is not shown as ours."""
+    if content.shown is None:
+        return content
+    facts = {name: value for name, value in content.facts.items() if name not in ("checked", "checked_at")}
+    return content.model_copy(update={"facts": {**facts, IMPORTED: True}})
 
 
 def remarks_of(content: Content) -> list[str]:

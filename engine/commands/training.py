@@ -97,6 +97,7 @@ def _train(options: argparse.Namespace) -> None:
 def _finish(identifier: str, as_json: bool) -> None:
     """Do a run in this process, with a progress bar on stderr."""
     from engine import distributed
+    from engine.data.tasks import said_of
     from engine.runs import queue
     from engine.runs.worker import execute
 
@@ -108,7 +109,7 @@ def _finish(identifier: str, as_json: bool) -> None:
     document = run.document()
     score = ", ".join(f"{name} {value:.4f}" for name, value in run.metrics.items() if isinstance(value, float))
     if run.mark:
-        print(f"This model {run.mark}: it has collapsed, and what is measured of it says nothing.", file=sys.stderr)
+        print(said_of(run.mark), file=sys.stderr)
     show(document, as_json, f"{run.id} {run.status} after {run.step} steps, {run.seconds:.0f} s: {score}\n{run.folder}")
 
 

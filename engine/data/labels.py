@@ -145,6 +145,8 @@ def _of_numbers(numbers: dict[str, float], name: str, wanted: str, counts: Count
 def _classes(names: list[str], name: str, counts: Counter[str]) -> Labels:
     _check_count(len(names), name)
     notes = []
+    if 0 < sum(number_of(value) is not None for value in names) < len(names):
+        notes.append("Some labels are numbers and others words: all are read as names of classes.")
     folded = Counter(value.casefold() for value in names)
     if twice := [value for value in names if folded[value.casefold()] > 1]:
         notes.append(f"{' and '.join(twice[:4])} are read as different classes: they differ in case.")

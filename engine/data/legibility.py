@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 UNKNOWN = 0.2  # Share of unknown tokens from which on it is said.
+SPELT = 0.6  # Share of tokens that are single letters from which on it is said.
 SAMPLE = 200  # Texts of a data set that are looked at.
 
 
@@ -16,6 +17,8 @@ def sample_of(table: pd.DataFrame) -> list[str]:
 
 def unreadable(tokenizer: Any, texts: list[str]) -> str:
     """That a model cannot read texts, with the share of their tokens that are unknown to it; "" if it can."""
+    from engine.objectives.masking import piece_text
+    from engine.objectives.segmentation import HAN
     from engine.objectives.similar import language_of
 
     ids = [token for row in tokenizer(texts, truncation=True, max_length=512)["input_ids"] for token in row]
@@ -32,6 +35,13 @@ def unreadable(tokenizer: Any, texts: list[str]) -> str:
         return (
             f"The model cannot read this text: {share:.0%} of its tokens are unknown to it, so what is shown is of other"
             f" words. Choose a model that can: {fits} (such as xlm-roberta-base)."
+        )
+    pieces = [piece_text([token]) for token in tokenizer.convert_ids_to_tokens(words)]
+    spelt = sum(len(piece) == 1 and piece.isalpha() and not HAN.match(piece) for piece in pieces)
+    if spelt > SPELT * len(words) and len(words) >= 5:
+        return (
+            f"The model hardly knows this script: it spells the text letter by letter ({spelt} of {len(words)} tokens are"
+            f" single letters). Choose a model of the text's language: {fits}."
         )
     if letters and len(words) > 1.2 * letters:
         return (

@@ -155,6 +155,13 @@ def collapsed(accuracy: float | None, majority: float | None, one_class: float |
     return ""
 
 
+def said_of(mark: str) -> str:
+    """What a mark of `collapsed` means, as a sentence."""
+    if mark.startswith("predicts"):
+        return f"This model {mark}: it has collapsed, and looks smooth and robust only for that reason."
+    return f"This model is {mark}: it has learnt too little, or has collapsed, and what is measured of it says little."
+
+
 def metrics_of(task: Task) -> Callable[[Any], dict[str, float]]:
     """`compute_metrics` for a `transformers.Trainer`."""
 

@@ -11,8 +11,9 @@ import pytest
 from markdown_it import MarkdownIt
 from nbclient import NotebookClient
 
-from app.export.html import markdown, to_html, to_markdown
+from app.export.html import facts_line, imported, markdown, to_html, to_markdown
 from app.export.jupyter import code_of, from_ipynb, to_ipynb
+from app.notebook_cells import run_again
 from app.shown import difference
 from app.views import draw
 from engine.analysis.catalogue import analyse, load
@@ -228,3 +229,21 @@ def test_pictures_of_notes_are_links_in_every_export(contents):
     packed = zipfile.ZipFile(io.BytesIO(to_markdown("n", [content]))).read("notebook.md").decode()
     for made in ("".join(cell.source for cell in cells), packed):
         assert "![" not in made and "evil.example/a.png" in made
+
+
+def test_what_a_file_says_of_its_own_checks_is_not_shown_as_ours(contents):
+    claimed = contents[2].model_copy(update={"facts": {"checked": "the same", "checked_at": 1.0, "seconds": 0.1}})
+    taken = imported(claimed)
+    assert "checked" not in taken.facts and taken.spec == claimed.spec
+    assert facts_line(taken).startswith("from a file, not checked here")
+    assert not facts_line(claimed).startswith("from a file")
+    assert imported(contents[0]) == contents[0]
+
+
+def test_a_kept_result_that_cannot_be_read_is_no_hindrance_to_a_new_one(contents, monkeypatch):
+    broken = contents[2].model_copy(update={"shown": {"kind": "figure", "figure": {}}})
+    made = Notebooks().create("broken", [broken])
+    (cell,) = Notebooks().cells(made.id)
+    run_again(cell)
+    (after,) = Notebooks().cells(made.id)
+    assert after.content.shown["kind"] == "strips" and "checked" not in after.content.facts

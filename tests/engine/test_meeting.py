@@ -22,9 +22,10 @@ from engine.analysis.classifier import load_classifier
 from engine.analysis.labels import matched
 from engine.analysis.remarks import remarks
 from engine.cli import main
+from engine.data.legibility import unreadable
 from engine.data.tasks import Task, collapsed
 from engine.errors import UserError
-from engine.models import load_model, reads
+from engine.models import load_model, load_tokenizer, reads
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 from engine.runs.worker import execute
@@ -407,7 +408,7 @@ def test_a_run_says_itself_that_it_has_collapsed(encoder, data, capsys):
     out, err = capsys.readouterr()
     found = json.loads(out)
     assert found["metrics"]["one_class"] <= 1.0
-    assert bool(found["mark"]) == ("it has collapsed" in err)
+    assert bool(found["mark"]) == ("collapsed" in err)
 
 
 def test_a_trained_head_is_used_though_the_config_names_no_architecture(taught, tmp_path):
@@ -461,3 +462,13 @@ def test_a_regression_without_a_label_says_why_nothing_moves(encoder, tmp_path, 
     assert main(["attribution", *call[1:]]) == 0  # Its rank correlation is of a constant: there is none.
     out = capsys.readouterr().out
     assert json.loads(out, parse_constant=lambda name: pytest.fail(name))["rank_correlation"] is None
+
+
+def test_a_script_that_is_spelt_letter_by_letter_is_said():
+    english = load_tokenizer("minilm")
+    for text in ("Фильм очень хороший и актёры замечательные", "Η ταινία ήταν πολύ καλή"):
+        assert "letter by letter" in unreadable(english, [text])
+    for text in ("The film is a little slow, but the acting is wonderful.", "I", "A b c", "naïve café"):
+        assert unreadable(english, [text]) == ""
+    assert unreadable(load_tokenizer("zh-small"), ["这部电影很好看，我喜欢"]) == ""
+    assert "letter by letter" in unreadable(load_tokenizer("zh-small"), ["a wonderful film of our time"])
