@@ -252,8 +252,6 @@ def test_a_column_that_is_not_needed_is_not_read(tmp_path):
 def test_what_nobody_thought_of_ends_in_the_process_that_reads_it(tmp_path, monkeypatch):
     path = put(tmp_path, "good.csv", READ["stars.csv"][0])
     assert examine(path).problem == "" and examine(path).columns == ["review", "stars"]
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (tmp_path / "sitecustomize.py").write_text("import engine.data.apart as a\n")
     big = put(tmp_path, "big.csv", "text,label\n" + "x y z,1\n" * 3_000_000)
     before = psutil.Process().memory_info().rss
     monkeypatch.setattr("engine.data.apart.MOST_SECONDS", 0.5)
