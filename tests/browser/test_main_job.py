@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from engine.runs.store import Store
+from tests.browser.driving import settled
 
 pytestmark = pytest.mark.browser
 
@@ -169,6 +170,8 @@ def test_a_preset_fills_in_what_a_published_run_used(page, server):
     def choose(label, option):
         page.get_by_label(label, exact=True).first.click()
         page.get_by_role("option", name=option, exact=True).click()
+        page.wait_for_timeout(500)
+        settled(page)
 
     def shows(label, value):
         expect(page.get_by_label(label, exact=True).first).to_have_value(value, timeout=20_000)
@@ -176,6 +179,7 @@ def test_a_preset_fills_in_what_a_published_run_used(page, server):
     choose("Preset", "RoBERTa-large CoLA")
     for label, value in (("Epsilon (empty: none)", "0.3"), ("Ascent steps", "4"), ("Learning rate", "0.00001")):
         shows(label, value)
+    expect(page).to_have_url(re.compile("train-freelb-preset=RoBERTa-large"))
     choose("Method", "PGD")
     shows("Epsilon (empty: none)", "0.5")
     choose("Method", "FreeLB")  # It is still that of the preset, and says so.
@@ -183,5 +187,3 @@ def test_a_preset_fills_in_what_a_published_run_used(page, server):
     shows("Epsilon (empty: none)", "0.3")
     fill(page, "Epsilon (empty: none)", "0.9")
     expect(page.get_by_text("Changed from the preset: epsilon.")).to_be_visible()
-    page.reload()
-    shows("Preset", "RoBERTa-large CoLA")
