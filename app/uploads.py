@@ -51,19 +51,19 @@ def short_name(dataset: str) -> str:
     return path.name if path.parent == folder() else dataset
 
 
-def keep(name: str, content: bytes, how: Reading | None = None) -> Path:
+def keep(name: str, content: bytes, how: Reading | None = None, found: Examined | None = None) -> Path:
     """Store an upload if it can be read as a data set (in a process of its own); nothing stays behind if not.
 
     Args:
-        how: what the person says of its columns and labels; kept beside it.
+        how: what the person says of its columns and labels; kept beside it. found: what was seen in it, if it was looked at.
 
     Raises:
         UserError: it cannot be read; says why.
     """
     how = how or Reading()
-    with _examined(name, content, how) as (partial, found):
-        if found.problem:
-            raise UserError(found.problem)
+    with _examined(name, content, how, found) as (partial, seen):
+        if seen.problem:
+            raise UserError(seen.problem)
         target = folder() / partial.name
         if how != Reading():
             _note(target).write_text(json.dumps(asdict(how)), encoding="utf-8")
@@ -74,7 +74,9 @@ def keep(name: str, content: bytes, how: Reading | None = None) -> Path:
 
 
 @contextmanager
-def _examined(name: str, content: bytes, how: Reading) -> Iterator[tuple[Path, Examined]]:
+def _examined(
+    name: str, content: bytes, how: Reading, found: Examined | None = None
+) -> Iterator[tuple[Path, Examined]]:
     """An upload in a folder of its own, until it is known to be whole and a data set; its name stands in messages."""
     suffix = Path(name).suffix.lower()
     if len(content) > MOST_BYTES:
@@ -90,7 +92,7 @@ def _examined(name: str, content: bytes, how: Reading) -> Iterator[tuple[Path, E
         try:
             partial.touch(mode=0o600)
             partial.write_bytes(content)
-            yield partial, examine(partial, how)
+            yield partial, found or examine(partial, how)
         except OSError as problem:
             raise UserError(f"{name[:80]} cannot be kept: {problem.strerror or problem}.") from None
 
@@ -119,7 +121,7 @@ def upload_box() -> None:
         if found.problem:
             said.error(plain(_by_boxes(found.problem)))
             return
-        dataset = with_reading(str(keep(file.name, file.getvalue(), how)), how)
+        dataset = with_reading(str(keep(file.name, file.getvalue(), how, found)), how)
     except UserError as problem:
         said.error(plain(str(problem)))
         return
