@@ -88,9 +88,7 @@ def understand(labels: pd.Series, lines: Sequence[int], name: str, wanted: str =
             " or no comma."
         )
     if wanted == "classes":
-        return _classes(
-            sorted(counts, key=lambda value: (numbers[value] is None, numbers[value] or 0.0, value)), name, counts
-        )
+        return _classes(sorted(counts, key=lambda value: (numbers[value] is None, numbers[value] or 0.0, value)), name)
     strange = [value for value, number in numbers.items() if number is None]
     if strange and (wanted == "scores" or sum(counts[value] for value in strange) * 20 < len(labels)) and plain:
         raise UserError(
@@ -102,8 +100,8 @@ def understand(labels: pd.Series, lines: Sequence[int], name: str, wanted: str =
             f"{name}, line {at[strange[0]]}: the label {strange[0][:40]!r} is no number, so it is no score."
         )
     if strange:
-        return _classes(sorted(counts), name, counts)
-    return _of_numbers({value: number for value, number in numbers.items() if number is not None}, name, wanted, counts)
+        return _classes(sorted(counts), name)
+    return _of_numbers({value: number for value, number in numbers.items() if number is not None}, name, wanted)
 
 
 def number_of(value: str) -> float | None:
@@ -115,7 +113,7 @@ def number_of(value: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _of_numbers(numbers: dict[str, float], name: str, wanted: str, counts: Counter[str]) -> Labels:
+def _of_numbers(numbers: dict[str, float], name: str, wanted: str) -> Labels:
     notes = ["Labels are numbers with a decimal comma."] if any(_COMMA.fullmatch(value) for value in numbers) else []
     whole = all(number.is_integer() for number in numbers.values())
     different = sorted(set(numbers.values()))
@@ -142,7 +140,7 @@ def _of_numbers(numbers: dict[str, float], name: str, wanted: str, counts: Count
     )
 
 
-def _classes(names: list[str], name: str, counts: Counter[str]) -> Labels:
+def _classes(names: list[str], name: str) -> Labels:
     _check_count(len(names), name)
     notes = []
     if 0 < sum(number_of(value) is not None for value in names) < len(names):
