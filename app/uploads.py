@@ -103,6 +103,11 @@ def _look(name: str, content: bytes, how: Reading) -> Examined:
         return found
 
 
+@st.cache_data(max_entries=8, show_spinner=False)
+def _kept(name: str, content: bytes, how: Reading, _found: Examined) -> Path:
+    return keep(name, content, how, _found)  # Once, not at every interaction with the page.
+
+
 def upload_box() -> None:
     """Take a file, show what was understood of it, let the person say otherwise, and keep it."""
     file: Any = st.file_uploader(
@@ -121,7 +126,7 @@ def upload_box() -> None:
         if found.problem:
             said.error(plain(_by_boxes(found.problem)))
             return
-        dataset = with_reading(str(keep(file.name, file.getvalue(), how, found)), how)
+        dataset = with_reading(str(_kept(file.name, file.getvalue(), how, found)), how)
     except UserError as problem:
         said.error(plain(str(problem)))
         return

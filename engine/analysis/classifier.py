@@ -96,16 +96,15 @@ def load_classifier(
 
 
 def _opened_run(run: str) -> Classifier:
-    folder, origin = _of_run(run)
-    record = Store().find(run.partition("@")[0])
-    mark = record.mark if folder == record.model_folder else ""  # Of its end, not of a model on the way.
+    folder, origin, mark = _of_run(run)
     try:
         return _opened(folder, origin, f"{RUN}{run}", mark)
     except (OSError, UserError):
         if folder.exists():
             raise
     # A run that trains has replaced this checkpoint by the next one.
-    return _opened(*_of_run(run), f"{RUN}{run}")
+    folder, origin, mark = _of_run(run)
+    return _opened(folder, origin, f"{RUN}{run}", mark)
 
 
 def _opened(folder: Path, origin: str, reference: str, mark: str = "") -> Classifier:
@@ -160,8 +159,8 @@ def _method_state(file: Path) -> dict[str, Any]:
         raise UserError(f"{file} is damaged ({str(problem)[:120]}): train the run again.") from None
 
 
-def _of_run(reference: str) -> tuple[Path, str]:
-    """The folder of a run's model, and where it stands in words."""
+def _of_run(reference: str) -> tuple[Path, str, str]:
+    """The folder of a run's model, where it stands in words, and the mark of its end ("" for a model on the way there)."""
     name, at, step = reference.partition("@")
     record = Store().find(name)
     if is_pretraining(record.config["method"]):
@@ -174,13 +173,14 @@ def _of_run(reference: str) -> tuple[Path, str]:
         if not step.isdigit() or int(step) not in kept:
             allowed = ", ".join(map(str, kept)) or "none"
             raise UserError(f"{record.id} kept no model of step {step[:20]!r}. Kept: {allowed}.")
-        return kept[int(step)], f"run {record.id} at step {step}"
+        return kept[int(step)], f"run {record.id} at step {step}", ""
     if (record.model_folder / "config.json").exists():
-        return record.model_folder, f"run {record.id}"
+        return record.model_folder, f"run {record.id}", record.mark
     checkpoint = record.last_checkpoint
     if checkpoint is None:
         raise UserError(f"{record.id} is {record.status} and has no model or checkpoint yet. Let it train on.")
-    return checkpoint, f"run {record.id}, {record.status}, its checkpoint {checkpoint.name.removeprefix('checkpoint-')}"
+    where = f"run {record.id}, {record.status}, its checkpoint {checkpoint.name.removeprefix('checkpoint-')}"
+    return checkpoint, where, ""
 
 
 def _has_head(folder: Path) -> bool:

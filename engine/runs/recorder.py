@@ -26,8 +26,8 @@ PATIENCE = 600.0  # Seconds that the beginning and the end of a run wait for it.
 class RunRecorder(TrainerCallback):
     """Writes live figures into the database."""
 
-    def __init__(self, store: Store, run: Run, keep_models: bool) -> None:
-        self.store, self.run, self.spent, self.keep_models = store, run, run.seconds, keep_models
+    def __init__(self, run: Run, keep_models: bool) -> None:
+        self.run, self.spent, self.keep_models = run, run.seconds, keep_models
         self.trainer: Any = None
         self.began = time.monotonic()
         self._mark = (0, self.began)

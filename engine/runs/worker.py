@@ -35,7 +35,7 @@ def train(run: Run, progress: bool) -> None:
     keep_freed_memory()
     store, first = Store(PATIENCE), distributed.is_first()
     config = TrainConfig.build(run.config)
-    recorder = RunRecorder(store, run, config.keep_models)
+    recorder = RunRecorder(run, config.keep_models)
     job = build(config, run.folder)
     trainer = recorder.trainer = job.trainer
     cancellation, bar = Cancellation(run, recorder), ProgressBar()
