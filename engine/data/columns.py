@@ -105,9 +105,10 @@ def _having(columns: Sequence[str], name: str) -> list[str]:
 def _only(columns: Sequence[str], name: str, file: str) -> str:
     found = _having(columns, name)
     if len(found) > 1:
+        different = len(set(found)) == len(found)  # Else no one can say which is meant.
+        or_say = ", or say which one is meant (--text-column, --pair-column, --label-column)" if different else ""
         raise UserError(
-            f"{file} has {len(found)} columns named {name}: {' and '.join(map(repr, found))}. Rename one of them, or say which"
-            " one is meant (--text-column, --pair-column, --label-column)."
+            f"{file} has {len(found)} columns named {name}: {' and '.join(map(repr, found))}. Rename one of them{or_say}."
         )
     return found[0]
 

@@ -350,3 +350,9 @@ def test_numbers_that_are_no_scores(tmp_path, label, words):
 def test_built_in_data_have_a_layout_of_their_own():
     with pytest.raises(UserError, match="movie-sentiment has a layout of its own"):
         load_dataset(with_reading("movie-sentiment", Reading(text_column="x")))
+
+
+def test_two_columns_of_the_very_same_name_can_only_be_renamed(tmp_path):
+    path = put(tmp_path, "same.csv", rows(["text", "text", "label"], lambda at, t: f"raw,{t},{at % 2}"))
+    with pytest.raises(UserError, match=r"'text' and 'text'\. Rename one of them\.$"):
+        load_file(path)
