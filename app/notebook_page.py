@@ -28,11 +28,12 @@ PRESENTED = "<style>[data-testid=stSidebar] {display: none} [data-testid=stMain]
 
 def page() -> None:
     """All of it."""
-    if "lesson" in st.query_params:
-        if st.session_state.pop(FROM_HOME, False):  # A click on Home, in this very session.
-            _take_offer(st.query_params["lesson"])
-        else:
-            _offer(st.query_params["lesson"])
+    with st.container():  # There with and without an offer: the toolbar below it is then drawn over, not drawn twice.
+        if "lesson" in st.query_params:
+            if st.session_state.pop(FROM_HOME, False):  # A click on Home, in this very session.
+                _take_offer(st.query_params["lesson"])
+            else:
+                _offer(st.query_params["lesson"])
     notebooks = Notebooks().all()
     chosen = _choice(notebooks)
     if chosen is None:

@@ -66,8 +66,9 @@ def browser():
     binary = chromium()
     if binary is None:
         pytest.skip("no Chromium on this machine: install Debian's package chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # What is there is seen at once; a busy machine may take its time.
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=binary, headless=True, args=FLAGS)
         yield opened
