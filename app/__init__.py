@@ -1,1 +1,1 @@
-"""The Streamlit shell: navigation, shared widgets and figures, cached state."""
+"""The Streamlit app: pages → panels → notebook → widgets → views and shell → drawing."""

@@ -1,4 +1,4 @@
-"""Entry point: `python -m streamlit run app/main.py`. The pages are drawn by `shell.py`; what may reach them is `guard.py`'s."""
+"""Entry point: `python -m streamlit run app/main.py`. The pages are drawn by `shell/script.py`; what may reach them is `shell/guard.py`'s."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,11 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # `streamlit run` puts only this file's folder there.
     sys.path.insert(0, str(ROOT))
 
-from app.guard import Guard  # noqa: E402
 
-app = App(ROOT / "app" / "shell.py", middleware=[Middleware(Guard)])
+def _app() -> App:
+    from app.shell.guard import Guard  # Found once the folder above is on the path.
+
+    return App(ROOT / "app" / "shell" / "script.py", middleware=[Middleware(Guard)])
+
+
+app = _app()

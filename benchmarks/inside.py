@@ -18,16 +18,17 @@ from engine.process import wait_politely
 
 wait_politely()
 
-from app import figures, landscape_figures
+from app.drawing import figures
+from app.drawing import landscape as landscape_figures
 from benchmarks.writing import picture, written
-from engine.analysis.catalogue import analyse
-from engine.analysis.classifier import load_classifier
-from engine.analysis.table import class_direction, cosines, largest_rows, table_state
+from engine.catalogue import analyse
 from engine.data.sources import load_dataset
 from engine.models import load_tokenizer
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 from engine.runs.worker import execute
+from engine.subjects.classifier import load_classifier
+from engine.subjects.table import class_direction, cosines, largest_rows, table_state
 
 DATASET = "movie-sentiment"
 WIDE = {"epsilon": 1e-3, "step_size": 0.1, "start_sigma": 1e-3, "smoothness_weight": 5}

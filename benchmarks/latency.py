@@ -24,10 +24,10 @@ wait_politely()
 
 import torch
 
-from app.navigation import SECTIONS
-from engine.analysis.classifier import load_classifier
+from app.shell.navigation import SECTIONS
 from engine.analysis.trace import trace
 from engine.methods import get_method
+from engine.subjects.classifier import load_classifier
 from tests.browser.conftest import FLAGS, Server, chromium
 from tests.browser.driving import settled
 

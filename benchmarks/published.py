@@ -1,4 +1,4 @@
-"""Compares engine/compare/published.tsv with the slides, number by number.
+"""Compares engine/studies/published.tsv with the slides, number by number.
 
     python benchmarks/published.py --slides slides.txt
 
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import csv
 
-from engine.compare.published import FILE
+from engine.studies.published import FILE
 
 HEADS = (
     "Method\tMNLI",

@@ -19,12 +19,12 @@ from engine.process import wait_politely
 
 wait_politely()
 
-from app import figures
+from app.drawing import figures
 from benchmarks.writing import DOCS, picture, table, written
-from engine.analysis.catalogue import analyse
-from engine.analysis.classifier import load_classifier
-from engine.compare import studies, training
+from engine.catalogue import analyse
 from engine.runs.run import Run
+from engine.studies import studies, training
+from engine.subjects.classifier import load_classifier
 
 METHODS = ["vanilla", "pgd", "freeat", "freelb", "smart", "textat"]
 EPSILONS = [0.0, 0.05, 0.1, 0.2, 0.4]

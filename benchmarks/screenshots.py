@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from app.navigation import SECTIONS
+from app.shell.navigation import SECTIONS
 from tests.browser.conftest import FLAGS, Server, chromium
 from tests.browser.driving import settled
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.data.encoding import LENGTH, by_length, collator, encode
 from engine.data.sources import load_dataset
-from engine.methods import methods
+from engine.methods import METHODS
 from engine.methods.base import Method
 from engine.models import best_device, load_model
 from engine.process import keep_freed_memory
@@ -29,7 +29,7 @@ from engine.process import keep_freed_memory
 def candidates(ascent_steps: int) -> list[Method]:
     """Every method with that many ascent steps (SMART's T stays 1)."""
     found = []
-    for method in methods():
+    for method in METHODS.all():
         settings = {"ascent_steps": ascent_steps} if "ascent_steps" in method.Settings.names() else {}
         found.append(method(**(settings if method.name != "smart" else {"ascent_steps": 1})))
     return found

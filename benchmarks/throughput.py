@@ -22,7 +22,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from engine.data.encoding import LENGTH, collator, encode
 from engine.data.sources import load_dataset
-from engine.methods import REGISTRY, get_method
+from engine.methods import METHODS, get_method
 from engine.models import best_device, load_model
 from engine.trainer import AdversarialTrainer
 
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--dataset", default="movie-sentiment")
-    parser.add_argument("--methods", nargs="+", default=["vanilla", "freelb"], choices=list(REGISTRY))
+    parser.add_argument("--methods", nargs="+", default=["vanilla", "freelb"], choices=METHODS.names())
     options = parser.parse_args()
     data = load_dataset(options.dataset)
     found = {(method, padding): [] for method in options.methods for padding in PADDINGS}

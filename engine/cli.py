@@ -7,9 +7,9 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from engine.commands import lists, looking, robust, studies, training, words
+from engine.commands import analyses, lists, studies, training
 from engine.errors import UserError
 from engine.process import wait_politely
 
@@ -17,8 +17,16 @@ from engine.process import wait_politely
 class _Parser(argparse.ArgumentParser):
     """argparse with one line for an error instead of the whole usage."""
 
+    fill: Callable[[argparse.ArgumentParser], None] | None = None  # Adds flags, once they are needed.
+
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message[:1].upper()}{message[1:]}. See: {self.prog} --help.")
+
+    def parse_known_args(self, *arguments: Any, **keywords: Any) -> Any:
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
+        return super().parse_known_args(*arguments, **keywords)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -26,15 +34,20 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
 
     def verb(
-        name: str, action: Callable[[argparse.Namespace], None], help_: str, json_: bool = True
+        name: str,
+        action: Callable[[argparse.Namespace], None],
+        help_: str,
+        json_: bool = True,
+        fill: Callable[[argparse.ArgumentParser], None] | None = None,
     ) -> argparse.ArgumentParser:
-        made = verbs.add_parser(name, help=help_, description=help_)
+        made: _Parser = verbs.add_parser(name, help=help_, description=help_)
         made.set_defaults(action=action)
+        made.fill = fill
         if json_:
             made.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else there")
         return made
 
-    for module in (lists, training, studies, looking, robust, words):
+    for module in (lists, training, studies, analyses):
         module.add(verb)
     return parser
 

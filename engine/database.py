@@ -84,6 +84,10 @@ class Database:
     def found(self, connection: sqlite3.Connection) -> None:
         """Called in every transaction before anything is written in it."""
 
+    def settled(self, connection: sqlite3.Connection) -> bool:
+        """Whether `found` has nothing to do: before it has run, what is read may be missing rows."""
+        return True
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that cannot write, and is not held up by those that do.
@@ -98,7 +102,7 @@ class Database:
             connection = self._opened_to_read()
             try:
                 connection.row_factory = sqlite3.Row
-                if _version(connection) < len(VERSIONS):
+                if _version(connection) < len(VERSIONS) or not self.settled(connection):
                     with self.writing():
                         pass
                 yield connection

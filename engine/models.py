@@ -62,7 +62,7 @@ def model_path(name: str) -> str:
         UserError: a folder that holds no model (see `model_files.check_folder`), or a name that cannot be one.
     """
     if name == "zh-small":
-        from engine.objectives.chinese import small_encoder
+        from engine.zh_small import small_encoder
 
         return str(small_encoder())
     if name in BUILTIN:

@@ -39,15 +39,33 @@ class Settings:
             known("setting", name, cls.names())
             empty = isinstance(value, str) and value.strip().lower() in ("none", "")
             clean[name] = None if empty and "anyOf" in cls.schema()[name] else value
+        return cls.checked(clean)
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any]) -> Self:
+        """As `parse`, of values that are meant as they stand: a class may be called "none".
+
+        Raises:
+            UserError: as `parse` does.
+        """
+        for name in values:
+            known("setting", name, cls.names())
         try:
-            return _adapter(cls).validate_python(clean)  # type: ignore[arg-type]
+            return _adapter(cls).validate_python(dict(values))  # type: ignore[arg-type]
         except ValidationError as problem:
             first = problem.errors()[0]
             name = ".".join(str(part) for part in first["loc"][:1])
-            if not name:  # Settings that do not go together.
-                raise UserError(first["msg"].removeprefix("Value error, ") + ".") from None
-            message = first["msg"][0].lower() + first["msg"][1:]
-            raise UserError(f"{name}: {message}, but it is {str(first['input'])[:60]!r}.") from None
+            if first["type"] == "value_error":  # Said in words of our own.
+                raise UserError(str(first["ctx"]["error"])) from None
+            if first["type"] == "missing":
+                raise UserError(f"{name} is missing: give it.") from None
+            allowed = _in_words(cls.schema()[name]) or first["msg"][0].lower() + first["msg"][1:]
+            raise UserError(f"{name} must be {allowed}, but it is {str(first['input'])[:60]!r}.") from None
+
+    @classmethod
+    def inner(cls, values: Mapping[str, Any]) -> "type[Settings] | None":
+        """Whose values stand in its field `settings`, for these other values; None if it has no such field."""
+        return None
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain values."""
@@ -62,3 +80,25 @@ class Settings:
                 for name, schema in _adapter(base).json_schema().get("properties", {}).items():  # type: ignore[arg-type]
                     properties[name] = {**properties.get(name, {}), **schema}
         return properties
+
+
+def _in_words(schema: Mapping[str, Any]) -> str:
+    """What a field may be, "" where that takes more words."""
+    options = schema.get("anyOf", [schema])
+    inner, empty = options[0], " (or empty)" * (len(options) > 1)
+    if "enum" in inner:
+        return " or ".join(map(repr, inner["enum"])) + empty
+    if inner.get("type") not in ("integer", "number") or len(options) > 2:
+        return ""
+    kind = "a whole number" if inner["type"] == "integer" else "a number"
+    bounds = [
+        f"{word} {inner[key]:.12g}"
+        for key, word in (
+            ("minimum", "from"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "to"),
+            ("exclusiveMaximum", "below"),
+        )
+        if key in inner
+    ]
+    return " ".join([kind, *bounds]) + empty

@@ -1,6 +1,7 @@
-"""Tables as text: CSV that a spreadsheet shows and does not run, Markdown."""
+"""Tables as text: for a terminal, as CSV that a spreadsheet shows and does not run, as Markdown."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -24,3 +25,12 @@ def as_markdown(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; the first row is its head. What must not be read as Markdown is escaped before."""
     lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def columns(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
+    """A plain table."""
+    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from app.layout import heading
-from app.lessons import titles
-from app.navigation import link
+from app.notebook.lessons import titles
+from app.shell.layout import heading
+from app.shell.navigation import link
 
 heading(
     "Deltabook",

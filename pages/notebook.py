@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app.layout import errors_in_a_box, heading
+from app.panels import body
+from app.shell.layout import heading
 
 if "present" not in st.query_params:
     heading(
@@ -10,8 +11,4 @@ if "present" not in st.query_params:
         "Pin any figure, table or token strip of the other pages here, explain it, run it again, share it. The lessons are"
         " notebooks too.",
     )
-
-from app import notebook_page
-
-with errors_in_a_box():
-    notebook_page.page()
+body("notebook")

@@ -1,108 +1,11 @@
 """Runs: all that were trained, their curves over one another, and how to take a model away."""
 
-import streamlit as st
-
-from app.layout import errors_in_a_box, heading, plain
-from app.navigation import link
+from app.panels import body
+from app.shell.layout import heading
 
 heading(
     "Runs",
     "All runs, from this app and from the command line. Choose some to lay their curves over one another and to"
     " compare what they reached; choose one to load its model, resume or delete it.",
 )
-
-from app import live  # noqa: E402
-from app.exhibit import show  # noqa: E402
-from engine.runs import queue  # noqa: E402
-from engine.runs.run import ACTIVE, Run, last_lines  # noqa: E402
-from engine.runs.store import Store  # noqa: E402
-
-
-@st.dialog("Delete this run?")
-def confirm(run: Run) -> None:
-    """Ask before a run's row, figures and files are deleted."""
-    st.markdown(f"**{plain(run.title)}** ({plain(run.id)}): its model, curves and log are deleted. There is no undo.")
-    if st.button("Delete", type="primary", key="really"):
-        with errors_in_a_box():
-            Store().delete(run.id)
-        st.rerun()
-
-
-def choose() -> None:
-    """Put the chosen runs into the address: by their ids, since rows move when a run is added."""
-    listed = st.session_state["listed-runs"]
-    st.query_params["runs"] = [listed[row] for row in st.session_state["table"].selection.rows if row < len(listed)]
-
-
-def table(runs: list[Run]) -> list[Run]:
-    """The list of runs; returns those chosen (the newest one if none is)."""
-    rows = [
-        {
-            "name": run.marked_title,
-            "method": run.config["method"],
-            "data set": run.config["dataset"].rsplit("/", 1)[-1],
-            "model": run.config["model"].rsplit("/", 1)[-1],
-            "status": run.status,
-            "progress": run.step / run.max_steps if run.max_steps else 0.0,
-            "result": live.score(run),
-            "time": live.duration(run.seconds),
-            "run": run.id,
-        }
-        for run in runs
-    ]
-    st.session_state["listed-runs"] = [run.id for run in runs]
-    st.dataframe(
-        rows,
-        hide_index=True,
-        on_select=choose,
-        selection_mode="multi-row",
-        key="table",
-        column_config={
-            "progress": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent", width=90),
-            **{name: st.column_config.TextColumn(width="small") for name in ("method", "model", "status", "time")},
-        },
-    )
-    wanted = st.query_params.get_all("runs")
-    return [run for run in runs if run.id in wanted] or runs[:1]
-
-
-def details(run: Run) -> None:
-    """One run: how it stands, how to load it, its settings and log, actions."""
-    live.run_card(run, "detail")
-    if run.status == "completed":
-        st.markdown("Load the model:")
-        st.code(live.loading_code(run), language="python")
-    settings, log = st.columns(2)
-    with settings.expander("Settings, machine and results"):
-        st.json({**run.config, **run.info, **run.metrics}, expanded=True)
-    with log.expander("Log"):
-        st.code(last_lines(run.log_file, 40, 8000) or "Nothing was printed.", language=None)
-    if run.status not in ACTIVE and st.button("Delete …", key="delete", icon=":material/delete:"):
-        confirm(run)
-
-
-with errors_in_a_box():
-    queue.glance()
-    everything = Store().all()
-    if not everything:
-        st.info("There are no runs yet. Start one on Train, or with `python -m engine train`.")
-        link("train", "Open Train")
-        st.stop()
-
-    @st.fragment(run_every=2.0 if any(run.status in ("queued", *ACTIVE) for run in everything) else None)
-    def board() -> None:
-        """The list and what is chosen; drawn again by itself while something trains."""
-        with errors_in_a_box():
-            queue.glance()  # Also what notices that a process is gone.
-            runs = Store().all()
-            if not runs:  # The last one was deleted while this part was about to be drawn again.
-                st.rerun()
-            chosen = table(runs)
-            found = live.curve_figures(chosen, "compare")
-            metrics = [run.metrics["main_metric"] for run in chosen if run.metrics.get("main_metric")]
-            if len(metrics) > 1 and len(set(metrics)) == 1:
-                show(found, "results", "results")
-            if len(chosen) == 1:
-                details(chosen[0])
-
-    board()
+body("runs")

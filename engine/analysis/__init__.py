@@ -1,1 +1,71 @@
-"""What perturbations and methods do, in numbers: traces, tables and the pictures' data."""
+"""The analyses, one file each: what it is asked (`…Settings`), the function, what it finds with its JSON and its text.
+
+A file here is all that an analysis needs: the catalogue, a verb of the command line with its flags, cells of notebooks and
+their export are made from what it declares. How it looks on a page is one file of the same name in `app/views/`.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.registry import Registry
+from engine.settings import Settings
+
+# What an analysis looks at by what it needs: a classifier with classes is a classifier.
+KINDS = {"classes": "classifier"}
+
+
+class Result:
+    """What an analysis found: a dataclass whose fields are documented."""
+
+    def document(self) -> dict[str, Any]:
+        """As the command line's JSON."""
+        return asdict(self)  # type: ignore[call-overload]
+
+    def text(self) -> str:
+        """For people, as the command line prints it."""
+        return json.dumps(self.document(), ensure_ascii=False, indent=2)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A function of a subject, what is asked, and a progress report.
+
+    Attributes:
+        needs: `classifier`, `classes` (a classifier that is no regression model), `pair` (an ELECTRA pair), `run` or
+            `nothing`. Settings: the class of what is asked.
+    """
+
+    name: str
+    title: str
+    run: Callable[..., Any]
+    Settings: type[Settings]
+    needs: str = "classifier"
+    year: int = 0
+
+    @property
+    def kind(self) -> str:
+        """The kind of its subject: `classifier`, `pair`, `run` or `nothing`."""
+        return KINDS.get(self.needs, self.needs)
+
+    def refuses(self, subject: Any) -> str:
+        """Why it cannot be made of a subject, in a sentence; "" if it can."""
+        if self.needs == "classes" and subject.is_regression:
+            return f"{self.title} needs classes: choose a classifier, not a regression model."
+        return ""
+
+
+ANALYSES: Registry[Analysis] = Registry("analysis", __name__)
+
+
+def analysis(
+    name: str, title: str, settings: type[Settings], needs: str = "classifier"
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function `(subject, asked, progress=None)` as an analysis."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        ANALYSES.add(Analysis(name, title, function, settings, needs))
+        return function
+
+    return register

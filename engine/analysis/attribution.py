@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 import torch
 from captum.attr import LayerGradientShap, LayerGradientXActivation, LayerIntegratedGradients, Occlusion
+from pydantic import Field, field_validator
+from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor, nn
 
-from engine.analysis.ascent import climb, from_own_table
-from engine.analysis.classifier import Classifier
-from engine.analysis.trace import encode_text, resolve_label
+from engine.analysis import Result, analysis
+from engine.ascent import climb
 from engine.errors import known
-from engine.methods.base import Method
 from engine.perturbation import token_norms
+from engine.progress import Progress
+from engine.settings import CONFIG
+from engine.subjects.classifier import Classifier
+from engine.subjects.sentences import Ascent, resolve_label
+from engine.tables import columns
 
 ALGORITHMS = {
     "integrated gradients": "Sundararajan et al. 2017: the gradient, averaged on the way from the baseline, × the way.",
@@ -119,7 +124,7 @@ def attribute(
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Result):
     """Attributions of one example before and after a method's ascent, and how far it moved each token.
 
     Attributes:
@@ -137,30 +142,48 @@ class Comparison:
     rank_correlation: float
     truncated: bool
 
+    def text(self) -> str:
+        """Token by token."""
+        rows = [
+            (token, f"{clean:.4f}", f"{perturbed:.4f}", f"{norm:.4f}")
+            for token, clean, perturbed, norm in zip(
+                self.tokens, self.clean.values, self.perturbed.values, self.token_norms, strict=True
+            )
+        ]
+        text = columns(rows, ("token", "clean", "perturbed", "|delta|"))
+        return f"{text}\n\nrank correlation of |clean| and |delta|: {self.rank_correlation:.3f}"
 
-def compare(
-    classifier: Classifier,
-    method: Method[Any],
-    text: str,
-    text_pair: str | None = None,
-    label: str | int | float | None = None,
-    algorithm: str = "integrated gradients",
-    *,
-    steps: int = 50,
-    seed: int = 0,
-) -> Comparison:
+
+@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
+class AttributionSettings(Ascent):
+    """A sentence, a method and an algorithm of Captum's."""
+
+    algorithm: str = "integrated gradients"
+    """integrated gradients, gradient × input, gradient SHAP or occlusion."""
+    points: int = Field(default=50, ge=1, le=1000)
+    """Points of the integral (integrated gradients), or samples (gradient SHAP)."""
+
+    @field_validator("algorithm")
+    @classmethod
+    def _there_is(cls, given: str) -> str:
+        return known("attribution algorithm", given, list(ALGORITHMS))
+
+
+@analysis("attribution", "Attribution, clean and perturbed", AttributionSettings)
+def attribution(classifier: Classifier, asked: AttributionSettings, progress: Progress = None) -> Comparison:
     """Attribute the label's logit at X and at X + δ_K of the method: does the adversary go where the model looks?"""
-    batch, truncated = encode_text(classifier, text, text_pair)
-    labels, _ = resolve_label(classifier, label, batch)
+    method, seed = asked.adversary(classifier), asked.seed
+    encoded = asked.encoded(classifier)
+    batch = encoded.batch
+    labels, _ = resolve_label(classifier, asked.label, batch)
     target = 0 if classifier.is_regression else int(labels[0])
     count = getattr(method.settings, "ascent_steps", 1)
-    delta = climb(
-        from_own_table(classifier, method), classifier.model, {**batch, "labels": labels}, steps=count, seed=seed
-    )[-1].delta
+    delta = climb(method, classifier.model, {**batch, "labels": labels}, steps=count, seed=seed)[-1].delta
     clean, perturbed = (
-        attribute(classifier, batch, each, algorithm, target=target, steps=steps, seed=seed) for each in (None, delta)
+        attribute(classifier, batch, each, asked.algorithm, target=target, steps=asked.points, seed=seed)
+        for each in (None, delta)
     )
-    ids = batch["input_ids"][0].tolist()
+    ids = encoded.ids.tolist()
     special = [token in set(classifier.tokenizer.all_special_ids) for token in ids]
     norms = token_norms(delta)[0].tolist()
     return Comparison(
@@ -171,7 +194,7 @@ def compare(
         clean,
         perturbed,
         rank_correlation(clean.values, norms, special),
-        truncated,
+        encoded.truncated,
     )
 
 

@@ -1,26 +1,33 @@
 """The loss over a plane through one example's embedding, with the methods' ascent paths in it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from pydantic import Field, field_validator
+from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
-from engine.analysis.ascent import at_radius, climb, from_own_table
-from engine.analysis.classifier import Classifier
-from engine.analysis.examples import Progress, margins
-from engine.analysis.trace import encode_text, resolve_label
+from engine.analysis import Result, analysis
+from engine.ascent import at_radius, climb
 from engine.errors import UserError
 from engine.methods.losses import task_losses
 from engine.methods.passes import EmbeddedBatch
 from engine.perturbation import example_noise, unit_example
+from engine.progress import Progress, told
+from engine.settings import CONFIG
+from engine.subjects.classifier import Classifier
+from engine.subjects.samples import margins
+from engine.subjects.sentences import Sentence, resolve_label
+from engine.tables import columns
 
 PATHS = ("pgd", "freelb", "smart", "textat")
 ASCENT_STEPS = 5
+BATCH = 64
 
 
 @dataclass(frozen=True)
-class Landscape:
+class Landscape(Result):
     """Loss and margin over X + a·u + b·v.
 
     Attributes:
@@ -41,6 +48,17 @@ class Landscape:
     vertical: str
     truncated: bool
 
+    def text(self) -> str:
+        """The methods' paths."""
+        middle = len(self.axis) // 2
+        rows = [
+            (name, step, f"{at['a']:.3f}", f"{at['b']:.3f}", f"{at['off']:.3f}", f"{at['loss']:.4f}")
+            for name, path in self.paths.items()
+            for step, at in enumerate(path)
+        ]
+        text = f"loss in the middle {self.loss[middle][middle]:.4f}, largest {max(map(max, self.loss)):.4f}\n\n"
+        return text + columns(rows, ("method", "step", "a", "b", "off the plane", "loss"))
+
 
 def _towards_word(classifier: Classifier, batch: EmbeddedBatch, place: int, word: str) -> Tensor:
     ids = classifier.tokenizer(word, add_special_tokens=False)["input_ids"]
@@ -54,72 +72,84 @@ def _towards_word(classifier: Classifier, batch: EmbeddedBatch, place: int, word
     return direction
 
 
-def landscape(
-    classifier: Classifier,
-    text: str,
-    text_pair: str | None = None,
-    label: str | int | float | None = None,
-    *,
-    epsilon: float = 0.5,
-    towards: tuple[int, str] | None = None,
-    points: int = 41,
-    extent: float = 1.5,
-    paths: Sequence[str] = PATHS,
-    steps: int = ASCENT_STEPS,
-    seed: int = 0,
-    batch_size: int = 64,
-    progress: Progress | None = None,
-) -> Landscape:
+@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
+class LandscapeSettings(Sentence):
+    """A sentence and a plane."""
+
+    epsilon: float = Field(default=0.5, gt=0, le=1e6)
+    """Radius ε of the ball (Frobenius norm per sentence, embedding units)."""
+    towards: tuple[int, str] | None = None
+    """Second direction, as PLACE:WORD: the token at PLACE becomes WORD (empty: a random direction)."""
+    points: int = Field(default=41, ge=3, le=201)
+    """Points of the grid, each way; odd, so that the middle is X itself."""
+    extent: float = Field(default=1.5, gt=0, le=100)
+    """How far the plane reaches, in ε."""
+    paths: tuple[str, ...] = PATHS
+    """Methods whose ascent is drawn."""
+    steps: int = Field(default=ASCENT_STEPS, ge=1, le=50)
+    """K, the ascent steps."""
+
+    @field_validator("points")
+    @classmethod
+    def _odd(cls, given: int) -> int:
+        if given % 2 == 0:
+            raise ValueError(f"The number of points must be odd, from 3 to 201, but it is {given}.")
+        return given
+
+    @field_validator("towards", mode="before")
+    @classmethod
+    def _place_and_word(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        place, _, word = given.partition(":")
+        if not place.isdecimal() or not word:
+            raise ValueError(f"towards takes PLACE:WORD, such as 3:bad, but it is {given[:40]!r}.")
+        return int(place), word
+
+
+@analysis("landscape", "The loss around a sentence", LandscapeSettings)
+def landscape(classifier: Classifier, asked: LandscapeSettings, progress: Progress = None) -> Landscape:
     """The plane spanned by the adversarial direction u and a second one v, orthogonal to it.
 
     u is where PGD stands after `steps` steps at ε. v is random, or leads to a word: `towards=(place, word)` moves the
     token at `place` towards the word's embedding (made orthogonal to u).
 
-    Args:
-        epsilon: ε (Frobenius, embedding units). points: N, odd, so that the middle is X itself.
-        extent: the plane reaches from -extent·ε to extent·ε. paths: methods whose ascent is drawn, at this ε.
-
     Raises:
-        UserError: empty text, a label out of range, a word that is not one token.
+        UserError: a label out of range, a word that is not one token.
     """
-    if epsilon <= 0 or extent <= 0:
-        raise UserError(f"epsilon and extent must be above 0, but they are {epsilon} and {extent}.")
-    if points % 2 == 0 or not 3 <= points <= 201:
-        raise UserError(f"The number of points must be odd, from 3 to 201, but it is {points}.")
-    batch, truncated = encode_text(classifier, text, text_pair)
-    labels, _ = resolve_label(classifier, label, batch)
+    epsilon, steps, seed, points = asked.epsilon, asked.steps, asked.seed, asked.points
+    encoded = asked.encoded(classifier)
+    batch = encoded.batch
+    labels, _ = resolve_label(classifier, asked.label, batch)
     batch["labels"] = labels
     model = classifier.model
-    special = classifier.tokenizer.all_special_ids
-    methods = {name: at_radius(name, epsilon, steps, special_token_ids=special) for name in paths}
     followed = {
-        name: climb(from_own_table(classifier, each), model, batch, steps=steps, seed=seed)
-        for name, each in methods.items()
+        name: climb(classifier.at_radius(name, epsilon, steps), model, batch, steps=steps, seed=seed)
+        for name in asked.paths
     }
     best = followed.get("pgd") or climb(at_radius("pgd", epsilon, steps), model, batch, steps=steps, seed=seed)
     u = unit_example(best[-1].delta)
     embedded = EmbeddedBatch(model, batch)
-    if towards is None:
+    if asked.towards is None:
         second = example_noise(embedded.mask, embedded.keys(), embedded.embeddings, seed=seed + 1, normal=True)
     else:
-        second = _towards_word(classifier, embedded, *towards)
+        second = _towards_word(classifier, embedded, *asked.towards)
     v = unit_example(second - (second * u).sum() * u)
-    axis = torch.linspace(-extent * epsilon, extent * epsilon, points)
+    axis = torch.linspace(-asked.extent * epsilon, asked.extent * epsilon, points)
     axis[points // 2] = 0.0
     grid = torch.cartesian_prod(axis, axis).to(u)  # (b, a), a runs fastest.
     extra = {name: tensor for name, tensor in batch.items() if name not in ("input_ids", "labels")}
     losses, heights = [], []
     with torch.no_grad():
-        for start in range(0, len(grid), batch_size):
-            part = grid[start : start + batch_size]
+        for start in range(0, len(grid), BATCH):
+            part = grid[start : start + BATCH]
             moved = embedded.embeddings + part[:, 1, None, None] * u + part[:, 0, None, None] * v
             inputs = {name: tensor.expand(len(part), -1) for name, tensor in extra.items()}
             logits = model(inputs_embeds=moved, **inputs).logits
             own = task_losses(logits, labels.expand(len(part)))
             losses.append(own)
             heights.append(logits[:, 0] if classifier.is_regression else margins(logits, labels.expand(len(part))))
-            if progress is not None:
-                progress(min(start + batch_size, len(grid)), len(grid))
+            told(progress, start + BATCH, len(grid))
     return Landscape(
         axis=axis.tolist(),
         loss=torch.cat(losses).view(points, points).tolist(),
@@ -138,9 +168,9 @@ def landscape(
             for name, path in followed.items()
         },
         epsilon=epsilon,
-        tokens=classifier.tokenizer.convert_ids_to_tokens(batch["input_ids"][0].tolist()),
+        tokens=classifier.tokenizer.convert_ids_to_tokens(encoded.ids.tolist()),
         label=labels[0].item(),
         horizontal="adversarial direction u",
-        vertical="random direction v" if towards is None else f"direction v towards {towards[1]!r}",
-        truncated=truncated,
+        vertical="random direction v" if asked.towards is None else f"direction v towards {asked.towards[1]!r}",
+        truncated=encoded.truncated,
     )

@@ -1,24 +1,47 @@
-"""How smooth a model is: SMART's ℓₛ in the worst direction and in a random one, example by example."""
+"""SMART's smoothness ℓₛ of every example, in the worst direction and in a random one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
+from pydantic import Field, field_validator
+from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
-from engine.analysis.ascent import climb
-from engine.analysis.classifier import Classifier, precise
-from engine.analysis.examples import Progress, batches, tokens_of
+from engine.analysis import Result, analysis
+from engine.ascent import climb
 from engine.methods.base import Method
 from engine.methods.passes import EmbeddedBatch
 from engine.methods.smart import SMART, divergence
 from engine.perturbation import example_noise, project, token_norms, unit_example
+from engine.progress import Progress
+from engine.settings import CONFIG, Settings
+from engine.statistics import bootstrap
+from engine.subjects.classifier import Classifier, precise
+from engine.subjects.samples import Sample, batches, tokens_of
+from engine.tables import columns
 
 LEAST_SMOOTH = 8
-EPSILONS = tuple(10.0**power for power in (-5, -4.5, -4, -3.5, -3, -2.5, -2))
+
+
+@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
+class SmoothnessSettings(Sample):
+    """A sample, and SMART's inner maximisation."""
+
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Settings of SMART."""
+
+    @classmethod
+    def inner(cls, values: Mapping[str, Any]) -> type[Settings]:
+        """SMART's."""
+        return SMART.Settings
+
+    @field_validator("settings")
+    @classmethod
+    def _of_smart(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return SMART.Settings.parse(given).as_dict()
 
 
 @dataclass(frozen=True)
@@ -39,11 +62,40 @@ class Example:
     token_effects: list[float] = field(default_factory=list)
 
 
-def method_at(epsilon: float, **settings: Any) -> SMART:
-    """SMART's inner maximisation at ε (L∞, per coordinate), scaled from the paper's: η = 100 ε, σ = ε, T = 1."""
-    return SMART(
-        **{"epsilon": epsilon, "step_size": 100 * epsilon, "start_sigma": epsilon, "ascent_steps": 1} | settings
-    )
+@dataclass(frozen=True)
+class Smoothness(Result):
+    """`examples`: in the data's order. `settings`: of SMART, all of them."""
+
+    origin: str
+    dataset: str
+    settings: dict[str, Any]
+    examples: list[Example]
+
+    @property
+    def worst(self) -> list[float]:
+        """ℓₛ in the worst direction, example by example."""
+        return [each.adversarial for each in self.examples]
+
+    def document(self) -> dict[str, Any]:
+        """With the mean of ℓₛ and its 95 % bootstrap interval."""
+        mean = sum(self.worst) / len(self.worst)
+        return {**super().document(), "mean": mean, "interval": bootstrap(self.worst)}
+
+    def text(self) -> str:
+        """The ten least smooth examples."""
+        least = sorted(self.examples, key=lambda each: -each.adversarial)[:10]
+        rows = [(f"{each.adversarial:.3e}", f"{each.random:.3e}", each.text[:80]) for each in least]
+        text = f"{self.origin}\n\nleast smooth at ε = {self.settings['epsilon']}:\n"
+        return text + columns(rows, ("worst", "random", "text"))
+
+
+@analysis("smoothness", "Smoothness", SmoothnessSettings)
+def smoothness(classifier: Classifier, asked: SmoothnessSettings, progress: Progress = None) -> Smoothness:
+    """`divergences` of a sample."""
+    method = SMART(**asked.settings)
+    table = asked.table(classifier)
+    found = divergences(classifier, table, method, seed=asked.seed, progress=progress)
+    return Smoothness(classifier.origin, asked.dataset, asked.settings, found)
 
 
 def random_delta(batch: EmbeddedBatch, method: SMART, seed: int) -> Tensor:
@@ -53,14 +105,14 @@ def random_delta(batch: EmbeddedBatch, method: SMART, seed: int) -> Tensor:
     return project(epsilon * (noise.sign() if method.norm == "max" else unit_example(noise)), epsilon, method.norm)
 
 
-def smoothness(
+def divergences(
     classifier: Classifier,
     table: pd.DataFrame,
     method: SMART | None = None,
     *,
     seed: int = 0,
     effects: int = LEAST_SMOOTH,
-    progress: Progress | None = None,
+    progress: Progress = None,
 ) -> list[Example]:
     """ℓₛ(f(x̃), f(x)) of every example, in the table's order; symmetrised KL, for regression the squared difference.
 
@@ -119,50 +171,3 @@ def random_divergence(classifier: Classifier, method: Method[Any], batch: dict[s
         clean = embedded.forward(ascent=False).logits
         moved = embedded.forward(random_delta(embedded, method, seed + 1), ascent=False).logits
         return divergence(moved, clean)
-
-
-def bootstrap(values: Sequence[float], *, draws: int = 1000, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean."""
-    data = np.asarray(values, dtype=float)
-    chance = np.random.default_rng(seed)
-    means = data[chance.integers(0, len(data), (draws, len(data)))].mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def against_epsilon(
-    classifier: Classifier,
-    table: pd.DataFrame,
-    epsilons: Sequence[float] = EPSILONS,
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> list[dict[str, float]]:
-    """Mean ℓₛ against ε, worst and random direction, with bootstrap intervals (95 %) and their ratio.
-
-    Returns:
-        One row per ε: `epsilon`, `adversarial`, `adversarial_low`, `adversarial_high`, `random`, `random_low`,
-        `random_high`, `ratio`.
-    """
-    rows = []
-    for place, epsilon in enumerate(epsilons):
-        found = smoothness(classifier, table, method_at(epsilon), seed=seed, effects=0)
-        worst, random = [each.adversarial for each in found], [each.random for each in found]
-        low, high = bootstrap(worst)
-        random_low, random_high = bootstrap(random)
-        mean, random_mean = float(np.mean(worst)), float(np.mean(random))
-        rows.append(
-            {
-                "epsilon": float(epsilon),
-                "adversarial": mean,
-                "adversarial_low": low,
-                "adversarial_high": high,
-                "random": random_mean,
-                "random_low": random_low,
-                "random_high": random_high,
-                "ratio": mean / random_mean if random_mean else float("nan"),
-            }
-        )
-        if progress is not None:
-            progress(place + 1, len(epsilons))
-    return rows

@@ -1,166 +1,86 @@
-"""TextAT's table Z of a run: its rows, their growth, and what lies near them."""
+"""The largest rows of TextAT's table, and how they grew."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
-import torch
-from safetensors.torch import load_file
-from torch import Tensor
+from pydantic import Field
+from pydantic.dataclasses import dataclass as settings_dataclass
 
-from engine.analysis.classifier import Classifier
-from engine.errors import UserError
-from engine.perturbation import token_norms
+from engine.analysis import Result, analysis
+from engine.progress import Progress
 from engine.runs.run import Run
+from engine.settings import CONFIG, Settings
+from engine.subjects.table import growth, parts, table_state, tokenizer_of
+from engine.tables import columns
 
-Space = Literal["Z", "embedding", "embedding + Z"]
-SPACES: tuple[Space, ...] = ("Z", "embedding", "embedding + Z")
+
+@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
+class TableSettings(Settings):
+    """How many rows."""
+
+    top: int = Field(default=20, ge=1, le=2**31 - 1)
+    """So many of the largest rows."""
 
 
 @dataclass(frozen=True)
-class TableState:
-    """The touched rows at the latest record.
+class Row:
+    """A row of Z. `norm`: ‖Z[w]‖_2; `count`: times that the token was met; `growth`: (step, norm) at every record."""
+
+    token: str
+    id: int
+    norm: float
+    count: int
+    growth: list[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class TouchedRows:
+    """All rows ever touched: token, count, norm, and its part of a word (see `parts`), [n] each."""
+
+    token: list[str]
+    count: list[int]
+    norm: list[float]
+    part: list[str]
+
+
+@dataclass(frozen=True)
+class LargestRows(Result):
+    """The largest rows at the latest record, by ‖Z[w]‖_2.
 
     Attributes:
-        step: optimiser step. tokens: [n] ids. rows: [n, D], Z[w]. norms: [n], ‖Z[w]‖_2.
-        counts: [n], how often the token was met in training (its frequency there). vocabulary: V.
+        step: of the record. touched: rows ever touched. vocabulary: V. every: all touched rows (left out of the JSON).
     """
 
+    run: str
     step: int
-    tokens: Tensor
-    rows: Tensor
-    norms: Tensor
-    counts: Tensor
+    touched: int
     vocabulary: int
+    rows: list[Row]
+    every: TouchedRows
+
+    def document(self) -> dict[str, Any]:
+        """Without the rows that are not among the largest."""
+        return {name: value for name, value in asdict(self).items() if name != "every"}
+
+    def text(self) -> str:
+        """A line per row."""
+        rows = [(row.token, f"{row.norm:.4f}", row.count) for row in self.rows]
+        text = f"step {self.step}: {self.touched} of {self.vocabulary} rows were ever touched\n"
+        return text + columns(rows, ("token", "|Z[w]|", "times written"))
 
 
-def snapshots(run: Run) -> list[tuple[int, Path]]:
-    """The recorded states of a run's table: (step, file), in order. They are there while it trains."""
-    return sorted((int(file.stem), file) for file in (run.folder / "table").glob("*.safetensors"))
-
-
-def table_state(run: Run) -> TableState:
-    """The table of a TextAT run, running or ended.
+@analysis("table", "TextAT's table", TableSettings, needs="run")
+def table(run: Run, asked: TableSettings, progress: Progress = None) -> LargestRows:
+    """The largest rows of a run's table.
 
     Raises:
-        UserError: the run is not one of TextAT's, or has no record yet.
+        UserError: it is not one of TextAT's, or has no record yet.
     """
-    if run.config["method"] != "textat":
-        raise UserError(f"{run.id} was trained with {run.config['method']}: only textat runs have a table.")
-    taken = snapshots(run)
-    if not taken or not run.table_file.exists():
-        raise UserError(f"{run.id} has no recorded table yet: the first is written at its first evaluation.")
-    state = load_file(run.table_file)
-    rows = state["rows"].float()
-    return TableState(
-        taken[-1][0], state["tokens"], rows, token_norms(rows), state["counts"], int(state["vocabulary_size"])
-    )
-
-
-def growth(run: Run, tokens: Sequence[int]) -> dict[int, list[tuple[int, float]]]:
-    """‖Z[w]‖_2 of some tokens at every record: (step, norm), from the step at which each was first touched."""
-    found: dict[int, list[tuple[int, float]]] = {token: [] for token in tokens}
-    for step, file in snapshots(run):
-        state = load_file(file)
-        norms = dict(zip(state["tokens"].tolist(), state["norms"].tolist(), strict=True))
-        for token, points in found.items():
-            if token in norms:
-                points.append((step, norms[token]))
-    return found
-
-
-def largest_rows(run: Run, tokenizer: Any, top: int = 20) -> dict[str, Any]:
-    """The `top` rows by ‖Z[w]‖_2 at the latest record, with their growth.
-
-    Returns:
-        `step`, `touched` (rows ever touched), `vocabulary` (V), and `rows`: token, id, norm, count (times that the
-        token was met), growth [(step, norm)].
-    """
-    state = table_state(run)
-    order = state.norms.argsort(descending=True)[:top]
-    tokens = state.tokens[order].tolist()
-    grown = growth(run, tokens)
-    return {
-        "run": run.id,
-        "step": state.step,
-        "touched": len(state.tokens),
-        "vocabulary": state.vocabulary,
-        "rows": [
-            {"token": name, "id": token, "norm": norm, "count": count, "growth": grown[token]}
-            for name, token, norm, count in zip(
-                tokenizer.convert_ids_to_tokens(tokens),
-                tokens,
-                state.norms[order].tolist(),
-                state.counts[order].tolist(),
-                strict=True,
-            )
-        ],
-    }
-
-
-def parts(tokenizer: Any, tokens: Sequence[int]) -> list[str]:
-    """`special`, `piece` (continues a word) or `whole word` (begins one), per token.
-
-    Read off the marks of WordPiece (##piece), SentencePiece (▁word) or byte-level BPE (Ġword).
-    """
-    names = tokenizer.convert_ids_to_tokens(list(tokens))
-    special = set(tokenizer.all_special_ids)
-    vocabulary = tokenizer.get_vocab()
-    many = len(vocabulary) / 10
-    starts = next((mark for mark in "▁Ġ" if sum(name.startswith(mark) for name in vocabulary) > many), "")
-
-    def part(token: int, name: str) -> str:
-        if token in special:
-            return "special"
-        continues = not name.startswith(starts) if starts else name.startswith("##")
-        return "piece" if continues else "whole word"
-
-    return [part(token, name) for token, name in zip(tokens, names, strict=True)]
-
-
-def vectors(state: TableState, embeddings: Tensor, space: Space) -> Tensor:
-    """The touched tokens as points of a space, [n, D]: rows of Z, word embeddings, or their sum."""
-    words = embeddings[state.tokens].float()
-    return {"Z": state.rows, "embedding": words, "embedding + Z": words + state.rows}[space]
-
-
-def neighbours(points: Tensor, place: int, count: int = 8) -> list[tuple[int, float]]:
-    """The points nearest to point `place` by Euclidean distance, itself left out: (place, distance)."""
-    distances = torch.cdist(points[place][None], points)[0]
-    distances[place] = float("inf")
-    nearest, places = distances.topk(min(count, len(points) - 1), largest=False)
-    return list(zip(places.tolist(), nearest.tolist(), strict=True))
-
-
-def class_direction(classifier: Classifier, texts: Sequence[str], batch_size: int = 32) -> Tensor:
-    """The direction in embedding space in which the class margin rises, [D], of length 1.
-
-    The mean over the texts' tokens of ∇_X (z_1 - z_0) (for more classes: the last against the first; for regression:
-    of the score), to first order what adding the same vector to every token does.
-    """
-    model = classifier.model
-    total: Tensor | None = None
-    for start in range(0, len(texts), batch_size):
-        batch = classifier.tokenizer(
-            list(texts[start : start + batch_size]),
-            return_tensors="pt",
-            padding=True,
-            truncation=True,
-            max_length=classifier.max_length,
-        ).to(classifier.device)
-        ids = batch.pop("input_ids")
-        looked_up = model.get_input_embeddings()(ids).detach().requires_grad_()
-        logits = model(inputs_embeds=looked_up, **batch).logits
-        margin = logits[:, -1] - (0.0 if classifier.is_regression else logits[:, 0])
-        (gradient,) = torch.autograd.grad(margin.sum(), looked_up)
-        part = gradient[batch["attention_mask"].bool()].sum(0)
-        total = part if total is None else total + part
-    if total is None:
-        raise UserError("A class direction needs at least one text.")
-    return (total / total.norm().clamp_min(torch.finfo(total.dtype).tiny)).cpu()
-
-
-def cosines(rows: Tensor, direction: Tensor) -> Tensor:
-    """cos(Z[w], direction) of every row, [n]."""
-    return torch.nn.functional.cosine_similarity(rows, direction[None].to(rows), dim=-1)
+    tokenizer, state = tokenizer_of(run.config["model"]), table_state(run)
+    ids, counts, norms = state.tokens.tolist(), state.counts.tolist(), state.norms.tolist()
+    names = tokenizer.convert_ids_to_tokens(ids)
+    order = state.norms.argsort(descending=True)[: asked.top].tolist()
+    grown = growth(run, [ids[at] for at in order])
+    rows = [Row(names[at], ids[at], norms[at], counts[at], grown[ids[at]]) for at in order]
+    every = TouchedRows(names, counts, norms, parts(tokenizer, ids))
+    return LargestRows(run.id, state.step, len(ids), state.vocabulary, rows, every)

@@ -1,24 +1,28 @@
-"""What a method's ascent does to one sentence, step by step. Nothing is trained."""
+"""What a method's ascent does to one sentence, step by step."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
-from engine.analysis.ascent import climb, from_own_table
-from engine.analysis.classifier import Classifier, precise
-from engine.errors import UserError
+from engine.analysis import Result, analysis
+from engine.ascent import climb
 from engine.methods.base import Method
 from engine.perturbation import token_norms
+from engine.progress import Progress
+from engine.settings import CONFIG
+from engine.subjects.classifier import Classifier, precise
+from engine.subjects.sentences import Ascent, Sentence, resolve_label
+from engine.tables import columns
 
 NEAREST = 5
-MOST_SCORE = 1e30
 
 
 @dataclass(frozen=True)
-class Trace:
+class Trace(Result):
     """One ascent path over K steps; index 0 is the start.
 
     Attributes:
@@ -49,91 +53,61 @@ class Trace:
     origin: str
 
     def document(self) -> dict[str, Any]:
-        """As the CLI's JSON."""
+        """As the command line's JSON."""
         return dict(self.__dict__)
 
+    def text(self) -> str:
+        """Step by step, then token by token."""
+        rows = [
+            (step, f"{norm:.4g}", f"{loss:.4f}", "  ".join(f"{value:.4f}" for value in row))
+            for step, (norm, loss, row) in enumerate(zip(self.norms, self.loss, self.probabilities, strict=True))
+        ]
+        tokens = [
+            (token, f"{norm:.4g}", near[0]["token"] if near else "-", f"{near[0]['distance']:.3f}" if near else "-")
+            for token, norm, near in zip(self.tokens, self.token_norms[-1], self.nearest, strict=True)
+        ]
+        text = f"{self.origin}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(self.labels)))}\n\n"
+        return text + columns(tokens, ("token", "|delta|", "nearest other", "distance"))
 
-def encode_text(classifier: Classifier, text: str, text_pair: str | None = None) -> tuple[dict[str, Tensor], bool]:
-    """One example as a batch of one on the classifier's device, and whether it was cut.
+
+@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
+class TraceSettings(Ascent):
+    """A sentence and a method."""
+
+    steps: int | None = Field(default=None, ge=0, le=50)
+    """K, the ascent steps; empty: as many as the method's settings say."""
+
+
+@analysis("trace", "One method's ascent", TraceSettings)
+def trace(classifier: Classifier, asked: TraceSettings, progress: Progress = None) -> Trace:
+    """Follow a method's ascent on one sentence (or pair), with dropout off.
 
     Raises:
-        UserError: the text is empty.
+        UserError: a label out of range, or settings that the method has not.
     """
-    if not text.strip() or (text_pair is not None and not text_pair.strip()):
-        raise UserError("The text is empty: give at least one word.")
-    full = classifier.tokenizer(text, text_pair, truncation=False, verbose=False)
-    encoded = classifier.tokenizer(
-        text, text_pair, truncation=True, max_length=classifier.max_length, return_tensors="pt"
-    )
-    batch = {name: tensor.to(classifier.device) for name, tensor in encoded.items()}
-    return batch, len(full["input_ids"]) > encoded["input_ids"].shape[1]
+    return follow(classifier, asked.adversary(classifier), asked, asked.steps)
 
 
-def resolve_label(
-    classifier: Classifier, label: str | int | float | None, batch: Mapping[str, Tensor]
-) -> tuple[Tensor, bool]:
-    """The label of one example as `[1]`, and whether it was given: a class number, a class name or a score.
-
-    None takes what the model says of the clean input.
-
-    Raises:
-        UserError: it is out of range.
-    """
-    with torch.no_grad():
-        clean = classifier.model(**batch).logits
-    if label is None:
-        value = clean.reshape(-1)[:1] if classifier.is_regression else clean.argmax(dim=-1)
-        return value.detach(), False
-    try:
-        if classifier.is_regression:
-            if abs(score := float(label)) < MOST_SCORE:  # Neither NaN nor infinite.
-                return torch.tensor([score], device=clean.device), True
-            raise ValueError
-        names = list(classifier.labels)
-        place = names.index(str(label)) if str(label) in names else int(label)
-        if 0 <= place < len(names):
-            return torch.tensor([place], device=clean.device), True
-    except ValueError:
-        pass
-    allowed = (
-        "a number"
-        if classifier.is_regression
-        else f"0 to {len(classifier.labels) - 1}, or {', '.join(classifier.labels)}"
-    )
-    raise UserError(f"The label {str(label)[:40]!r} is out of range: allowed is {allowed}.")
-
-
-def trace(
-    classifier: Classifier,
-    method: Method[Any],
-    text: str,
-    text_pair: str | None = None,
-    label: str | int | float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-) -> Trace:
-    """Follow the method's ascent on one sentence (or pair), with dropout off.
+def follow(classifier: Classifier, method: Method[Any], sentence: Sentence, steps: int | None = None) -> Trace:
+    """The ascent of a method that is made already.
 
     Args:
-        label: what the loss is taken against; None: the model's own clean prediction.
-        steps: K; None: the method's own number. seed: of the random start.
-
-    Raises:
-        UserError: empty text, or a label out of range.
+        steps: K; None: the method's own number.
     """
-    batch, truncated = encode_text(classifier, text, text_pair)
+    encoded = sentence.encoded(classifier)
+    batch = encoded.batch
     if method.takes_differences:  # ℓₛ near 0 would be float32's rounding.
         classifier = precise(classifier)
     model = classifier.model
     count = steps if steps is not None else getattr(method.settings, "ascent_steps", 1)
-    labels, given = resolve_label(classifier, label, batch)
-    path = climb(from_own_table(classifier, method), model, {**batch, "labels": labels}, steps=count, seed=seed)
+    labels, given = resolve_label(classifier, sentence.label, batch)
+    path = climb(classifier.fitted(method), model, {**batch, "labels": labels}, steps=count, seed=sentence.seed)
     norms = [token_norms(point.delta)[0] for point in path]
     probabilities = torch.stack([point.logits[0].float() for point in path])
     if not classifier.is_regression:
         probabilities = probabilities.softmax(dim=-1)
     looked_up = model.get_input_embeddings()(batch["input_ids"])[0]
-    ids = batch["input_ids"][0]
+    ids = encoded.ids
     special = set(classifier.tokenizer.all_special_ids)
     return Trace(
         method=method.name,
@@ -151,7 +125,7 @@ def trace(
         label_given=given,
         nearest=nearest_tokens(classifier, looked_up + path[-1].delta[0], ids),
         gaps=[near[0]["distance"] if near else 0.0 for near in nearest_tokens(classifier, looked_up, ids, 1)],
-        truncated=truncated,
+        truncated=encoded.truncated,
         origin=classifier.origin,
     )
 

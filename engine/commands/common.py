@@ -11,10 +11,18 @@ from engine.errors import UserError
 
 
 class Verb(Protocol):
-    """Adds a verb to the parser: its name, what it does, its help; `json_` gives it the flag --json."""
+    """Adds a verb to the parser: its name, what it does, its help; `json_` gives it the flag --json.
+
+    `fill` adds its flags once it is called: what they are made from need not be imported for other verbs.
+    """
 
     def __call__(  # noqa: D102
-        self, name: str, action: Callable[[argparse.Namespace], None], help_: str, json_: bool = True
+        self,
+        name: str,
+        action: Callable[[argparse.Namespace], None],
+        help_: str,
+        json_: bool = True,
+        fill: Callable[[argparse.ArgumentParser], None] | None = None,
     ) -> argparse.ArgumentParser: ...
 
 
@@ -84,15 +92,6 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def columns(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
-    """A plain table."""
-    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
-
-
 def progress(label: str) -> Any:
     """A progress bar on stderr for what may take longer than a second."""
     from tqdm import tqdm
@@ -109,20 +108,6 @@ def progress(label: str) -> Any:
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """The flag --set."""
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting; may be repeated")
-
-
-def add_classifier(parser: argparse.ArgumentParser) -> None:
-    """The flags --run and --model, one of which may be given."""
-    of = parser.add_mutually_exclusive_group()
-    of.add_argument("--run", help="a run (RUN@STEP: a model it kept)")
-    of.add_argument("--model", help="built-in name, folder or hub name; default: the built-in one")
-
-
-def classifier_of(options: argparse.Namespace) -> Any:
-    """The classifier that --run or --model names."""
-    from engine.analysis.classifier import load_classifier
-
-    return load_classifier(options.model, options.run, progress("fine-tuning the ready-made classifier, once"))
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
@@ -145,32 +130,8 @@ def named_dataset(options: argparse.Namespace) -> str:
     return with_reading(options.dataset, how)
 
 
-def add_dataset(parser: argparse.ArgumentParser, limit: int = 200) -> None:
-    """The flags --dataset, --split, --limit and --seed, and those of the classifier."""
-    parser.add_argument("--dataset", default="movie-sentiment", help="built-in name, path or hub name")
-    parser.add_argument("--split", default="validation")
-    parser.add_argument(
-        "--limit", type=whole(1), default=limit, metavar="N", help=f"a fixed sample of N examples ({limit})"
-    )
-    parser.add_argument("--seed", type=SEED, default=0)
-    add_reading(parser)
-    add_classifier(parser)
-
-
-def dataset_of(options: argparse.Namespace) -> dict[str, Any]:
-    """What these flags say, as analyses take it."""
-    return {"dataset": named_dataset(options), "split": options.split, "limit": options.limit}
-
-
 def unread(tokenizer: Any, text: str) -> list[str]:
     """That a tokenizer cannot write a text, for a document's `remarks`."""
     from engine.data.legibility import unreadable
 
     return [said for said in (unreadable(tokenizer, [text]),) if said]
-
-
-def remarked(classifier: Any, **values: Any) -> list[str]:
-    """What a person must know of an analysis besides its result, for a document's `remarks`."""
-    from engine.analysis.remarks import remarks
-
-    return remarks(classifier, values)

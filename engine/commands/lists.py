@@ -2,7 +2,8 @@
 
 import argparse
 
-from engine.commands.common import Verb, columns, show
+from engine.commands.common import Verb, show
+from engine.tables import columns
 
 
 def add(verb: Verb) -> None:
@@ -13,7 +14,7 @@ def add(verb: Verb) -> None:
 
 
 def _methods(options: argparse.Namespace) -> None:
-    from engine.methods import methods
+    from engine.methods import METHODS
 
     found = [
         {
@@ -28,7 +29,7 @@ def _methods(options: argparse.Namespace) -> None:
             },
             "cost": method().floor / 3,
         }
-        for method in methods()
+        for method in METHODS.all()
     ]
     rows = [(each["name"], f"{each['cost']:.2f}", ", ".join(each["settings"]) or "-") for each in found]
     text = columns(rows, ("method", "cost of a batch / vanilla", "settings"))

@@ -20,8 +20,8 @@ def add(verb: Verb) -> None:
 
 
 def _study(options: argparse.Namespace) -> None:
-    from engine.compare import results, studies, training
     from engine.errors import known
+    from engine.studies import results, studies, training
 
     known("format", options.format, list(FORMATS))
     study = studies.read_study(options.file)
@@ -37,7 +37,7 @@ def _study(options: argparse.Namespace) -> None:
         if options.ray is None:
             training.train_in_queue(wanted, study.name, said)
         else:
-            from engine.compare.spread import train_on_ray
+            from engine.studies.spread import train_on_ray
 
             train_on_ray(wanted, study.name, options.ray, said)
     runs = training.runs_of(wanted)

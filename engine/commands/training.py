@@ -7,7 +7,6 @@ from engine.commands.common import (
     Verb,
     add_reading,
     add_settings,
-    columns,
     named_dataset,
     pairs,
     progress,
@@ -15,6 +14,7 @@ from engine.commands.common import (
 )
 from engine.errors import UserError
 from engine.paths import path_of
+from engine.tables import columns
 
 
 def add(verb: Verb) -> None:
@@ -154,8 +154,8 @@ def _resume(options: argparse.Namespace) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from engine.analysis.classifier import load_classifier
     from engine.data.builtin import prepare
+    from engine.subjects.classifier import load_classifier
 
     prepare()
     classifier = load_classifier(progress=progress("fine-tuning the ready-made classifier, once"))

@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from engine.data.segmentation import HAN, language_of, piece_text
+
 UNKNOWN = 0.2  # Share of unknown tokens from which on it is said.
 SPELT = 0.6  # Share of tokens that are single letters from which on it is said.
 SAMPLE = 200  # Texts of a data set that are looked at.
@@ -17,10 +19,6 @@ def sample_of(table: pd.DataFrame) -> list[str]:
 
 def unreadable(tokenizer: Any, texts: list[str]) -> str:
     """That a model cannot read texts, with the share of their tokens that are unknown to it; "" if it can."""
-    from engine.objectives.masking import piece_text
-    from engine.objectives.segmentation import HAN
-    from engine.objectives.similar import language_of
-
     ids = [token for row in tokenizer(texts, truncation=True, max_length=512)["input_ids"] for token in row]
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     words = [token for token in ids if token not in special]

@@ -52,6 +52,7 @@ class Method(ABC, Generic[S]):
     """
 
     name: ClassVar[str]
+    year: ClassVar[int]  # Of the publication; lists are in this order.
     title: ClassVar[str]
     reference: ClassVar[str]
     equation: ClassVar[str]  # LaTeX

@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from engine.methods import METHODS
 from engine.methods.base import AscentSettings, Method
 from engine.methods.passes import EmbeddedBatch, Report, random_start
 from engine.methods.presets import of_scripts, published
@@ -29,6 +30,7 @@ class FreeATSettings(AscentSettings):
     """With random_restart: keep the start inside the ball."""
 
 
+@METHODS.add
 class FreeAT(Method[FreeATSettings]):
     r"""Adversarial training for free (Shafahi et al., NeurIPS 2019).
 
@@ -47,6 +49,7 @@ class FreeAT(Method[FreeATSettings]):
     """
 
     name = "freeat"
+    year = 2019
     title = "FreeAT"
     reference = "Shafahi et al., NeurIPS 2019"
     equation = (

@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from engine.methods import METHODS
 from engine.methods.base import AscentSettings, Method
 from engine.methods.passes import EmbeddedBatch, FixedDropout, Report, random_start
 from engine.methods.presets import of_scripts, published
@@ -27,6 +28,7 @@ class FreeLBSettings(AscentSettings):
     """Weight of the clean loss, added to the adversarial one (0: only adversarial examples, as in the paper)."""
 
 
+@METHODS.add
 class FreeLB(Method[FreeLBSettings]):
     r"""Free large-batch adversarial training (Zhu et al., ICLR 2020, Algorithm 1).
 
@@ -46,6 +48,7 @@ class FreeLB(Method[FreeLBSettings]):
     """
 
     name = "freelb"
+    year = 2020
     title = "FreeLB"
     reference = "Zhu et al., ICLR 2020, Algorithm 1"
     equation = (

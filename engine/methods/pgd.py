@@ -4,6 +4,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from engine.methods import METHODS
 from engine.methods.base import AscentSettings, Method
 from engine.methods.passes import EmbeddedBatch, Report, random_start
 from engine.methods.presets import of_scripts, published
@@ -23,6 +24,7 @@ class PGDSettings(AscentSettings):
     """Weight of the clean loss, added to the adversarial one (0: only adversarial examples)."""
 
 
+@METHODS.add
 class PGD(Method[PGDSettings]):
     r"""Projected gradient descent on word embeddings (Madry et al. 2018; slides eq. (2)).
 
@@ -40,6 +42,7 @@ class PGD(Method[PGDSettings]):
     """
 
     name = "pgd"
+    year = 2018
     title = "PGD"
     reference = "Madry et al., ICLR 2018; slides eq. (2)"
     equation = r"\delta_{t+1}=\Pi_{\|\delta\|_F\le\epsilon}\left(\delta_t+\alpha\, g(\delta_t)/\|g(\delta_t)\|_F\right)"

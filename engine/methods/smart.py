@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.methods import METHODS
 from engine.methods.base import AscentSettings, Method
 from engine.methods.losses import Problem
 from engine.methods.passes import EmbeddedBatch, FixedDropout, Report, batch_seed
@@ -59,6 +60,7 @@ def divergence(first: Tensor, second: Tensor, problem: Problem | None = None) ->
     return ((p.exp() - q.exp()) * (p - q)).sum(dim=-1)
 
 
+@METHODS.add
 class SMART(Method[SMARTSettings]):
     r"""Smoothness-inducing adversarial regularisation (Jiang et al., ACL 2020, section 3.1).
 
@@ -85,6 +87,7 @@ class SMART(Method[SMARTSettings]):
     """
 
     name = "smart"
+    year = 2020
     title = "SMART"
     reference = "Jiang et al., ACL 2020, eq. (1)"
     equation = (

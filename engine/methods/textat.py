@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from engine.methods import METHODS
 from engine.methods.freelb import FreeLB, FreeLBSettings
 from engine.methods.passes import EmbeddedBatch, random_start
 from engine.methods.presets import Presets
@@ -36,11 +37,12 @@ class TextATSettings(FreeLBSettings):
     def _bounded(self) -> Self:
         if self.table_update == "add" and self.epsilon is None:
             raise ValueError(
-                "table_update add needs an epsilon: without one a row of Z doubles whenever its token is met"
+                "table_update add needs an epsilon: without one a row of Z doubles whenever its token is met."
             )
         return self
 
 
+@METHODS.add
 class TextAT(FreeLB):
     r"""Adversarial training with token-aware perturbation (Li and Qiu 2020; slides eq. (3), (4)).
 
@@ -60,6 +62,7 @@ class TextAT(FreeLB):
     """
 
     name = "textat"
+    year = 2020
     title = "TextAT"
     reference = "Li and Qiu, arXiv 2004.14543, eq. (3) and (4)"
     equation = (

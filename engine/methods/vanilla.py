@@ -1,10 +1,12 @@
 """Ordinary fine-tuning: the reference row of every table."""
 
+from engine.methods import METHODS
 from engine.methods.base import Method
 from engine.methods.passes import EmbeddedBatch, Report
 from engine.settings import Settings
 
 
+@METHODS.add
 class Vanilla(Method[Settings]):
     r"""min_θ E L(f_θ(X), y). No perturbation. Cost of a step: 3 (forward 1, backward 2).
 
@@ -14,6 +16,7 @@ class Vanilla(Method[Settings]):
     """
 
     name = "vanilla"
+    year = 0
     title = "Vanilla"
     reference = "Ordinary fine-tuning"
     equation = r"\min_\theta\; \mathbb{E}_{(X,y)}\, L(f_\theta(X), y)"

@@ -25,7 +25,7 @@ class Spec(BaseModel):
 
     Attributes:
         analysis, view: names of the catalogue and of the app's views. subjects: name shown → reference (see
-            `engine.analysis.subjects`). values: the analysis's settings. options: the view's.
+            `engine.subjects.references`). values: the analysis's settings. options: the view's.
         query: the address of the page that it was seen on, by parameter.
     """
 
@@ -55,7 +55,7 @@ class Content(BaseModel):
 
     Attributes:
         note: Markdown. answer: Markdown that unfolds when asked for. spec: None for a cell of text only.
-        shown: the result as it was shown (see `app.shown`), None before the first run. facts: fingerprints of model and
+        shown: the result as it was shown (see `app.drawing.shown`), None before the first run. facts: fingerprints of model and
             data, `seconds` it took, what the last run again found.
     """
 

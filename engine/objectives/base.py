@@ -20,6 +20,7 @@ class Objective(ABC):
     """
 
     name: ClassVar[str]
+    year: ClassVar[int]  # Of the publication; lists are in this order.
     title: ClassVar[str]
     reference: ClassVar[str]
     equation: ClassVar[str]  # LaTeX

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.objectives import OBJECTIVES
 from engine.objectives.base import Objective
 from engine.objectives.collator import MaskingCollator
 from engine.objectives.masking import IGNORED, Masker, MaskingSettings, Strategy
@@ -160,6 +161,7 @@ def corrupt(input_ids: Tensor, logits: Tensor, chosen: Tensor, temperature: floa
     return corrupted
 
 
+@OBJECTIVES.add
 class ELECTRA(Objective):
     r"""Replaced token detection (Clark et al., ICLR 2020).
 
@@ -176,6 +178,7 @@ class ELECTRA(Objective):
     """
 
     name = "electra"
+    year = 2020
     title = "ELECTRA"
     reference = "Clark et al., ICLR 2020"
     equation = (

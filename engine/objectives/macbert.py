@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.objectives import OBJECTIVES
 from engine.objectives.base import Objective
 from engine.objectives.collator import MaskingCollator
 from engine.objectives.masking import IGNORED, Masker, MaskingSettings
@@ -43,6 +44,7 @@ class _WithOrder(nn.Module):
         return found.logits, self.order(found.hidden_states[-1][:, 0])
 
 
+@OBJECTIVES.add
 class MacBERT(Objective):
     r"""MLM as correction (Cui et al., Findings of EMNLP 2020, arXiv 2004.13922, section 4).
 
@@ -60,6 +62,7 @@ class MacBERT(Objective):
     """
 
     name = "macbert"
+    year = 2020
     title = "MacBERT"
     reference = "Cui et al., arXiv 2004.13922"
     equation = (
@@ -120,7 +123,7 @@ class MacBERT(Objective):
 
 def halves(text: str) -> tuple[str, str]:
     """A text cut at the word boundary nearest to its middle (SOP's two segments)."""
-    from engine.objectives.segmentation import word_spans
+    from engine.data.segmentation import word_spans
 
     spans = word_spans(text)
     if len(spans) < 2:
@@ -131,7 +134,7 @@ def halves(text: str) -> tuple[str, str]:
 
 def encode_order(tokenizer: Any, text: str, swapped: bool, max_length: int) -> dict[str, Any]:
     """A text's halves as a pair, in order (`order` 0) or swapped (1)."""
-    from engine.objectives.segmentation import encode_words
+    from engine.data.segmentation import encode_words
 
     first, second = halves(text)
     pair = (second, first) if swapped else (first, second)

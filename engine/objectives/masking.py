@@ -15,6 +15,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
+from engine.data.segmentation import piece_text
 from engine.objectives.similar import SimilarWords
 from engine.settings import CONFIG, Settings
 
@@ -79,11 +80,6 @@ class Masked:
     labels: Tensor
     choices: list[Choice] = field(default_factory=list)
     units: int = 0
-
-
-def piece_text(tokens: Sequence[str]) -> str:
-    """Tokens of one word put together: `pre ##di ##ct` → `predict`."""
-    return "".join(token.removeprefix("##").lstrip("▁Ġ") for token in tokens)
 
 
 class Masker:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from engine.data.segmentation import piece_text
 from engine.errors import UserError
 from engine.home import cache
 from engine.paths import exists, path_of, regular_file
 
 LEAST_SIMILARITY = 0.4
-MOST_VECTORS = 16 * 2**30  # Bytes of a file of word vectors; the largest published ones have 7 GB.
 MOST_VECTORS = 16 * 2**30  # Bytes of a file of word vectors; the largest published ones have 7 GB.
 NEIGHBOURS = 24
 Progress = Callable[[int, int], None] | None
@@ -150,8 +150,8 @@ def _encode_english(progress: Progress) -> tuple[list[str], NDArray[np.floating]
     from transformers import AutoModel, AutoTokenizer
 
     from engine.data.builtin import RATED_FILES, rated_sentences
+    from engine.data.segmentation import words as words_of
     from engine.models import model_path
-    from engine.objectives.segmentation import words as words_of
 
     path = model_path("minilm")
     tokenizer = AutoTokenizer.from_pretrained(path)
@@ -188,7 +188,7 @@ def _train_chinese(progress: Progress) -> tuple[list[str], NDArray[np.floating]]
     from gensim.models import Word2Vec
 
     from engine.data.builtin import load_builtin
-    from engine.objectives.segmentation import words as words_of
+    from engine.data.segmentation import words as words_of
 
     texts = load_builtin("reviews-zh").splits["train"]["text"]
     sentences = []
@@ -207,8 +207,6 @@ def _train_chinese(progress: Progress) -> tuple[list[str], NDArray[np.floating]]
 
 def from_embeddings(model: Any, tokenizer: Any) -> SimilarWords:
     """The fallback: a model's own word embeddings of the tokens that are whole words."""
-    from engine.objectives.masking import piece_text
-
     vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
     special = set(tokenizer.all_special_ids)
     words, rows = [], []
@@ -240,10 +238,3 @@ def similar_words(source: str, progress: Progress = None) -> SimilarWords:
         raise UserError(f"Similar words must be en, zh or a word2vec file, but {source[:80]!a} is none of them.")
     path = regular_file(path_of(source), "The word vectors", MOST_VECTORS)
     return _from_file_once(str(path), path.stat().st_mtime)
-
-
-def language_of(text: str) -> str:
-    """`zh` if a tenth of the characters are Chinese, else `en`."""
-    from engine.objectives.segmentation import HAN
-
-    return "zh" if sum(map(len, HAN.findall(text))) > len(text) / 10 else "en"

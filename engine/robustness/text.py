@@ -9,78 +9,17 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 
-from engine.objectives.segmentation import word_spans
+from engine.data.segmentation import word_spans
 from engine.settings import CONFIG, Settings
 
 BATCH = 64
 # Closed-class words: replacing them changes grammar rather than meaning.
-STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "can",
-        "did",
-        "do",
-        "does",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "him",
-        "his",
-        "i",
-        "if",
-        "in",
-        "is",
-        "it",
-        "its",
-        "me",
-        "my",
-        "no",
-        "nor",
-        "not",
-        "of",
-        "on",
-        "or",
-        "our",
-        "she",
-        "so",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "to",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "which",
-        "who",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-    ]
-)
+_CLOSED_CLASS = """
+a an and are as at be been but by can did do does for from had has have he her him his i if in is it its me my
+no nor not of on or our she so that the their them then there these they this those to was we were what when
+which who will with would you your
+"""
+STOP_WORDS = frozenset(_CLOSED_CLASS.split())
 
 
 @checked(config=CONFIG, kw_only=True, frozen=True)
@@ -151,16 +90,6 @@ def similar_candidates(source: Any, count: int) -> Candidates:
         return [cased_like(found, word) for found, _ in source.similar(word)[:count]]
 
     return candidates
-
-
-def typos(word: str) -> list[str]:
-    """Two neighbouring letters swapped, one dropped or one doubled, first and last letter kept; words of 4 or more."""
-    if len(word) < 4:
-        return []
-    found = [word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in range(1, len(word) - 2)]
-    found += [word[:at] + word[at + 1 :] for at in range(1, len(word) - 1)]
-    found += [word[:at] + word[at] + word[at:] for at in range(1, len(word) - 1)]
-    return [each for each in dict.fromkeys(found) if each != word]
 
 
 @lru_cache(maxsize=1)

@@ -126,8 +126,9 @@ def _judged(data: TaskData) -> Any:
 
 def _objective(config: TrainConfig, texts: list[str]) -> tuple[Any, Any, int]:
     """The objective of a pre-training run, its tokenizer, and the tokens it reads."""
+    from engine.data.segmentation import language_of
     from engine.objectives import electra, macbert
-    from engine.objectives.similar import language_of, similar_words
+    from engine.objectives.similar import similar_words
     from engine.objectives.start import load_discriminator, load_masked_lm
 
     if config.method == "electra":
@@ -157,8 +158,8 @@ def build_pretrainer(config: TrainConfig, folder: Path) -> Any:
     """
     import datasets
 
+    from engine.data.segmentation import encode_words
     from engine.objectives.macbert import encode_order
-    from engine.objectives.segmentation import encode_words
     from engine.objectives.trainer import ObjectiveTrainer
 
     datasets.disable_progress_bars()

@@ -15,17 +15,21 @@ def recipe(name: str) -> Any:
     Raises:
         UserError: no such method; lists those there are.
     """
-    from engine import methods, objectives
+    from engine.methods import METHODS
+    from engine.objectives import OBJECTIVES
 
-    known("method", name, [*methods.REGISTRY, *objectives.REGISTRY])
-    return objectives.get_objective(name) if is_pretraining(name) else methods.get_method(name)
+    if name in OBJECTIVES:
+        return OBJECTIVES.get(name)
+    if name not in METHODS:
+        known("method", name, [*METHODS.names(), *OBJECTIVES.names()])
+    return METHODS.get(name)
 
 
 def is_pretraining(name: str) -> bool:
     """Whether it is an objective of pre-training rather than a method of fine-tuning."""
-    from engine.objectives import REGISTRY
+    from engine.objectives import OBJECTIVES
 
-    return name in REGISTRY
+    return name in OBJECTIVES
 
 
 @dataclass(config=CONFIG, kw_only=True, frozen=True)

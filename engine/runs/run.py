@@ -8,6 +8,7 @@ from engine import manifest
 from engine.data.tasks import ONE_CLASS, collapsed
 from engine.home import home
 
+RUN = "run:"  # What a reference to a run begins with.
 ACTIVE = ("starting", "running")
 RESUMABLE = ("cancelled", "crashed", "failed")
 FINISHED = ("completed", *RESUMABLE)

@@ -27,13 +27,17 @@ class Store(Database):
 
     def found(self, connection: sqlite3.Connection) -> None:
         """A database that is new beside folders of runs has lost them: they are put back."""
-        if connection.execute("PRAGMA application_id").fetchone()[0] != OURS:
+        if not self.settled(connection):
             for run in lost_runs({row["id"] for row in connection.execute("SELECT id FROM runs")}):
                 names = ", ".join(run)
                 connection.execute(
                     f"INSERT INTO runs ({names}) VALUES ({', '.join('?' * len(run))})", tuple(run.values())
                 )
             connection.execute(f"PRAGMA application_id = {OURS}")
+
+    def settled(self, connection: sqlite3.Connection) -> bool:
+        """Whether lost runs have been looked for."""
+        return int(connection.execute("PRAGMA application_id").fetchone()[0]) == OURS
 
     def create(self, config: Mapping[str, Any], status: str = "queued", info: Mapping[str, Any] | None = None) -> Run:
         """A new run with a folder of its own. Its id is made here, never from what a user typed."""

@@ -11,12 +11,12 @@ import pytest
 from markdown_it import MarkdownIt
 from nbclient import NotebookClient
 
-from app.export.html import facts_line, imported, markdown, to_html, to_markdown
-from app.export.jupyter import code_of, from_ipynb, to_ipynb
-from app.notebook_cells import run_again
-from app.shown import difference
+from app.drawing.shown import difference
+from app.notebook.cells import run_again
+from app.notebook.export.html import facts_line, imported, markdown, to_html, to_markdown
+from app.notebook.export.jupyter import code_of, from_ipynb, to_ipynb
 from app.views import draw
-from engine.analysis.catalogue import analyse, load
+from engine.catalogue import analyse, load
 from engine.errors import UserError
 from engine.notebook.cells import Content, Spec
 from engine.notebook.store import Notebooks

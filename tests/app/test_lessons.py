@@ -1,14 +1,13 @@
 """The lessons: every cell is one that can be run, every question has its answer."""
 
-import inspect
 import time
 
 import pytest
 
-from app.export.html import markdown
-from app.lessons import lesson, titles
+from app.notebook.export.html import markdown
+from app.notebook.lessons import lesson, titles
 from app.views import draw, view_of
-from engine.analysis.catalogue import analyse, analysis_of, load
+from engine.catalogue import analyse, analysis_of, load
 
 LESSONS = list(titles())
 
@@ -31,7 +30,7 @@ def test_cells_questions_and_formulas(name):
         assert "$" not in made
         if content.spec is not None:
             view_of(content.spec.analysis, content.spec.view)
-            inspect.signature(analysis_of(content.spec.analysis).run).bind(None, None, **content.spec.values)
+            analysis_of(content.spec.analysis).Settings.checked(content.spec.values)
     assert any("<math" in markdown(content.note) for content in contents)
 
 

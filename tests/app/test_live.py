@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.live import duration, status_line
+from app.panels.live import duration, status_line
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 
@@ -30,7 +30,7 @@ def test_a_run_out_of_memory_offers_half_the_batch(monkeypatch):
     def card():
         import streamlit as st
 
-        from app.live import run_card
+        from app.panels.live import run_card
         from engine.runs.store import Store
 
         with st.container():

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import state, uploads
-from app.navigation import SECTIONS
-from engine.analysis import catalogue
+from app.shell import state
+from app.shell.navigation import SECTIONS
+from app.widgets import uploads
+from engine import catalogue
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 
@@ -21,7 +22,7 @@ PAGES = [page[0] for pages in SECTIONS.values() for page in pages if page[0] != 
 @pytest.fixture
 def open_page(small, sentences, monkeypatch):
     """Run a page's script as the server does; the pages' links need the navigation, which is not there."""
-    monkeypatch.setattr("app.navigation.link", lambda *_: None)
+    monkeypatch.setattr("app.shell.navigation.link", lambda *_: None)
     # A select box of the test driver takes only what is in its list: a finished run and an uploaded file.
     done = Store().create(TrainConfig.build({"method": "pgd"}).as_dict(), status="completed")
     shutil.copytree(small, done.model_folder)
@@ -116,8 +117,8 @@ def test_errors_are_a_box_and_not_a_traceback(open_page):
 
 
 def test_text_of_others_is_shown_as_it_is():
-    from app.layout import plain
-    from app.tokens import token_strip
+    from app.drawing.tokens import token_strip
+    from app.shell.layout import plain
 
     evil = '<img src=x onerror="alert(1)">[a](javascript:alert(1)) $x$ :red[b]'
     assert "<img" not in token_strip([evil], [1.0], 1.0, [evil], [False])
@@ -125,8 +126,8 @@ def test_text_of_others_is_shown_as_it_is():
 
 
 def test_a_cached_figure_is_there_in_under_200_ms(small, sentences):
-    from app.exhibit import drawn
-    from engine.analysis.classifier import load_classifier
+    from app.notebook.pins import drawn
+    from engine.subjects.classifier import load_classifier
 
     classifier = load_classifier(str(small))
     for analysis, view, values in (

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import figures
-from app.shown import Figure, Strip, Strips, Table, difference, shown_from
+from app.drawing import figures
+from app.drawing.shown import Figure, Strip, Strips, Table, difference, shown_from
 from engine.errors import UserError
 
 EVIL = '<img src=x onerror="alert(1)"><script>alert(1)</script>'

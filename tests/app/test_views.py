@@ -2,21 +2,24 @@
 
 import pytest
 
-from app.addresses import address_of
-from app.shown import Figure, Strips, difference, shown_from
+from app.drawing.shown import Figure, Strips, difference, shown_from
+from app.notebook.addresses import address_of
 from app.views import VIEWS, draw, view_of
-from engine.analysis.catalogue import ANALYSES, analyse, load
-from engine.compare import studies
+from engine.analysis import ANALYSES
+from engine.analysis.flip import Flips
+from engine.analysis.study import StudyResults
+from engine.catalogue import analyse, load
 from engine.errors import UserError
 from engine.notebook.cells import Spec
 from engine.runs.store import Store
+from engine.studies import studies
 
 TEXT = "a dull but good film"
 OF_METHOD = {"method": "pgd", "settings": {"epsilon": 0.5}}
 
 
 def test_every_analysis_has_a_view():
-    assert {analysis for analysis, _ in VIEWS} == set(ANALYSES)
+    assert VIEWS.names() == ANALYSES.names() and all(each.views for each in VIEWS.all())
     with pytest.raises(UserError, match="Unknown view of trace"):
         view_of("trace", "nonsense")
 
@@ -64,13 +67,14 @@ def results(small, sentences, textat):
     Store().update(textat.id, info={**textat.info, "cell": cell.key})
     subjects = {"classifier": str(small), "run": textat.id, "nothing": ""}
     return {
-        name: analyse(name, load(name, subjects[ANALYSES[name].needs]), **values)
+        name: analyse(name, load(name, subjects[ANALYSES.get(name).kind]), **values)
         for name, values in settings(sentences, textat).items()
     }
 
 
 def test_every_view_draws_and_can_be_kept(results):
-    for (analysis, name), view in VIEWS.items():
+    everything = [(each.name, name, view) for each in VIEWS.all() for name, view in each.views.items()]
+    for analysis, name, view in everything:
         if analysis not in results:
             continue
         several = {"step 1": results[analysis], "step 2": results[analysis]}
@@ -96,18 +100,18 @@ def test_every_view_draws_and_can_be_kept(results):
     ],
 )
 def test_a_cell_knows_the_address_of_its_page(analysis, view, values, page, query):
-    subject = "minilm" if ANALYSES[analysis].needs == "classifier" else ""
+    subject = "minilm" if ANALYSES.get(analysis).kind == "classifier" else ""
     assert address_of(Spec(analysis=analysis, view=view, subjects={"": subject}, values=values)) == (page, query)
 
 
 def test_a_sweep_over_words_stands_in_the_studys_order():
     row = {"method": "smart", "dataset": "d", "model": "m", "metric": "accuracy", "lowest": 0.1, "highest": 0.3}
     rows = [{**row, "swept": {"norm": norm}, "median": median} for norm, median in (("max", 0.2), ("frobenius", 0.25))]
-    shown = draw("study", "sweep", rows, setting="norm")
+    shown = draw("study", "sweep", StudyResults(rows), setting="norm")
     assert shown.table()["y"].tolist()[-2:] == [0.2, 0.25]
     assert list(shown.figure.layout.xaxis.ticktext) == ["max", "frobenius"]
     numbers = [{**row, "swept": {"epsilon": text}, "median": 0.5} for text in ("1", "0.1")]
-    assert draw("study", "sweep", numbers, setting="epsilon").table()["x"].tolist()[-2:] == [0.1, 1.0]
+    assert draw("study", "sweep", StudyResults(numbers), setting="epsilon").table()["x"].tolist()[-2:] == [0.1, 1.0]
 
 
 def test_views_show_the_results_own_numbers(results):
@@ -119,9 +123,9 @@ def test_views_show_the_results_own_numbers(results):
     assert draw("trace", "loss", trace).table()["y"].tolist() == trace.loss
     assert (
         draw("curves", "curve", results["curves"]).table()["y"].iloc[-1]
-        == next(iter(results["curves"].values()))["curves"]["loss"][-1][1]
+        == next(iter(results["curves"].runs.values())).curves["loss"][-1][1]
     )
-    bars = draw("flip", "epsilon", {"pgd": 0.25, "smart": None})
+    bars = draw("flip", "epsilon", Flips("minilm", {"pgd": 0.25, "smart": None}))
     assert bars.table()["y"].tolist() == [0.25]
 
 
@@ -143,4 +147,4 @@ def test_a_pair_s_views(encoder, sentences, monkeypatch):
         each["probability"] for each in found.options[place]
     ]
     judged = analyse("judge", pair, text=TEXT, yours="a dull but bad film")
-    assert draw("judge", "verdicts", judged).strips[0].tokens == judged[1][0]
+    assert draw("judge", "verdicts", judged).strips[0].tokens == judged.your_tokens

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from playwright.sync_api import Error, expect
 
-from app.navigation import SECTIONS
+from app.shell.navigation import SECTIONS
 from engine.notebook.cells import Content
 from engine.notebook.store import Notebooks
 from engine.runs.store import Store
@@ -203,7 +203,7 @@ def test_pictures_in_notes_are_links_and_nothing_is_fetched_for_them(server, sit
 def test_a_link_to_a_lesson_asks_before_it_makes_anything(server, page, monkeypatch):
     monkeypatch.setenv("DELTABOOK_HOME", str(server.home))
     before = len(Notebooks().all())
-    from app.lessons import titles
+    from app.notebook.lessons import titles
 
     name = next(iter(titles()))
     open_page(page, server, f"notebook?lesson={name}")

@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 from playwright.sync_api import expect
 
-from app.export.jupyter import to_ipynb
+from app.notebook.export.jupyter import to_ipynb
 from engine.notebook.cells import Content, Spec
 from engine.notebook.store import Notebooks
 from tests.browser.conftest import ROOT, Server

@@ -11,7 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from app import uploads
+from app.widgets import uploads
 from engine.data import rawtable
 from engine.data.files import load_file
 from engine.errors import UserError

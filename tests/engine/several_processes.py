@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from engine import distributed
 from engine.data.encoding import collator, encode
 from engine.data.files import load_file
-from engine.methods import REGISTRY, get_method
+from engine.methods import METHODS, get_method
 from engine.models import load_model
 from engine.trainer import AdversarialTrainer
 
@@ -33,7 +33,7 @@ def main(folder, batch_size):
         )[1]
     data = load_file(folder / "sentences.tsv")
     told = {}
-    for name in REGISTRY:
+    for name in METHODS.names():
         loaded = load_model(str(folder / "encoder"), data.task, 0)
         for module in loaded.model.modules():
             if isinstance(module, torch.nn.Dropout):

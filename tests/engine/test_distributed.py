@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch.utils.data import SequentialSampler
 
-from engine.methods import REGISTRY
+from engine.methods import METHODS
 from engine.ordering import ReplaySampler
 from engine.runs import queue
 from engine.runs.store import Store
@@ -53,7 +53,7 @@ def trained(tmp_path_factory):
     return folder, *(json.loads((folder / f"told-{count}.json").read_text()) for count in (1, 2))
 
 
-@pytest.mark.parametrize("method", list(REGISTRY))
+@pytest.mark.parametrize("method", METHODS.names())
 def test_two_processes_have_the_loss_curve_of_one(trained, method):
     folder, alone, together = trained
     assert len(alone[method]["losses"]) == 6 and len(set(alone[method]["losses"])) > 1
@@ -63,7 +63,7 @@ def test_two_processes_have_the_loss_curve_of_one(trained, method):
     assert max(float((first[name] - second[name]).abs().max()) for name in first) < 1e-5
 
 
-@pytest.mark.parametrize("method", list(REGISTRY))
+@pytest.mark.parametrize("method", METHODS.names())
 def test_gradients_are_exchanged_once_per_optimiser_step(trained, method):
     """All of them and the loss, whatever K is; with accumulation (FreeLB here) the first half-batch sends its loss only."""
     _, _, together = trained

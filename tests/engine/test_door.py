@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from engine.cli import main
-from engine.compare.studies import cells, read_study
 from engine.errors import UserError
 from engine.home import home
+from engine.studies.studies import cells, read_study
 from tests.engine.test_cli import ROOT
 
 HUGE = str(10**20)
@@ -21,8 +21,8 @@ ODD = {
     "a seed below 0 of a training": (["train", "--method", "pgd", "--dataset", "movie-sentiment", "--seed", "-1"], "seed"),
     "a huge seed of a training": (["train", "--method", "pgd", "--dataset", "movie-sentiment", "--seed", HUGE], "seed"),
     "a huge seed of a mask": (["mask", "--text", "a film", "--seed", HUGE], "from 0 to"),
-    "a huge number of steps": ([*TRACE, "--steps", HUGE], "whole number"),
-    "a huge number of examples": (["examples", "--limit", HUGE], "whole number"),
+    "a huge number of steps": ([*TRACE, "--steps", HUGE], "whole number from 0 to 50"),
+    "a huge number of examples": (["examples", "--limit", HUGE], "whole number from 1"),
     "no example": (["examples", "--limit", "0"], "whole number from 1"),
     "a radius that is no number": (["landscape", "--text", "a", "--epsilon", "nan"], "must be a number"),
     "an infinite radius": (["landscape", "--text", "a", "--epsilon", "inf"], "must be a number"),
@@ -83,9 +83,9 @@ def test_a_study_is_looked_at_before_it_is_read(tmp_path, capsys):
 )
 def test_runs_of_a_study_are_counted_before_they_are_made(tmp_path, text, monkeypatch):
     if len(text) > 2**20:
-        monkeypatch.setattr("engine.compare.studies.MOST_STUDY", 2**24)
+        monkeypatch.setattr("engine.studies.studies.MOST_STUDY", 2**24)
     made = []
-    monkeypatch.setattr("engine.compare.studies.TrainConfig.build", lambda *_: made.append(1))
+    monkeypatch.setattr("engine.studies.studies.TrainConfig.build", lambda *_: made.append(1))
     (tmp_path / "s.yaml").write_text(text)
     with pytest.raises(UserError, match="more than 1000 runs"):
         cells(read_study(tmp_path / "s.yaml"))

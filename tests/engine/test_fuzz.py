@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.export.jupyter import from_ipynb, to_ipynb
+from app.notebook.export.jupyter import from_ipynb, to_ipynb
 from engine import cli
-from engine.compare.studies import cells, read_study
 from engine.data.files import load_file
 from engine.data.glue import PREFIX
 from engine.errors import UserError
-from engine.methods import REGISTRY
+from engine.methods import METHODS
 from engine.models import load_model
 from engine.notebook.cells import Content
 from engine.runs.config import TrainConfig
+from engine.studies.studies import cells, read_study
 from tests import tiny
 
 VERBS = [
@@ -68,7 +68,7 @@ ODD = st.one_of(
     ),
     st.sampled_from([f"{PREFIX}{name}" for name in ("mrpc", "nope", "", "mrpc@/nowhere")]),
     st.tuples(st.sampled_from([*TrainConfig.names(), "epsilon", "step_size", "x"]), st.text(max_size=10)).map("=".join),
-    st.sampled_from(list(REGISTRY)),
+    st.sampled_from(METHODS.names()),
 )
 
 

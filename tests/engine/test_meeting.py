@@ -17,10 +17,7 @@ from transformers import (
     XLNetConfig,
 )
 
-from engine.analysis.catalogue import analyse
-from engine.analysis.classifier import load_classifier
-from engine.analysis.labels import matched
-from engine.analysis.remarks import remarks
+from engine.catalogue import analyse
 from engine.cli import main
 from engine.data.legibility import unreadable
 from engine.data.tasks import Task, collapsed
@@ -29,6 +26,9 @@ from engine.models import load_model, load_tokenizer, reads
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 from engine.runs.worker import execute
+from engine.subjects.classifier import load_classifier
+from engine.subjects.labels import matched
+from engine.subjects.remarks import remarks
 from tests import tiny
 
 TASK = Task("t", "classification", ("negative", "positive"))
@@ -80,9 +80,11 @@ DATA_ANALYSES = {
 
 def plain(found, order):
     """A result without the order of the model's classes."""
-    if isinstance(found, pd.DataFrame):
-        return found.drop(columns=["x", "y", "perturbed_x", "perturbed_y", "distance"], errors="ignore").to_dict("list")
-    return json.loads(json.dumps(found, default=lambda each: each.__dict__))
+    if hasattr(found, "table"):
+        return found.table.drop(columns=["x", "y", "perturbed_x", "perturbed_y", "distance"], errors="ignore").to_dict(
+            "list"
+        )
+    return json.loads(json.dumps(found, default=lambda each: each.__dict__)) | {"origin": ""}
 
 
 @pytest.mark.parametrize("analysis", DATA_ANALYSES)
@@ -396,7 +398,7 @@ def test_a_collapsed_model_is_marked_wherever_it_is_named(taught, data, tmp_path
     assert main(["runs"]) == 0
     assert "⚠ predicts one class" in capsys.readouterr().out
     curves = analyse("curves", None, runs=[run.id])
-    assert "⚠ predicts one class" in curves[run.id]["title"]
+    assert "⚠ predicts one class" in curves.runs[run.id].title
     assert main(["smoothness", "--run", run.id, "--dataset", str(data), "--limit", "5", "--json"]) == 0
     out, err = capsys.readouterr()
     assert "says nothing" in json.loads(out)["remarks"][0] and "says nothing" in err

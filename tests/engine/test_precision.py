@@ -9,7 +9,7 @@ from accelerate.state import AcceleratorState
 from transformers import TrainingArguments
 
 from engine.errors import UserError
-from engine.methods import REGISTRY, get_method
+from engine.methods import METHODS, get_method
 from engine.models import load_tokenizer
 from engine.runs.build import _bucket, training_arguments
 from engine.runs.config import TrainConfig
@@ -29,7 +29,7 @@ def gradients(method, model, batch):
     return report.loss, norms, tiny.gradients(model)
 
 
-@pytest.mark.parametrize("method", list(REGISTRY))
+@pytest.mark.parametrize("method", METHODS.names())
 def test_bfloat16_autocast_gives_the_gradients_of_float32_up_to_rounding(method):
     """bf16 has 8 bits: about 0.4 % per rounding. Weights, δ and what a method keeps stay in float32."""
     model, batch = tiny.model("bert", dtype=torch.float32), tiny.batch()
@@ -148,7 +148,7 @@ def test_what_a_gpu_gets(tmp_path):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not CUDA, reason="no GPU")
-@pytest.mark.parametrize("method", list(REGISTRY))
+@pytest.mark.parametrize("method", METHODS.names())
 def test_a_gpu_gives_the_cpus_gradients(method):
     model, batch = tiny.model("bert"), tiny.batch()
     torch.manual_seed(0)

@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trai
 from engine.data.encoding import collator, encode
 from engine.data.files import load_file
 from engine.errors import NonFiniteLoss
-from engine.methods import REGISTRY, get_method
+from engine.methods import METHODS, get_method
 from engine.methods.freeat import FreeAT
 from engine.methods.vanilla import Vanilla
 from engine.models import load_model
@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_run(encoder, sentences, tmp_path, name):
     assert losses(other) != losses(runs[0])
 
 
-@pytest.mark.parametrize("name", list(REGISTRY))
+@pytest.mark.parametrize("name", METHODS.names())
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_a_resumed_run_goes_on_as_if_never_stopped(encoder, sentences, tmp_path, name, accumulation):
     settings = {"bregman_weight": 1.0} if name == "smart" else {}

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 import torch
 
-from engine.analysis.classifier import load_classifier
 from engine.data.tasks import Task
 from engine.models import load_model
+from engine.subjects.classifier import load_classifier
 from tests import tiny
 
 

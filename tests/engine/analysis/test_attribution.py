@@ -4,17 +4,17 @@ import pytest
 import torch
 from scipy import stats
 
-from engine.analysis.attribution import ALGORITHMS, attribute, compare, rank_correlation
-from engine.analysis.trace import encode_text
+from engine.analysis.attribution import ALGORITHMS, attribute, rank_correlation
+from engine.catalogue import analyse
 from engine.errors import UserError
-from engine.methods.pgd import PGD
+from engine.subjects.sentences import Sentence
 
 TEXT = "a very dull story with good music"
 
 
 @pytest.mark.parametrize("with_delta", [False, True])
 def test_integrated_gradients_are_complete(classifier, with_delta):
-    batch, _ = encode_text(classifier, TEXT)
+    batch = Sentence(text=TEXT).encoded(classifier).batch
     delta = 0.1 * torch.randn(1, 9, 32, generator=torch.Generator().manual_seed(0)) if with_delta else None
     for target in (0, 1):
         found = attribute(classifier, batch, delta, "integrated gradients", target=target, steps=200)
@@ -30,7 +30,7 @@ def test_integrated_gradients_are_complete(classifier, with_delta):
 
 
 def test_each_algorithm_against_its_definition(classifier):
-    batch, _ = encode_text(classifier, TEXT)
+    batch = Sentence(text=TEXT).encoded(classifier).batch
     look_up, mask = classifier.model.get_input_embeddings(), batch["attention_mask"]
     words = look_up(batch["input_ids"]).detach().requires_grad_()
 
@@ -58,23 +58,28 @@ def test_each_algorithm_against_its_definition(classifier):
 
 @pytest.mark.parametrize("algorithm", list(ALGORITHMS))
 def test_clean_beside_perturbed(classifier, algorithm):
-    method = PGD(epsilon=0.5, step_size=0.2)
-    found = compare(classifier, method, TEXT, label="good", algorithm=algorithm, steps=20)
+    asked = {"text": TEXT, "label": "good", "algorithm": algorithm, "points": 20}
+    found = analyse("attribution", classifier, settings={"epsilon": 0.5, "step_size": 0.2}, **asked)
     assert found.label == 1
     assert len(found.tokens) == len(found.clean.values) == len(found.perturbed.values) == len(found.token_norms)
     assert found.perturbed.output < found.clean.output  # The ascent lowers the label's logit.
     assert found.perturbed.values != found.clean.values
     own = [(abs(v), n) for v, n, s in zip(found.clean.values, found.token_norms, found.special, strict=True) if not s]
     assert found.rank_correlation == pytest.approx(stats.spearmanr(*zip(*own, strict=True)).statistic)
-    still = compare(classifier, PGD(epsilon=0.0), TEXT, label="good", algorithm=algorithm, steps=20)
+    still = analyse("attribution", classifier, settings={"epsilon": 0.0}, **asked)
     assert still.perturbed.values == pytest.approx(still.clean.values, abs=1e-6)
 
 
 def test_pairs_regression_and_bad_names(classifier, regressor):
-    assert compare(classifier, PGD(), TEXT, "a dull film", algorithm="occlusion").tokens.count("[SEP]") == 2
-    assert compare(regressor, PGD(), TEXT, label="2", algorithm="occlusion").label == 2.0
+    assert (
+        analyse("attribution", classifier, text=TEXT, text_pair="a dull film", algorithm="occlusion").tokens.count(
+            "[SEP]"
+        )
+        == 2
+    )
+    assert analyse("attribution", regressor, text=TEXT, label="2", algorithm="occlusion").label == 2.0
     with pytest.raises(UserError, match="integrated gradients"):
-        compare(classifier, PGD(), TEXT, algorithm="magic")
+        analyse("attribution", classifier, text=TEXT, algorithm="magic")
 
 
 def test_rank_correlation_of_cases_solved_by_hand():

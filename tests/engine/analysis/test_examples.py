@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
-from engine.analysis.ascent import at_radius, climb
-from engine.analysis.examples import FLIP_GRID, FLIP_STEPS, batches, example_table, examples, flip_radius, margins
-from engine.analysis.trace import encode_text
+from engine.analysis.examples import FLIP_GRID, FLIP_STEPS, example_table
+from engine.analysis.flip import flip_radius
+from engine.ascent import at_radius, climb
 from engine.errors import UserError
+from engine.subjects.samples import batches, examples, margins
+from engine.subjects.sentences import Sentence
 
 
 def test_batches_give_every_row_once_with_its_label(classifier, table):
@@ -32,7 +34,7 @@ def test_margins_by_hand():
 def test_the_table_says_what_single_passes_say(classifier, table):
     found = example_table(classifier, table.head(12))
     for row in found.itertuples():
-        batch, _ = encode_text(classifier, row.text)
+        batch = Sentence(text=row.text).encoded(classifier).batch
         logits = classifier.model(**batch).logits[0]
         assert row.loss == pytest.approx(-float(logits.log_softmax(-1)[row.label]), abs=1e-4)
         assert row.margin == pytest.approx(float(logits[row.label] - logits[1 - row.label]), abs=1e-4)
@@ -63,7 +65,7 @@ def test_regression_has_no_margin_and_no_flip(regressor, table):
 
 @pytest.mark.parametrize("name", ["pgd", "freeat", "freelb", "textat"])
 def test_bisection_finds_the_edge(classifier, name):
-    batch, _ = encode_text(classifier, "a very dull story with good music")
+    batch = Sentence(text="a very dull story with good music").encoded(classifier).batch
     epsilon = flip_radius(classifier, name, batch, steps=4, rounds=10)
     said = classifier.model(**batch).logits.argmax(-1)
 

@@ -5,13 +5,19 @@ import time
 import pytest
 import torch
 
-from engine.analysis.ascent import at_radius
-from engine.analysis.classifier import load_classifier
-from engine.analysis.landscape import ASCENT_STEPS, landscape
-from engine.analysis.trace import trace
+from engine.analysis.landscape import ASCENT_STEPS
+from engine.analysis.trace import follow
+from engine.ascent import at_radius
+from engine.catalogue import analyse
 from engine.errors import UserError
+from engine.subjects.classifier import load_classifier
+from engine.subjects.sentences import Sentence
 
 TEXT = "a very dull story with good music"
+
+
+def landscape(classifier, text, **values):
+    return analyse("landscape", classifier, text=text, **values)
 
 
 def test_the_centre_is_the_clean_loss_and_paths_are_the_traces(classifier):
@@ -25,7 +31,7 @@ def test_the_centre_is_the_clean_loss_and_paths_are_the_traces(classifier):
     assert found.axis[0] == pytest.approx(-0.6)
     for name, path in found.paths.items():
         method = at_radius(name, 0.4, ASCENT_STEPS, special_token_ids=classifier.tokenizer.all_special_ids)
-        expected = trace(classifier, method, TEXT, label="bad", steps=ASCENT_STEPS, seed=4)
+        expected = follow(classifier, method, Sentence(text=TEXT, label="bad", seed=4), ASCENT_STEPS)
         assert [point["loss"] for point in path] == pytest.approx(expected.loss, abs=1e-5)
         assert [point["norm"] for point in path] == pytest.approx(expected.norms, abs=1e-5)
         for point in path:
@@ -43,7 +49,7 @@ def test_a_point_of_the_grid_is_one_forward_pass_there(classifier):
     weights = classifier.model.get_input_embeddings().weight.detach()
     words = weights[encoded["input_ids"]]
     method = at_radius("pgd", 0.4, ASCENT_STEPS)
-    from engine.analysis.ascent import climb
+    from engine.ascent import climb
 
     end = climb(method, classifier.model, {**encoded, "labels": torch.tensor([0])}, steps=ASCENT_STEPS)[-1].delta
     u = end / end.norm()
@@ -68,7 +74,7 @@ def test_regression_has_its_score_for_height(regressor):
     "values, words",
     [
         ({"points": 4}, "must be odd"),
-        ({"epsilon": 0.0}, "above 0"),
+        ({"epsilon": 0.0}, "a number above 0"),
         ({"towards": (1, "wonderfulness")}, "one token"),
         ({"towards": (99, "good")}, "token to replace"),
         ({"label": 5}, "out of range"),

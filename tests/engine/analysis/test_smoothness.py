@@ -1,13 +1,12 @@
 """Smoothness against a plain computation of SMART's inner maximisation."""
 
 import copy
-import math
 
-import numpy as np
 import pytest
 import torch
 
-from engine.analysis.smoothness import LEAST_SMOOTH, against_epsilon, bootstrap, method_at, random_delta, smoothness
+from engine.analysis.smoothness import LEAST_SMOOTH, divergences, random_delta
+from engine.analysis.smoothness_curve import against_epsilon, method_at
 from engine.methods.smart import SMART
 
 
@@ -19,7 +18,7 @@ def kl(first, second):
 def test_each_example_is_the_plain_inner_maximisation(classifier, table):
     """One example at a time, without padding, ordinary autograd, from the same start (σ = 0 would have no gradient)."""
     method = SMART(epsilon=0.02, step_size=0.05, start_sigma=0.01, ascent_steps=2)
-    found = smoothness(classifier, table, method, seed=3)
+    found = divergences(classifier, table, method, seed=3)
     assert [each.place for each in found] == list(range(len(table)))
     model = copy.deepcopy(classifier.model).double()
     torch.manual_seed(3)
@@ -57,17 +56,17 @@ def test_each_example_is_the_plain_inner_maximisation(classifier, table):
 def test_the_worst_direction_is_worse_than_a_random_one(classifier, table):
     rows = against_epsilon(classifier, table, (1e-3, 1e-2, 1e-1), seed=1)
     for row in rows:
-        assert row["adversarial"] > row["random"] > 0
-        assert row["ratio"] == pytest.approx(row["adversarial"] / row["random"])
-        assert row["adversarial_low"] <= row["adversarial"] <= row["adversarial_high"]
-        assert row["random_low"] <= row["random"] <= row["random_high"]
-    assert rows[0]["adversarial"] < rows[1]["adversarial"] < rows[2]["adversarial"]
+        assert row.adversarial > row.random > 0
+        assert row.ratio == pytest.approx(row.adversarial / row.random)
+        assert row.adversarial_low <= row.adversarial <= row.adversarial_high
+        assert row.random_low <= row.random <= row.random_high
+    assert rows[0].adversarial < rows[1].adversarial < rows[2].adversarial
     # For small ε, KL grows with the square of ε.
-    assert rows[1]["adversarial"] / rows[0]["adversarial"] == pytest.approx(100, rel=0.3)
+    assert rows[1].adversarial / rows[0].adversarial == pytest.approx(100, rel=0.3)
 
 
 def test_no_radius_no_change(classifier, table):
-    found = smoothness(classifier, table.head(5), method_at(0.0))
+    found = divergences(classifier, table.head(5), method_at(0.0))
     assert [each.adversarial for each in found] == [0.0] * 5
     assert [each.random for each in found] == [0.0] * 5
 
@@ -85,17 +84,7 @@ def test_the_random_direction_is_on_the_surface_of_the_same_ball(classifier, tab
 
 def test_regression_uses_the_squared_difference(regressor, table):
     scores = table.assign(label=table["label"].astype(float))
-    found = smoothness(regressor, scores, method_at(0.01), seed=0)
+    found = divergences(regressor, scores, method_at(0.01), seed=0)
     assert all(each.adversarial > 0 for each in found)
     rows = against_epsilon(regressor, scores, (1e-3, 1e-2))
-    assert rows[1]["adversarial"] / rows[0]["adversarial"] == pytest.approx(100, rel=0.3)
-
-
-def test_the_bootstrap_interval_covers_the_mean_as_often_as_it_says():
-    chance = np.random.default_rng(5)
-    hits = 0
-    for trial in range(200):
-        low, high = bootstrap(chance.normal(1.0, 2.0, 60), draws=300, seed=trial)
-        hits += low <= 1.0 <= high
-    assert hits / 200 == pytest.approx(0.95, abs=0.05)
-    assert math.isclose(*bootstrap([2.0, 2.0, 2.0]))
+    assert rows[1].adversarial / rows[0].adversarial == pytest.approx(100, rel=0.3)

@@ -4,10 +4,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.analysis import table as tables
+from engine.catalogue import analyse
 from engine.errors import UserError
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
+from engine.subjects import table as tables
 
 
 def record(rows_at):
@@ -26,15 +27,17 @@ def record(rows_at):
     return run
 
 
-def test_states_and_growth(classifier):
+def test_states_and_growth(classifier, monkeypatch):
+    monkeypatch.setattr("engine.analysis.table.tokenizer_of", lambda model: classifier.tokenizer)
     run = record({10: {7: [3.0, 4.0]}, 20: {7: [0.0, 6.0], 5: [1.0, 0.0], 9: [0.0, 2.0]}})
     state = tables.table_state(run)
     assert (state.step, state.vocabulary, state.norms.tolist()) == (20, 60, [6.0, 1.0, 2.0])
-    found = tables.largest_rows(run, classifier.tokenizer, top=2)
-    assert [(row["id"], row["norm"], row["count"]) for row in found["rows"]] == [(7, 6.0, 1), (9, 2.0, 3)]
-    assert found["rows"][0]["growth"] == [(10, 5.0), (20, 6.0)]
-    assert found["rows"][1]["growth"] == [(20, 2.0)]
-    assert found["touched"] == 3
+    found = analyse("table", run, top=2)
+    assert [(row.id, row.norm, row.count) for row in found.rows] == [(7, 6.0, 1), (9, 2.0, 3)]
+    assert found.rows[0].growth == [(10, 5.0), (20, 6.0)]
+    assert found.rows[1].growth == [(20, 2.0)]
+    assert found.touched == 3 and found.every.norm == [6.0, 1.0, 2.0]
+    assert set(found.document()) == {"run", "step", "touched", "vocabulary", "rows"}
 
 
 def test_runs_without_a_table_say_so():

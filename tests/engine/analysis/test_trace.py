@@ -3,11 +3,17 @@
 import pytest
 import torch
 
-from engine.analysis.trace import nearest_tokens, shift_to_gap, trace
+from engine.analysis.trace import follow, nearest_tokens, shift_to_gap
+from engine.catalogue import analyse
 from engine.errors import UserError
-from engine.methods import REGISTRY, get_method
+from engine.methods import METHODS, get_method
+from engine.subjects.sentences import Sentence
 
 TEXT = "a very dull story with good music"
+
+
+def trace(classifier, method, text, text_pair=None, label=None, steps=None, seed=0):
+    return follow(classifier, method, Sentence(text=text, text_pair=text_pair, label=label, seed=seed), steps)
 
 
 def make(name, **settings):
@@ -35,7 +41,7 @@ def test_a_pgd_trace_is_the_plain_loop(classifier):
     assert found.norms[-1] <= 0.5 + 1e-6
 
 
-@pytest.mark.parametrize("name", list(REGISTRY))
+@pytest.mark.parametrize("name", METHODS.names())
 def test_every_methods_trace_has_the_promised_shape_and_is_repeatable(classifier, name):
     method = make(name)
     found = trace(classifier, method, TEXT, steps=3, seed=5)
@@ -50,6 +56,15 @@ def test_every_methods_trace_has_the_promised_shape_and_is_repeatable(classifier
     if name != "vanilla":
         assert found.token_norms[-1] != found.token_norms[0]
     assert all(parameter.grad is None for parameter in classifier.model.parameters())
+
+
+def test_the_analysis_is_the_same_with_a_method_by_its_name(classifier):
+    settings = {"epsilon": 0.4, "step_size": 0.2}
+    found = analyse("trace", classifier, method="pgd", settings=settings, text=TEXT, label="bad", steps=3, seed=1)
+    assert found == trace(classifier, make("pgd", **settings), TEXT, label="bad", steps=3, seed=1)
+    both = analyse("side by side", classifier, text=TEXT, epsilon=0.4, steps=3)
+    assert both.traces["pgd"] == trace(classifier, classifier.at_radius("pgd", 0.4, 3), TEXT, steps=3)
+    assert list(both.traces) == [name for name in METHODS.names() if name != "vanilla"]
 
 
 def test_the_label_is_the_models_own_prediction_unless_given(classifier):
@@ -98,7 +113,7 @@ def test_the_yardstick_is_the_share_of_the_way_to_the_nearest_token(classifier):
 def test_empty_and_overlong_texts(classifier):
     for text, pair in (("", None), ("  \n", None), ("good", " ")):
         with pytest.raises(UserError, match="empty"):
-            trace(classifier, make("pgd"), text, pair)
+            analyse("trace", classifier, text=text, text_pair=pair)
     found = trace(classifier, make("pgd"), "very good film " * 4000, steps=1)
     assert found.truncated
     assert len(found.tokens) == classifier.max_length

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.errors import UserError
-from engine.methods import REGISTRY, get_method
+from engine.methods import METHODS, get_method
 from engine.models import check_takes_embeddings
 from tests import tiny
 
-ALL = list(REGISTRY)
+ALL = METHODS.names()
 # Settings under which every method moves visibly on a tiny model.
 STRONG = {"epsilon": 0.5, "step_size": 0.3}
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.cli import main
 from engine.errors import UserError
-from engine.methods import get_method, methods
+from engine.methods import METHODS, get_method
 from engine.runs.config import TrainConfig
 
 # github.com/zhuchen03/FreeLB, fairseq-RoBERTa/launch: lr, --adv-steps, --adv-lr, --rand-init-mag, --max-norm.
@@ -52,7 +52,7 @@ def test_only_qqp_projects_on_albert():
 
 
 def test_every_preset_is_valid_and_what_is_given_comes_before_it():
-    for method in methods():
+    for method in METHODS.all():
         for name in method.presets:
             config = TrainConfig.build({"method": method.name}, {}, name)
             assert config.method_settings["epsilon"] == method.presets[name]["epsilon"]

@@ -9,21 +9,21 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 from transformers import AutoModel, AutoModelForMaskedLM
 
-from engine.analysis.classifier import load_classifier
 from engine.cli import main
 from engine.data import encoding
 from engine.data.builtin import rated_sentences
+from engine.data.segmentation import encode_words
 from engine.errors import UserError
 from engine.models import load_tokenizer
 from engine.objectives.collator import MaskingCollator
 from engine.objectives.electra import ELECTRA, SHARED, ELECTRASettings, corrupt, load_pair, make_generator
 from engine.objectives.macbert import MacBERT, MacBERTSettings, halves
 from engine.objectives.masking import IGNORED, Masker
-from engine.objectives.segmentation import encode_words
 from engine.objectives.similar import SimilarWords
 from engine.objectives.start import load_discriminator, load_masked_lm
 from engine.runs.build import build
 from engine.runs.config import TrainConfig
+from engine.subjects.classifier import load_classifier
 from tests import tiny
 
 TEXTS = ["a good film with music", "the dull story was boring on monday", "people and town", "very lovely"]

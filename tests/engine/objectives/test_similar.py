@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
+from engine.data.segmentation import language_of
 from engine.errors import UserError
 from engine.objectives.similar import (
     SimilarWords,
@@ -13,7 +14,6 @@ from engine.objectives.similar import (
     from_embeddings,
     from_file,
     inflected,
-    language_of,
     similar_words,
 )
 from engine.objectives.start import load_masked_lm

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from engine.database import Database
+from engine.database import Database, _bring_up_to_date
 from engine.errors import Busy, UserError
 from engine.home import home
 from engine.runs import queue, recorder
@@ -98,6 +98,15 @@ def test_a_deleted_database_finds_the_runs_again_and_the_one_that_trains_goes_on
     assert ended.status == "cancelled", ended.message
     steps = [step for step, _ in Store().figures(run.id)["loss"]]
     assert steps[0] < 400  # What was logged before the loss, too.
+
+
+def test_a_reader_between_the_tables_and_the_lost_runs_misses_none(encoder, sentences):
+    run = Store().create(config(encoder, sentences).as_dict())
+    lose_the_database()
+    with sqlite3.connect(Store().path, isolation_level=None) as made:  # Another process has come as far as the tables.
+        _bring_up_to_date(made)
+    made.close()
+    assert Store().row_of(run.id) is not None
 
 
 def test_a_run_found_after_its_process_ended_can_be_resumed_with_its_curves(encoder, sentences):

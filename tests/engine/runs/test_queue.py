@@ -10,13 +10,13 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, pipeline
 
-from engine.analysis.table import largest_rows, snapshots
+from engine.catalogue import analyse
 from engine.errors import UserError
-from engine.models import load_tokenizer
 from engine.runs import queue
 from engine.runs.config import TrainConfig
 from engine.runs.run import FINISHED
 from engine.runs.store import Store
+from engine.subjects.table import snapshots
 
 
 def config(encoder, sentences, **values):
@@ -59,13 +59,13 @@ def test_a_run_is_trained_in_its_own_process_and_loads_in_three_lines(encoder, s
     assert classify("a wonderful film")[0]["label"] in ("0", "1")
     assert not (done.folder / "checkpoints").exists()
     # The table is part of the run, and so is its growth.
-    found = largest_rows(done, load_tokenizer(str(encoder)), top=5)
+    found = analyse("table", done, top=5)
     assert [step for step, _ in snapshots(done)] == [60, 120]
     state = load_file(done.model_folder / "method.safetensors")
     norms = state["rows"].norm(dim=1)
-    assert found["rows"][0]["norm"] == pytest.approx(norms.max().item())
-    assert found["touched"] == len(state["tokens"])
-    assert [step for step, _ in found["rows"][0]["growth"]][-1] == 120
+    assert found.rows[0].norm == pytest.approx(norms.max().item())
+    assert found.touched == len(state["tokens"])
+    assert [step for step, _ in found.rows[0].growth][-1] == 120
 
 
 def test_runs_wait_for_one_another_in_order(encoder, sentences):

@@ -1,0 +1,223 @@
+"""The parts of the Notebook page: a cell, what can be done with it, and how it is run again."""
+
+import json
+import time
+from typing import Any
+
+import streamlit as st
+
+from app import widgets
+from app.drawing.escaping import unpictured
+from app.drawing.shown import difference, shown_from
+from app.notebook.addresses import address_of
+from app.notebook.export.html import facts_line, remarks_of, title_of
+from app.notebook.pins import drawn, facts_of, render
+from app.shell import state
+from app.shell.layout import plain
+from app.shell.navigation import page_of
+from engine.catalogue import analysis_of
+from engine.errors import UserError
+from engine.methods import METHODS
+from engine.notebook.cells import Cell, Content, Spec
+from engine.notebook.store import Notebooks
+
+TOLERANCE = "the same: every number within 0.1 % (or 0.000001), all else equal"
+
+
+def run_again(cell: Cell, spec: Spec | None = None) -> None:
+    """Compute a cell anew, keep the result and say whether it is the same.
+
+    Raises:
+        UserError: what the analysis refuses, or a model or data set that is gone.
+    """
+    before = cell.content
+    spec = spec or before.spec
+    assert spec is not None
+    subjects: dict[str, Any] = {
+        name: state.subject(spec.analysis, reference) for name, reference in spec.subjects.items()
+    }
+    found = state.analyse(spec.analysis, subjects, "Computing", keep=False, **spec.values)
+    try:
+        shown = drawn(found, spec.view, **spec.options).document()
+    except (TypeError, ValueError, KeyError, IndexError) as problem:
+        raise UserError(f"This result cannot be drawn with the cell's options ({type(problem).__name__}).") from None
+    facts = facts_of(found)
+    if before.shown is not None and _readable(before.shown):
+        facts["checked"] = _verdict(before, spec, shown, facts)
+        facts["checked_at"] = time.time()
+    Notebooks().write(cell.id, before.model_copy(update={"spec": spec, "shown": shown, "facts": facts}))
+
+
+def _readable(shown: dict[str, Any]) -> bool:
+    """Whether a kept result can be compared with: one that was edited by hand need not be."""
+    try:
+        shown_from(shown)
+    except UserError:
+        return False
+    return True
+
+
+def _verdict(before: Content, spec: Spec, shown: dict[str, Any], facts: dict[str, Any]) -> str:
+    assert before.shown is not None
+    apart = difference(before.shown, shown)
+    if spec != before.spec:
+        return "with other settings" + (f": {apart}" if apart else ": the result is the same")
+    causes = [
+        f"the {what} changed"
+        for what, key in (("model's weights", "models"), ("data", "data"))
+        if before.facts.get(key) and before.facts.get(key) != facts.get(key)
+    ]
+    said = f"changed: {apart}" if apart else TOLERANCE
+    return said + (f" ({' and '.join(causes)})" if causes else "")
+
+
+def cell_box(cell: Cell, first: bool, last: bool) -> None:
+    """A cell with its actions."""
+    content = cell.content
+    with st.container(border=True, key=f"cell-{cell.id}"):
+        of_text = content.spec is None and not st.session_state.get(f"editing-{cell.id}")
+        words, buttons = st.columns([3, 1] if of_text else [3, 2], vertical_alignment="top" if of_text else "center")
+        with words:
+            if of_text:
+                cell_content(cell)
+            else:
+                st.markdown(f"**{plain(title_of(content))}**" if content.spec else "**Note**")
+        with buttons, st.container(horizontal=True, horizontal_alignment="right", gap="xxsmall"):
+            _actions(cell, first, last)
+        if not of_text:
+            cell_content(cell)
+
+
+def _actions(cell: Cell, first: bool, last: bool) -> None:
+    notebooks = Notebooks()
+
+    def action(name: str, icon: str, help_: str, do: Any, *arguments: Any, disabled: bool = False) -> None:
+        st.button(
+            "", key=f"{name}-{cell.id}", icon=f":material/{icon}:", help=help_, type="tertiary", on_click=do,
+            args=arguments, disabled=disabled,
+        )  # fmt: skip
+
+    if cell.content.spec is not None:
+        action("again", "replay" if cell.content.shown else "play_arrow", "Run (again)", run_later, [cell.id])
+        action("settings", "tune", "Change the settings", _toggle, f"tuning-{cell.id}")
+    action("edit", "edit_note", "Edit the note", _toggle, f"editing-{cell.id}")
+    action("up", "arrow_upward", "Move up", notebooks.move, cell.id, False, disabled=first)
+    action("down", "arrow_downward", "Move down", notebooks.move, cell.id, True, disabled=last)
+    action("copy", "content_copy", "Duplicate", _duplicate, cell)
+    action("delete", "delete", "Delete (can be undone)", _delete, cell)
+
+
+def run_later(cells: list[int]) -> None:
+    """Have cells run when the page is drawn next."""
+    st.session_state["to-run"] = cells
+
+
+def _toggle(key: str) -> None:
+    st.session_state[key] = not st.session_state.get(key, False)
+
+
+def _duplicate(cell: Cell) -> None:
+    Notebooks().add(cell.notebook, cell.content, after=cell.id)
+
+
+def _delete(cell: Cell) -> None:
+    Notebooks().delete_cell(cell.id)
+    st.toast("Deleted. **Undo** stands above the cells.", icon=":material/undo:")
+
+
+def cell_content(cell: Cell, large: bool = False) -> None:
+    """Note, result and answer."""
+    content = cell.content
+    if st.session_state.get(f"editing-{cell.id}"):
+        st.text_area(
+            "Note (Markdown, formulas between dollar signs; saved when you leave the field)", content.note, height=180,
+            key=f"note-{cell.id}", on_change=_save_note, args=(cell.id,), max_chars=100_000,
+        )  # fmt: skip
+    if content.note:
+        st.markdown(unpictured(content.note))
+    if content.spec is not None and not large and st.session_state.get(f"tuning-{cell.id}"):
+        _settings_form(cell, content.spec)
+    if content.shown is not None:
+        render(shown_from(content.shown), f"shown-{cell.id}")
+        if not large and content.spec is not None:
+            _below(content)
+    elif content.spec is not None:
+        st.info("Not run yet: press ▶.", icon=":material/play_arrow:")
+    if content.answer:
+        with st.expander("Answer"):
+            st.markdown(unpictured(content.answer))
+
+
+def _save_note(cell: int) -> None:
+    Notebooks().write_note(cell, st.session_state[f"note-{cell}"])
+
+
+def _below(content: Content) -> None:
+    assert content.spec is not None
+    facts, open_ = st.columns([5, 1], vertical_alignment="center")
+    line = facts_line(content)
+    if content.facts.get("checked"):
+        line += f" · run again {time.strftime('%Y-%m-%d %H:%M', time.localtime(float(content.facts['checked_at'])))}: "  # type: ignore[arg-type]
+        line += str(content.facts["checked"])
+    facts.caption(plain(line))
+    for said in remarks_of(content):
+        facts.warning(plain(said))
+    page, query = address_of(content.spec)
+    with open_:
+        st.page_link(
+            page_of(page),
+            label="Open",
+            help="Open it on its page, with these settings.",
+            icon=":material/open_in_new:",
+            query_params=query,
+        )
+
+
+def _field(name: str, schema: dict[str, Any], value: Any, key: str) -> Any:
+    label = name.replace("_", " ").capitalize()
+    if name == "method":
+        return st.selectbox(label, METHODS.names(), METHODS.names().index(value), key=key)
+    if isinstance(value, list | dict):
+        typed = st.text_input(f"{label} (JSON)", json.dumps(value, ensure_ascii=False), key=key)
+        try:
+            return json.loads(typed)
+        except ValueError:
+            raise UserError(f"{label} must be JSON, such as {json.dumps(value)[:80]}.") from None
+    found = widgets.setting(name, schema, key, value, linked_to_address=False)
+    return None if found == "" and value is None else found
+
+
+def _settings_form(cell: Cell, spec: Spec) -> None:
+    with st.form(f"form-{cell.id}"):
+        subjects = dict(spec.subjects)
+        if analysis_of(spec.analysis).kind != "nothing":
+            for name, reference in spec.subjects.items():
+                subjects[name] = st.text_input(
+                    f"Model or run{f' ({name})' if name else ''}", reference, key=f"subject-{cell.id}-{name}",
+                    help="minilm, run:ID (see Runs), a folder or a hub name; for ELECTRA empty is the ready-made pair.",
+                )  # fmt: skip
+        values, asked = dict(spec.values), analysis_of(spec.analysis).Settings
+        columns = st.columns(3)
+        for place, (name, value) in enumerate(each for each in spec.values.items() if each[0] != "settings"):
+            with columns[place % 3]:
+                values[name] = _field(name, asked.schema().get(name, {}), value, f"value-{cell.id}-{name}")
+        if "settings" in values:
+            held: Any = spec.values["settings"] or {}
+            st.caption("Settings of the method")
+            columns = st.columns(3)
+            chosen = {}
+            inner = asked.inner(spec.values)
+            schemas = {} if inner is None else inner.schema()
+            if "strategy" not in held:  # All of them side by side.
+                schemas.pop("strategy", None)
+            for place, (name, schema) in enumerate(schemas.items()):
+                with columns[place % 3]:
+                    chosen[name] = widgets.setting(
+                        name, schema, f"set-{cell.id}-{name}", held.get(name), linked_to_address=False
+                    )
+            # Another method has other settings: it starts from its own defaults.
+            values["settings"] = chosen if values.get("method") == spec.values.get("method") else {}
+        if st.form_submit_button("Run with these", icon=":material/play_arrow:", type="primary"):
+            run_again(cell, spec.model_copy(update={"subjects": subjects, "values": values}))
+            st.session_state[f"tuning-{cell.id}"] = False
+            st.rerun()

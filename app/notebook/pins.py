@@ -1,0 +1,135 @@
+"""Shows a view of a finding on a page, with its two buttons: pin it to a notebook, save it as a file."""
+
+import json
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from app.drawing.shown import Figure, Shown, Strips, Table
+from app.notebook.export.files import FORMATS, file_of
+from app.shell import state
+from app.shell.layout import plain, said_if_it_fails
+from app.views import draw, view_of
+from engine.errors import UserError
+from engine.notebook.cells import Content, Spec
+from engine.notebook.store import Notebooks
+
+FIRST_NAME = "My notebook"
+
+
+def render(shown: Shown, key: str, **options: Any) -> Any:
+    """Draw it here; returns what was selected in it, if that was asked for."""
+    if isinstance(shown, Figure):
+        return st.plotly_chart(shown.figure, key=key, **options)
+    if isinstance(shown, Table):
+        return st.dataframe(shown.frame, hide_index=True, key=key, **options)
+    assert isinstance(shown, Strips)
+    for heading, strip in shown.parts():
+        if heading:
+            st.markdown(f"**{plain(heading)}**")
+        st.html(strip)
+    return None
+
+
+def drawn(finding: state.Finding, view: str, **options: Any) -> Shown:
+    """The view of a finding; drawn once per server while it is among the last results."""
+    found = view_of(finding.analysis, view)
+    results = finding.results if found.several else finding.result
+    key = json.dumps(["drawn", finding.key, list(finding.subjects), view, options], sort_keys=True)
+    if not finding.keep:
+        return draw(finding.analysis, view, results, **options)
+    return state.remembered(key, lambda: draw(finding.analysis, view, results, **options))
+
+
+def show(finding: state.Finding, view: str, key: str, draws: dict[str, Any] | None = None, /, **options: Any) -> Any:
+    """Show a view with its buttons; returns what was selected in it.
+
+    Args:
+        key: of its widgets. draws: passed on to Streamlit (`on_select` …). options: the view's.
+    """
+    shown = drawn(finding, view, **options)
+    with st.container(gap="xxsmall"):
+        selected = render(shown, key, **(draws or {}))
+        with st.container(horizontal=True, horizontal_alignment="right", gap="xsmall"):
+            if st.button(
+                "Pin", key=f"{key}-pin", icon=":material/keep:", type="tertiary",
+                help="Keep it in the notebook, with its settings.",
+            ):  # fmt: skip
+                _pin(finding, view, options, shown)
+            if st.button(
+                "Save", key=f"{key}-save", icon=":material/download:", type="tertiary",
+                help="As a file: SVG, PNG or PDF for a paper, its data as CSV.",
+            ):  # fmt: skip
+                save_dialog(shown, view_of(finding.analysis, view).title)
+    return selected
+
+
+@st.dialog("Save as a file")
+def save_dialog(shown: Shown, title: str) -> None:
+    """Offer the formats; a file is made when its button is pressed."""
+    st.markdown(plain(title))
+    stem = "".join(letter if letter.isalnum() else "-" for letter in title.lower())[:40].strip("-")
+    with st.container(horizontal=True):
+        for name, mime in FORMATS[type(shown).__name__].items():
+            st.download_button(
+                name.upper(),
+                said_if_it_fails(partial(file_of, shown, name)),
+                f"{stem}.{name}",
+                mime,
+                key=f"save-{name}",
+                on_click="ignore",
+            )
+    if isinstance(shown, Figure):
+        st.caption("Figures are drawn in the light theme; SVG and PDF have vector fonts.")
+
+
+def current_notebook() -> int:
+    """The notebook that pins go to: the one last opened or pinned to, else the last changed, else a new one."""
+    notebooks = Notebooks()
+    known = [each.id for each in notebooks.all()]
+    chosen = st.session_state.get("pins-to")
+    if chosen not in known:
+        chosen = known[0] if known else notebooks.create(FIRST_NAME).id
+    st.session_state["pins-to"] = chosen
+    return int(chosen)
+
+
+def facts_of(finding: state.Finding) -> dict[str, Any]:
+    """What is kept beside a result, to tell later whether model or data have changed."""
+    from engine.subjects.references import data_fingerprint
+
+    dataset = finding.values.get("dataset")
+    return {
+        "models": {finding.subjects[name]: print_ for name, print_ in finding.fingerprints.items() if print_},
+        "data": data_fingerprint(dataset) if dataset else "",
+        "seconds": round(finding.seconds, 3),
+        "remarks": finding.remarks,
+    }
+
+
+def spec_of(finding: state.Finding, view: str, options: dict[str, Any], query: dict[str, str]) -> Spec:
+    """How to find it again."""
+    plain_values = json.loads(json.dumps(finding.values))
+    return Spec(
+        analysis=finding.analysis,
+        view=view,
+        subjects=finding.subjects,
+        values=plain_values,
+        options=json.loads(json.dumps(options)),
+        query=query,
+    )
+
+
+def _pin(finding: state.Finding, view: str, options: dict[str, Any], shown: Shown) -> None:
+    try:
+        notebook = Notebooks().get(current_notebook())
+        content = Content(
+            spec=spec_of(finding, view, options, st.query_params.to_dict()),
+            shown=shown.document(),
+            facts=facts_of(finding),
+        )
+        Notebooks().add(notebook.id, content)
+        st.toast(f"Pinned to **{plain(notebook.name)}**.", icon=":material/keep:")
+    except UserError as problem:
+        st.toast(plain(str(problem)), icon=":material/error:")

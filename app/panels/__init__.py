@@ -1,0 +1,14 @@
+"""The parts of the pages, one file per page or part that pages share."""
+
+from importlib import import_module
+
+from app.shell.layout import errors_in_a_box
+
+
+def body(name: str, *arguments: str) -> None:
+    """The rest of a page, by the name of its panel.
+
+    It is imported only now: it brings torch, for which the heading must not wait.
+    """
+    with errors_in_a_box():
+        import_module(f"{__name__}.{name}").page(*arguments)

@@ -1,0 +1,59 @@
+"""Attribution: which tokens the output rests on, clean beside perturbed."""
+
+import math
+
+import streamlit as st
+
+from app import widgets
+from app.notebook.pins import show
+from app.shell import state
+from app.shell.layout import plain
+from engine.analysis.attribution import ALGORITHMS
+
+
+def page() -> None:
+    """All of it."""
+    of = widgets.sentence()
+    with st.sidebar:
+        models = widgets.classifiers_choice()
+        algorithm = st.selectbox(
+            "Attribution by", list(ALGORITHMS), key="algorithm", bind="query-params", help="Computed by Captum."
+        )
+        method = widgets.method_choice()
+        settings = widgets.method_settings(method, "attribution")
+        seed = widgets.seed_input()
+    st.caption(ALGORITHMS[algorithm])
+    label = widgets.label_choice(next(iter(models.values())))
+    for place, (name, classifier) in enumerate(models.items()):
+        finding = state.analyse(
+            "attribution", {name: classifier}, "Attributing", method=method.name, settings=settings.as_dict(),
+            label=label, algorithm=algorithm, seed=seed, **of,
+        )  # fmt: skip
+        found = finding.result
+        if len(models) > 1:
+            st.subheader(plain(name), anchor=False)
+        widgets.about(classifier, of)
+        if found.truncated:
+            st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
+        target = (
+            "the score" if classifier.is_regression else f"the logit of {plain(classifier.labels[int(found.label)])}"
+        )
+        st.markdown(
+            f"Of {target}: **{found.clean.output:.3f}** clean, **{found.perturbed.output:.3f}** perturbed; with every word"
+            f" blanked out {found.clean.baseline:.3f}."
+        )
+        show(finding, "tokens", f"attribution-{place}", method=method.title)
+        gaps = ", ".join(
+            f"{word} {each.gap:.2g}" + ("" if each.convergence is None else f" (Captum's delta {each.convergence:.2g})")
+            for word, each in (("clean", found.clean), ("perturbed", found.perturbed))
+        )
+        st.caption(f"Completeness gap, Σ attributions less what there is to explain: {gaps}. 0 is exact.")
+        left, right = st.columns([2, 1], vertical_alignment="center")
+        with left:
+            show(finding, "where", f"where-{place}")
+        rho = found.rank_correlation
+        right.metric(
+            "Rank correlation of |attribution| and ‖δ‖",
+            "none" if math.isnan(rho) else f"{rho:.2f}",
+            help="Spearman's ρ over the tokens that are not special: 1 if the adversary moves most what matters most.",
+        )

@@ -1,0 +1,131 @@
+"""The views of the Compare page."""
+
+import streamlit as st
+
+from app import widgets
+from app.notebook.pins import show
+from app.panels import studies
+from app.shell import state
+from app.shell.layout import plain
+from engine.analysis.robust_accuracy import EPSILONS, RobustSettings, radii
+from engine.robustness.searches import SEARCHES
+from engine.robustness.text import Limits
+from engine.studies.published import SOURCES
+
+
+def page(view: str) -> None:
+    """One of its views."""
+    views = {"Word attacks": word_attack, "Studies": studies.page, "Published tables": papers}
+    views.get(view, embedding_attack)()
+
+
+def embedding_attack() -> None:
+    """Accuracy against ε."""
+    with st.sidebar:
+        models = widgets.classifiers_choice()
+        of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
+        steps = int(st.number_input("Steps", 1, 200, 5, key="steps", bind="query-params", help="K of PGD."))
+        restarts = int(
+            st.number_input(
+                "Restarts", 1, 20, 1, key="restarts", bind="query-params", help="Attacks per ε; one from δ = 0."
+            )
+        )
+        epsilons = st.text_input(
+            "Radii ε", ", ".join(f"{at:g}" for at in EPSILONS), key="epsilons", bind="query-params", max_chars=200,
+            help="With commas between; Frobenius norm per sentence. Their scale is that of the encoder's embeddings: the"
+            " yardstick on Perturb helps to choose.",
+        )  # fmt: skip
+        schedule = st.selectbox(
+            "Step size",
+            RobustSettings.schema()["schedule"]["enum"],
+            key="schedule",
+            bind="query-params",
+            help="From 2.5 ε / K on.",
+        )
+        seed = widgets.seed_input()
+    models = widgets.about_all(models, of)
+    found = state.analyse(
+        "robust accuracy",
+        models,
+        "Attacking",
+        epsilons=radii(epsilons),
+        steps=steps,
+        restarts=restarts,
+        schedule=schedule,
+        seed=seed,
+        **of,
+    )
+    show(found, "curve", "curve")
+    st.caption(
+        "PGD on the true label's loss, in embedding space. Bands: 95 % bootstrap over the examples. At ε = 0 stands the clean"
+        " accuracy. The second line of a model is under twice the steps: where the two lie apart, the attack has not"
+        " converged, and the accuracy is an upper bound."
+    )
+    loose = [
+        f"{name} at ε = {point.epsilon:g}"
+        for name, each in found.results.items()
+        for point in each.curve
+        if not point.converged
+    ]
+    if loose:
+        st.warning(f"Not converged (more than one point apart): {plain(', '.join(loose))}. Take more steps.")
+    st.subheader("Is it as sure as it is right?", anchor=False)
+    show(state.analyse("calibration", models, "Calibration", **of), "reliability", "reliability")
+
+
+def word_attack() -> None:
+    """Attacks that change real words."""
+    with st.sidebar:
+        models = widgets.classifiers_choice()
+        of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
+        search = st.selectbox(
+            "Attack", sorted(SEARCHES.names()), key="search", bind="query-params",
+            help="greedy: the most important words first. hotflip: by gradients. typos: letters. random: chance.",
+        )  # fmt: skip
+        limits = widgets.settings(Limits.schema(), "limits")
+        seed = widgets.seed_input()
+    models = widgets.about_all(models, of)
+    found = state.analyse("word attack", models, "Attacking", search=search, seed=seed, **limits, **of)
+    show(found, "summary", "attack-summary")
+    show(found, "table", "attack-table")
+    st.caption(
+        "**success**: of the examples that were right before. **words changed**, **similarity**: of the successful ones."
+        " **queries**: texts that the model was asked about, on average. What fools a model need not be fluent: read them."
+    )
+    for place, (name, each) in enumerate(found.results.items()):
+        st.subheader(plain(name), anchor=False)
+        one = state.analyse("word attack", {name: models[name]}, "Attacking", search=search, seed=seed, **limits, **of)
+        chosen = show(one, "examples", f"attacked-{place}", {"on_select": "rerun", "selection_mode": "single-row"})
+        rows = chosen.selection.rows if chosen is not None else []
+        fooled = next((at for at, example in enumerate(each.examples) if example.success), 0)
+        show(one, "diff", f"diff-{place}", place=rows[0] if rows else fooled)
+
+
+def papers() -> None:
+    """The papers' tables, and their gains over the baseline."""
+    titles = {key: f"{source.paper}, {source.table}" for key, source in SOURCES.items()}
+    widgets.linked("paper", titles)
+    chosen = st.selectbox(
+        "Table", list(titles), format_func=titles.__getitem__, key="paper", bind="query-params",
+        help="Each figure as its paper prints it.",
+    )  # fmt: skip
+    source = SOURCES[chosen]
+    st.markdown(f"{source.split}. **What differs from a run here:** {source.differs}")
+    found = state.analyse("published", None, "", keep=False, paper=chosen)
+    show(found, "table", "published")
+    if found.result.own:
+        st.caption(
+            "**yours**: your completed runs, on the validation split, in points (medians over the runs). They differ from the"
+            " papers' in model, data and budget, as said above: what can be compared is the gain over the own baseline."
+        )
+    else:
+        st.info(
+            "Your own results stand here beside the papers' once a run on one of these tasks has ended, for instance"
+            " `python -m engine train --method freelb --dataset glue/mrpc --data-dir FOLDER`, or a study with the data set"
+            " `glue/mrpc@FOLDER`."
+        )
+    if found.result.gains:
+        st.subheader("Gain over the baseline", anchor=False)
+        show(found, "gains", "gains")
+        words = plain(" and ".join(source.baselines.values()) or "nothing: the table has no baseline")
+        st.caption(f"The papers' rows over {words}; yours over your vanilla runs of the same model and length.")

@@ -1,0 +1,54 @@
+"""Landscape: the loss around one sentence, and the paths that the methods climb in it."""
+
+import streamlit as st
+
+from app import widgets
+from app.notebook.pins import show
+from app.shell import state
+
+
+def page() -> None:
+    """All of it."""
+    of = widgets.sentence()
+    with st.sidebar:
+        classifier = widgets.classifier_choice()
+        epsilon = widgets.radius_input()
+        points = st.select_slider(
+            "Points each way", [11, 21, 41, 61], 21, key="points", bind="query-params",
+            help="The plane is computed at as many points squared: 61 take about eight times as long as 21.",
+        )  # fmt: skip
+        extent = st.slider(
+            "How far, in ε", 1.0, 4.0, 1.5, 0.5, key="extent", bind="query-params",
+            help="Half the plane's width; 1 ends at the ball's edge.",
+        )  # fmt: skip
+        seed = widgets.seed_input()
+    widgets.about(classifier, of)
+    label = widgets.label_choice(classifier)
+    first, second, third = st.columns([2, 1, 1], vertical_alignment="bottom")
+    word = first.text_input(
+        "Second direction: towards the word (empty: a random direction)", key="word", bind="query-params",
+        help="One token of the model's vocabulary; the plane then shows what happens on the way to it.",
+    )  # fmt: skip
+    place = second.number_input(
+        "in place of token number", 0, 511, 1, key="place", bind="query-params", help="0 is the first."
+    )
+    height = third.segmented_control(
+        "Height", ["loss", "margin"], default="loss", key="height", required=True, bind="query-params",
+        help="margin: the label's logit less the largest other one; below 0 the prediction is wrong.",
+    )  # fmt: skip
+    found = state.analyse(
+        "landscape", classifier, "Computing the plane", label=label, epsilon=epsilon, points=points, extent=extent,
+        towards=[int(place), word.strip()] if word.strip() else None, seed=seed, **of,
+    )  # fmt: skip
+    if found.result.truncated:
+        tokens = len(found.result.tokens)
+        st.warning(f"The text was cut: the model reads the first {tokens} tokens, the rest is left out.")
+    flat, solid = st.columns([3, 2])
+    with flat:
+        show(found, "contour", "contour", height=height or "loss")
+    with solid:
+        show(found, "surface", "surface", height=height or "loss")
+    st.caption(
+        "A path is drawn where it falls on the plane; hovering says how far off the plane a point really is, and its own"
+        " loss. Inside the circle an adversary with radius ε may go."
+    )

@@ -1,0 +1,176 @@
+"""The views of the Perturb page."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import widgets
+from app.notebook.pins import show
+from app.shell import state
+from app.shell.layout import plain
+from app.views.trace import verdict
+from engine.analysis.trace import Trace
+from engine.methods import get_method
+
+
+def page(view: str) -> None:
+    """One of its views."""
+    if view == "A data set's examples":
+        examples()
+        return
+    {"Methods side by side": side_by_side, "Across training": across_training}.get(view, one_method)(widgets.sentence())
+
+
+@st.fragment
+def _strip(found: state.Finding) -> None:
+    """The tokens at one ascent step; only this part is drawn again when the slider moves."""
+    last = len(found.result.loss) - 1
+    step = st.slider("Ascent step", 0, last, last, key="step", bind="query-params") if last else 0
+    show(found, "tokens", "tokens", step=step)
+
+
+def _note_if_cut(found: Trace) -> None:
+    if found.truncated:
+        st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
+
+
+def _note_if_far_from_the_edge(found: Trace, norm: str) -> None:
+    if norm == "frobenius" and found.epsilon and found.norms[-1] < 0.99 * found.epsilon and len(found.norms) > 1:
+        st.caption(
+            f"δ ends at ‖δ‖ = {found.norms[-1]:.3g}, inside the ball of radius ε = {found.epsilon:g}: a larger step size, or"
+            " more steps, would take it to the edge."
+        )
+
+
+def one_method(of: dict[str, Any]) -> None:
+    """One method, step by step."""
+    with st.sidebar:
+        classifier = widgets.classifier_choice()
+        method = widgets.method_choice()
+        settings = widgets.method_settings(method, "perturb")
+        seed = widgets.seed_input()
+    st.latex(method.equation)
+    st.caption(f"{method.summary} {method.reference}.")
+    widgets.about(classifier, of)
+    label = widgets.label_choice(classifier)
+    found = state.analyse(
+        "trace", classifier, "Climbing", method=method.name, settings=settings.as_dict(), label=label, seed=seed, **of
+    )
+    _note_if_cut(found.result)
+    if found.remarks:  # What is said above of the model or the text: this is no headline then.
+        st.caption(f"Of what the model was given: {plain(verdict(found.result))}")
+    else:
+        st.markdown(f"**{plain(verdict(found.result))}**")
+    _note_if_far_from_the_edge(found.result, getattr(settings, "norm", "frobenius"))
+    _strip(found)
+    for column, name in zip(st.columns(3), ("loss", "probabilities", "size"), strict=True):
+        with column:
+            show(found, name, name)
+    st.subheader("Every token at every step", anchor=False)
+    show(found, "every step", "heatmap")
+    st.subheader("How far is that?", anchor=False)
+    st.markdown(
+        "How far each token was moved, as a share of the distance to the nearest other token of the vocabulary."
+        " At 100 % it has gone as far as a real substitution would."
+    )
+    show(found, "yardstick", "yardstick")
+    with st.expander("Nearest vocabulary tokens of each perturbed token"):
+        show(found, "nearest", "nearest")
+
+
+def side_by_side(of: dict[str, Any]) -> None:
+    """All methods on one sentence at one ε, and the ε at which each flips the label."""
+    with st.sidebar:
+        classifier = widgets.classifier_choice()
+        epsilon = widgets.radius_input()
+        steps = int(
+            st.number_input("Ascent steps", 1, 50, 5, key="steps", bind="query-params", help="K, of every method.")
+        )
+        seed = widgets.seed_input()
+    widgets.about(classifier, of)
+    label = widgets.label_choice(classifier)
+    found = state.analyse(
+        "side by side", classifier, "Climbing with every method", epsilon=epsilon, steps=steps, label=label, seed=seed, **of
+    )  # fmt: skip
+    first: Trace = next(iter(found.result.traces.values()))
+    _note_if_cut(first)
+    st.caption(
+        f"Every method in the same ball, ‖δ‖ ≤ {epsilon:g} (Frobenius), with step size 2ε/K = {2 * epsilon / steps:.3g}. SMART"
+        " ascends its KL, not the loss."
+    )
+    show(found, "tokens", "side-tokens")
+    show(found, "loss", "side-loss")
+    if classifier.is_regression:
+        return
+    st.subheader("At which ε does the label flip?", anchor=False)
+    flips = state.analyse("flip", classifier, "Searching the smallest ε", steps=steps, seed=seed, **of)
+    gaps = [gap for gap, special in zip(first.gaps, first.special, strict=True) if gap and not special]
+    st.markdown(
+        "The smallest ε at which a method's ascent changes the prediction, found by bisection."
+        + (
+            f" As a yardstick: moving one token all the way to its nearest other token takes {min(gaps):.2f} to"
+            f" {max(gaps):.2f} here."
+            if gaps
+            else ""
+        )
+    )
+    if any(value is not None for value in flips.result.flip_epsilon.values()):
+        show(flips, "epsilon", "flip-figure", gap=round(min(gaps), 4) if gaps else None)
+    never = [get_method(name).title for name, value in flips.result.flip_epsilon.items() if value is None]
+    if never:
+        st.caption(f"Not up to ε = 8: {', '.join(never)}.")
+
+
+def across_training(of: dict[str, Any]) -> None:
+    """The same sentence under the models that a run kept."""
+    from engine.runs.store import Store
+
+    runs = {run.id: run for run in Store().all() if run.kept_models}
+    if not runs:
+        st.info(
+            "No run has kept models to look back at. On Train, open More settings and switch on Keep models; or"
+            " `python -m engine train … --set keep_models=true`."
+        )
+        return
+    with st.sidebar:
+        chosen = widgets.run_choice(list(runs.values()), "A run that kept models.")
+        method = widgets.method_choice()
+        settings = widgets.method_settings(method, "perturb")
+        seed = widgets.seed_input()
+    models = {f"step {step}": state.classifier(None, f"{chosen.id}@{step}") for step in chosen.kept_models}
+    first = next(iter(models.values()))
+    widgets.about(first, of)
+    label = widgets.label_choice(first)
+    if label is None and not first.is_regression:
+        st.caption("Each model's loss is taken against its own prediction: choose a label to follow one loss.")
+    found = state.analyse(
+        "trace", models, "Climbing with the model", method=method.name, settings=settings.as_dict(), label=label,
+        seed=seed, **of,
+    )  # fmt: skip
+    show(found, "models", "across-tokens")
+    show(found, "across training", "across-loss")
+
+
+def examples() -> None:
+    """A data set's examples, sortable; one of them opens the first view."""
+    with st.sidebar:
+        classifier = widgets.classifier_choice()
+        of = widgets.dataset_choice()
+    widgets.about(classifier, of)
+    st.markdown(
+        "Click a row to look at that sentence. **margin**: the label's logit less the largest other one; **flip ε**: the"
+        " smallest ε of a grid at which PGD (3 steps) changes the prediction; **ℓₛ**: SMART's divergence at ε = 0.1."
+    )
+    found = state.analyse("examples", classifier, "Examples", **of)
+    chosen = show(found, "table", "examples", {"on_select": "rerun", "selection_mode": "single-row"})
+    rows = chosen.selection.rows if chosen is not None else []
+    if rows:
+        row = found.result.table.iloc[rows[0]]
+        st.session_state["next"] = {"text": row["text"], "pair": row.get("text_pair", "") or ""}
+        st.button("Look at this sentence", on_click=_open_chosen, type="primary", icon=":material/tune:")
+
+
+def _open_chosen() -> None:
+    for key, value in st.session_state.pop("next", {}).items():
+        st.session_state[key] = value
+    st.session_state["view"] = "One method"

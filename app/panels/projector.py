@@ -1,0 +1,38 @@
+"""Projector: a split's sentences as a map, clean and perturbed."""
+
+import streamlit as st
+
+from app import widgets
+from app.notebook.pins import show
+from app.shell import state
+from app.shell.layout import plain
+from app.views.map import COLOURS
+
+
+def page() -> None:
+    """All of it."""
+    with st.sidebar:
+        classifier = widgets.classifier_choice()
+        of = widgets.dataset_choice()
+        method = widgets.method_choice()
+        epsilon = widgets.radius_input(0.2)
+        colour = st.selectbox("Colour", list(COLOURS), key="colour", bind="query-params", help="What the colours say.")
+        seed = widgets.seed_input()
+    widgets.about(classifier, of)
+    found = state.analyse(
+        "map", classifier, "Sentences, then the map", method=method.name, epsilon=epsilon, seed=seed, **of
+    )
+    chosen = show(
+        found, "map", "map", {"on_select": "rerun", "selection_mode": ("lasso", "box", "points")},
+        colour=colour, method=method.title,
+    )  # fmt: skip
+    points = chosen.selection.points if chosen is not None else []
+    inside = [int(point["customdata"][0]) for point in points if point.get("customdata")]
+    table = found.result.table
+    flips = (table["prediction"] != table["perturbed_prediction"]).mean()
+    st.caption(
+        f"{len(table)} sentences, UMAP with seed {seed} on clean and perturbed embeddings together."
+        + ("" if classifier.is_regression else f" {flips:.0%} change their label within ε = {epsilon:g}.")
+    )
+    st.subheader(plain(f"{len(inside)} chosen") if inside else "All sentences", anchor=False)
+    show(found, "sentences", "sentences", chosen=inside)

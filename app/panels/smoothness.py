@@ -1,0 +1,42 @@
+"""Smoothness: how far the output moves in the worst direction of a tiny ball."""
+
+import streamlit as st
+
+from app import widgets
+from app.notebook.pins import show
+from app.shell import state
+from app.shell.layout import plain
+from engine.methods.smart import SMART
+
+
+def page() -> None:
+    """All of it."""
+    with st.sidebar:
+        models = widgets.classifiers_choice()
+        of = widgets.dataset_choice(50)
+        schema = SMART.Settings.schema()
+        inner = ["epsilon", "step_size", "ascent_steps", "start_sigma", "norm"]
+        settings = {**SMART().settings.as_dict(), **widgets.settings(schema, "smoothness", inner)}
+        seed = widgets.seed_input()
+    models = widgets.about_all(models, of)
+    values = SMART.Settings.parse(settings).as_dict()
+    found = state.analyse("smoothness", models, "ℓₛ", settings=values, seed=seed, **of)
+    regression = any(each.is_regression for each in models.values())
+    left, right = st.columns(2)
+    with left:
+        st.subheader("How the examples differ", anchor=False)
+        show(found, "histogram", "histogram", regression=regression)
+    sweep = state.analyse("smoothness curve", models, "ε sweep", seed=seed, **of)
+    with right:
+        st.subheader("ℓₛ against ε", anchor=False)
+        show(sweep, "curve", "curve", regression=regression)
+    st.caption(
+        "Bands: 95 % bootstrap intervals of the mean over the examples. In the sweep the step size is 100 ε and the start"
+        " N(0, ε²), as in the paper's settings at ε = 1e-5."
+    )
+    show(sweep, "ratio", "ratio")
+    st.subheader("The least smooth examples", anchor=False)
+    st.caption(
+        f"Of {plain(next(iter(models)))}. The darker a token, the more its part of the worst move changes the output alone."
+    )
+    show(found, "least smooth", "least")

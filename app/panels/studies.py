@@ -1,0 +1,135 @@
+"""The studies of the Compare page: declare one, watch it, read and take away its table."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import widgets
+from app.notebook.pins import show
+from app.shell import state
+from app.shell.layout import errors_in_a_box, plain
+from app.widgets import uploads
+from engine.data.builtin import TASKS
+from engine.methods import METHODS
+from engine.models import BUILTIN
+from engine.runs.config import TrainConfig
+from engine.runs.run import ACTIVE
+from engine.studies import results, studies, training
+
+
+def page() -> None:
+    """The form, and the study that is looked at."""
+    saved = studies.saved_studies()
+    with st.expander("Declare a study", expanded=not saved):
+        _form()
+    if not saved:
+        st.info("There is no study yet. Declare one above, or run one from a file: `python -m engine study FILE`.")
+        return
+    chosen = st.selectbox("Study", list(saved), key="study", bind="query-params")
+    _board(studies.read_study(saved[chosen]))
+
+
+def _form() -> None:
+    schemas = TrainConfig.schema()
+    schemas["max_steps"] = {**schemas["max_steps"], "default": 150}
+    what, how, sweep = st.columns(3)
+    with what:
+        name = st.text_input("Name", "my study", max_chars=80, key="study-name")
+        methods = st.multiselect("Methods", METHODS.names(), ["vanilla", "freelb"], key="study-methods")
+        data = st.multiselect(
+            "Data sets", [*TASKS, *uploads.uploaded()], ["movie-sentiment"], key="study-datasets",
+            format_func=uploads.short_name, accept_new_options=True,
+        )  # fmt: skip
+        models = st.multiselect("Models", list(BUILTIN), ["minilm"], key="study-models", accept_new_options=True)
+    with how:
+        seeds = int(
+            st.number_input(
+                "Seeds", 1, 100, 3, key="study-seeds",
+                help=f"0, 1, …; a claim against vanilla takes at least {results.LEAST_SEEDS}.",
+            )
+        )  # fmt: skip
+        values = {
+            name: widgets.setting(name, schemas[name], f"study-{name}", linked_to_address=False)
+            for name in ("max_steps", "batch_size", "learning_rate")
+        }
+    with sweep:
+        of = st.selectbox("Sweep a setting of", ["none", *methods], key="study-sweep-of")
+        settings: dict[str, dict[str, Any]] = {}
+        if of != "none":
+            field = st.selectbox("Setting", _settings_of(of), key="study-sweep")
+            given = st.text_input("Values, with commas between", "0.1, 0.3, 1", key="study-sweep-values")
+            settings = {of: {field: [value.strip() for value in given.split(",") if value.strip()]}}
+    if st.button("Start the study", type="primary", icon=":material/play_arrow:"):
+        study = studies.study_from(
+            {"name": name.strip() or "study", "methods": methods, "datasets": data, "models": models,
+             "seeds": list(range(seeds)), "run": values, "settings": settings}
+        )  # fmt: skip
+        wanted = studies.cells(study)
+        with st.spinner("Checking the data and the models …"):
+            training.check_inputs(wanted)
+        path = studies.save_study(study)
+        training.advance(wanted, study.name, restart=True)
+        st.query_params["study"] = path.stem
+        st.session_state.pop("study", None)
+        st.rerun()
+
+
+def _settings_of(method: str) -> list[str]:
+    """The settings of a method that can be swept."""
+    from engine.methods import get_method
+
+    return list(get_method(method).Settings.names())
+
+
+def _board(study: studies.Study) -> None:
+    wanted = studies.cells(study)
+    runs = training.runs_of(wanted)
+    going = any(run.status in ("queued", *ACTIVE) for run in runs.values())
+
+    @st.fragment(run_every=2.0 if going else None)
+    def live() -> None:
+        with errors_in_a_box():
+            _progress()
+
+    def _progress() -> None:
+        there = training.advance(wanted, study.name) if going else training.runs_of(wanted)
+        progress = training.progress_of(wanted, there)
+        words = ", ".join(f"{count} {name}" for name, count in progress.items() if count)
+        st.progress(progress["completed"] / len(wanted), text=f"{len(wanted)} runs: {words}")
+        if going and not progress["active"] + progress["queued"]:
+            st.rerun()
+        if not going and progress["completed"] < len(wanted) and st.button("Go on", icon=":material/play_arrow:"):
+            training.advance(wanted, study.name, restart=True)
+            st.rerun()
+        _results(study)
+
+    live()
+
+
+def _results(study: studies.Study) -> None:
+    found = state.analyse("study", None, "", keep=False, definition=study.model_dump())
+    rows = found.result.rows
+    if not rows:
+        st.caption("The table appears when the first run has ended.")
+        return
+    show(found, "table", "study-table")
+    st.caption(
+        "Median (lowest to highest; n seeds), ★ the best of a column. Against vanilla: exact sign-flip test over common seeds;"
+        f" with fewer than {results.LEAST_SEEDS} seeds it can show nothing, so nothing is claimed."
+    )
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        if len(study.datasets) > 1:
+            st.markdown(f"**{plain(uploads.short_name(dataset))}**")
+        show(found, "scores", f"scores-{dataset}", dataset=dataset)
+    for setting in dict.fromkeys(name for row in rows for name in row["swept"]):
+        show(found, "sweep", f"sweep-{setting}", setting=setting)
+    with st.container(horizontal=True):
+        for title, make, suffix in (
+            ("CSV", results.as_csv, "csv"),
+            ("LaTeX", results.as_latex, "tex"),
+            ("Markdown", results.as_markdown, "md"),
+        ):
+            st.download_button(
+                title, make(rows), f"{study.name}.{suffix}", key=f"study-{suffix}", icon=":material/download:",
+                on_click="ignore",
+            )  # fmt: skip

@@ -1,0 +1,24 @@
+"""Accuracy against ε."""
+
+from collections.abc import Mapping
+
+from app.drawing import figures
+from app.drawing.shown import Figure
+from app.views import VIEWS, Views
+from engine.analysis.robust_accuracy import RobustAccuracy
+
+view = VIEWS.add(Views("robust accuracy", "compare", several_models=True))
+
+
+@view("curve", "Accuracy against ε under PGD", several=True)
+def curve(found: Mapping[str, RobustAccuracy]) -> Figure:
+    """One line per model with its 95 % interval; a second one under twice the steps."""
+    curves, bands = {}, {}
+    for name, each in found.items():
+        title = name or "accuracy"
+        curves[title] = [(point.epsilon, point.accuracy) for point in each.curve]
+        bands[title] = [(point.low, point.high) for point in each.curve]
+        curves[f"{title}, twice the steps"] = [(point.epsilon, point.longer) for point in each.curve]
+    made = figures.lines(curves, "ε (Frobenius per sentence, embedding units)", "accuracy", bands=bands)
+    made.update_yaxes(range=[-0.02, 1.02])
+    return Figure(made)

@@ -1,0 +1,45 @@
+"""How smooth a model is, example by example."""
+
+from collections.abc import Mapping
+
+from app.drawing import figures
+from app.drawing.shown import Figure, Strip, Strips
+from app.views import VIEWS, Views
+from engine.analysis.smoothness import LEAST_SMOOTH, Smoothness
+
+view = VIEWS.add(Views("smoothness", "smoothness", several_models=True, prefix="smoothness-"))
+
+
+def unit_of(regression: bool) -> str:
+    """The name of ℓₛ with its unit."""
+    return "ℓₛ (squared difference)" if regression else "ℓₛ (nats)"
+
+
+@view("histogram", "ℓₛ of every example", several=True)
+def histogram(found: Mapping[str, Smoothness], *, regression: bool = False) -> Figure:
+    """How the examples differ; for a single model the random direction too."""
+    groups = {}
+    for name, each in found.items():
+        groups[f"{name}, worst direction"] = each.worst
+        if len(found) == 1:
+            groups["random direction"] = [one.random for one in each.examples]
+    return Figure(figures.histogram(groups, unit_of(regression), log=True))
+
+
+@view("least smooth", "The least smooth examples", several=True)
+def least_smooth(found: Mapping[str, Smoothness], *, count: int = 8) -> Strips:
+    """The first model's least smooth examples, each token coloured by what its part of the move does alone."""
+    least = sorted(next(iter(found.values())).examples, key=lambda one: -one.adversarial)[: min(count, LEAST_SMOOTH)]
+    strips = [
+        Strip(
+            one.tokens,
+            [effect / (max(one.token_effects) or 1.0) for effect in one.token_effects],
+            [
+                f"{token}: alone ℓₛ = {effect:.3g}; ‖δ‖ = {norm:.3g}"
+                for token, effect, norm in zip(one.tokens, one.token_effects, one.token_norms, strict=True)
+            ],
+            heading=f"ℓₛ {one.adversarial:.3g} (random direction {one.random:.3g})",
+        )
+        for one in least
+    ]
+    return Strips(strips, 1.0, "ℓₛ of this token's move alone, as a share of the sentence's largest,", "")

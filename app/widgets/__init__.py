@@ -1,0 +1,46 @@
+"""The widgets that pages share. Their values stand in the page's address."""
+
+from app.widgets.inputs import (
+    EXAMPLE,
+    dataset_choice,
+    draw_again,
+    draw_number,
+    label_choice,
+    linked,
+    radius_input,
+    seed_input,
+    sentence,
+)
+from app.widgets.models import (
+    about,
+    about_all,
+    choices,
+    classifier_choice,
+    classifiers_choice,
+    encoder_choice,
+    run_choice,
+)
+from app.widgets.settings import method_choice, method_settings, setting, settings
+
+__all__ = [
+    "EXAMPLE",
+    "about",
+    "about_all",
+    "choices",
+    "classifier_choice",
+    "classifiers_choice",
+    "dataset_choice",
+    "draw_again",
+    "draw_number",
+    "encoder_choice",
+    "label_choice",
+    "linked",
+    "method_choice",
+    "method_settings",
+    "radius_input",
+    "run_choice",
+    "seed_input",
+    "sentence",
+    "setting",
+    "settings",
+]

@@ -1,0 +1,105 @@
+"""What is asked of several pages: a sentence, a label, a data set, a seed, a radius."""
+
+from typing import Any
+
+import streamlit as st
+
+from app.widgets.uploads import short_name, uploaded
+from engine.data.builtin import TASKS
+
+
+def linked(key: str, names: dict[str, str]) -> None:
+    """Let an address name an option by its value too: a bound select box is found there by what it shows."""
+    given = st.query_params.get_all(key)
+    shown = [names.get(value, value) for value in given]
+    if shown != given and key not in st.session_state:
+        st.query_params[key] = shown
+        st.rerun()
+
+
+def dataset_choice(limit: int = 100) -> dict[str, Any]:
+    """Choose a data set and how much of its validation split; returns `dataset` and `limit` (at first the given one)."""
+    dataset = st.selectbox(
+        "Data set",
+        [*TASKS, *uploaded()],
+        accept_new_options=True,
+        key="dataset",
+        bind="query-params",
+        format_func=short_name,
+        help="Its validation split is looked at. Built in, uploaded on Train, or type a path or a hub name.",
+    )
+    chosen = st.number_input(
+        "Examples",
+        10,
+        100_000,
+        limit,
+        10,
+        key="limit",
+        bind="query-params",
+        help="A fixed random sample of the split, so many of it.",
+    )
+    return {"dataset": dataset or next(iter(TASKS)), "limit": int(chosen)}
+
+
+EXAMPLE = "The film is a little slow, but the acting is wonderful."
+
+
+def sentence() -> dict[str, Any]:
+    """A sentence, or a pair; returns `text` and `text_pair`."""
+    text = st.text_area(
+        "Sentence", EXAMPLE, key="text", bind="query-params", height=80,
+        help="What is perturbed; cut to what the model reads (usually 512 tokens).",
+    )  # fmt: skip
+    pair = st.text_input(
+        "Second sentence (for pairs; leave empty otherwise)", key="pair", bind="query-params",
+        help="For models of sentence pairs, such as paraphrases and entailment.",
+    )  # fmt: skip
+    return {"text": text, "text_pair": pair or None}
+
+
+def label_choice(classifier: Any) -> str | None:
+    """What the loss is taken against; None: the model's own prediction."""
+    if classifier.is_regression:
+        score = st.number_input(
+            "Loss is taken against the score", value=None, key="label-score", bind="query-params", placeholder="its own: 0",
+            help="Against the model's own score the loss is 0 and has no slope: give another one to see what moves.",
+        )  # fmt: skip
+        return None if score is None else str(score)
+    names = ["the model's own prediction", *classifier.labels]
+    chosen = st.segmented_control(
+        "Loss is taken against", names, default=names[0], key="label", required=True, bind="query-params",
+        help="The adversary moves the sentence so that this answer becomes less likely.",
+    )  # fmt: skip
+    return None if chosen in (None, names[0]) else str(chosen)
+
+
+def draw_number() -> int:
+    """How often "Sample again" was pressed: the seed of what it draws; part of the address."""
+    with st.sidebar:
+        return int(
+            st.number_input("Draw", 0, 2**31 - 1, 0, key="draw", bind="query-params", help="Which sample; its seed.")
+        )
+
+
+def draw_again() -> None:
+    """The button that draws another sample."""
+    st.button("Sample again", icon=":material/casino:", on_click=_next_draw)
+
+
+def _next_draw() -> None:
+    st.session_state["draw"] = int(st.session_state.get("draw", 0)) + 1
+
+
+def seed_input() -> int:
+    """The seed of whatever an analysis draws."""
+    return int(st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params", help="Of what is random."))
+
+
+def radius_input(default: float = 0.5) -> float:
+    """ε, shared by all methods that are compared."""
+    return float(
+        st.number_input(
+            "Epsilon", 0.001, 100.0, default, 0.05, key="epsilon", bind="query-params", format="%.4g",
+            help="Radius ε of the ball that δ stays in (Frobenius norm per sentence, embedding units).",
+        )
+    )  # fmt: skip

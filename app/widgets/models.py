@@ -1,0 +1,110 @@
+"""Choosing what is looked at, and what must be said of it."""
+
+from typing import Any
+
+import streamlit as st
+
+from app.shell import state
+from app.shell.layout import plain
+from app.widgets.inputs import linked
+from engine.models import BUILTIN
+from engine.runs.config import is_pretraining
+from engine.runs.run import RUN, marked
+from engine.runs.store import Store
+from engine.subjects.remarks import mark_on
+
+
+def choices() -> dict[str, str]:
+    """What can be looked at, name → words for people: built-in models; runs with a model or a checkpoint."""
+    found = {name: name for name in BUILTIN}
+    for run in Store().all():
+        if not is_pretraining(run.config["method"]) and (run.model_folder.exists() or run.last_checkpoint):
+            # Without its status, which changes: an address finds an option by what it shows.
+            found[f"{RUN}{run.id}"] = f"{run.title} · {run.id}"
+    return found
+
+
+def encoder_choice() -> str:
+    """Choose what is trained: a built-in model, the encoder of a finished pre-training run, a folder or hub name."""
+    names = {name: name for name in BUILTIN}
+    for run in Store().all():
+        if is_pretraining(run.config["method"]) and run.model_folder.exists():
+            names[str(run.model_folder)] = f"{run.title} · {run.id}"
+    return _model_choice(
+        "model",
+        names,
+        "The built-in encoder, one that you pre-trained (ELECTRA, MacBERT), or type a folder with safetensors weights or a"
+        " hub name.",
+    )
+
+
+def _model_choice(key: str, names: dict[str, str], help_: str) -> str:
+    """Choose one of some models, name → words for people, or type another; "" for none."""
+    linked(key, names)
+    chosen = st.selectbox(
+        "Model",
+        list(names),
+        format_func=lambda name: names.get(name, name),
+        accept_new_options=True,
+        key=key,
+        bind="query-params",
+        help=help_,
+    )
+    return str(chosen or "")
+
+
+def _loaded(chosen: str) -> Any:
+
+    run = chosen.removeprefix(RUN) if chosen.startswith(RUN) else None
+    return state.classifier(None if run else chosen, run)
+
+
+def classifier_choice() -> Any:
+    """Choose what is looked at: the built-in model, a run (one that still trains too), a folder or hub name."""
+    names = choices()
+    chosen = _model_choice("of", names, "The built-in encoder, one of your runs, or type a folder or hub name.")
+    return _loaded(chosen or next(iter(names)))
+
+
+def classifiers_choice() -> dict[str, Any]:
+    """Choose several models to be laid over one another, by their names for people."""
+    names = choices()
+    linked("models", names)
+    chosen = st.multiselect(
+        "Models",
+        list(names),
+        default=[next(iter(names))],
+        format_func=lambda name: names.get(name, name),
+        accept_new_options=True,
+        key="models",
+        bind="query-params",
+        max_selections=6,
+        help="The built-in encoder and your runs, or type a folder or hub name; several are laid over one another.",
+    )
+    return {names.get(name, name): _loaded(name) for name in chosen or [next(iter(names))]}
+
+
+def run_choice(runs: list[Any], help_: str) -> Any:
+    """Choose one of some runs; an address may name it by its id."""
+    names = {run.id: f"{run.title} · {run.id}" for run in runs}
+    linked("run", names)
+    chosen = st.selectbox("Run", list(names), format_func=names.__getitem__, key="run", bind="query-params", help=help_)
+    return next(run for run in runs if run.id == chosen)
+
+
+def about(classifier: Any, of: dict[str, Any]) -> None:
+    """Say which classifier is looked at, how it was made, and what a person must know of it with this text or data set.
+
+    Args:
+        of: `text` and `text_pair`, or `dataset` and `limit`.
+    """
+    st.caption(f"Classifier: {plain(classifier.origin)}")
+    for said in state.remarks(classifier, of):
+        st.warning(plain(said), icon=":material/warning:")
+
+
+def about_all(models: dict[str, Any], of: dict[str, Any]) -> dict[str, Any]:
+    """`about` every one of several models; returns them by names that bear the mark of those that have collapsed."""
+    for classifier in models.values():
+        about(classifier, of)
+    return {marked(name, mark_on(each, of["dataset"], limit=of["limit"])): each for name, each in models.items()}

@@ -1,0 +1,96 @@
+"""Widgets made from settings, so that pages hold no second list of them."""
+
+from typing import Any
+
+import streamlit as st
+
+from app.shell.layout import plain
+from engine.methods import METHODS, get_method
+from engine.methods.presets import RUN
+from engine.runs.config import TrainConfig
+
+
+def _bounds(schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The part of a field's schema with type and bounds, and whether it may be empty."""
+    options = schema.get("anyOf", [schema])
+    return next(each for each in options if each.get("type") != "null"), len(options) > 1
+
+
+def setting(name: str, schema: dict[str, Any], key: str, default: Any = None, *, linked_to_address: bool = True) -> Any:
+    """One widget for one field, with its bounds and help; returns its value."""
+    inner, optional = _bounds(schema)
+    default = schema.get("default") if default is None else default
+    label = name.replace("_", " ").capitalize()
+    shared: dict[str, Any] = {"key": key, "help": schema.get("description")}
+    if linked_to_address:
+        shared["bind"] = "query-params"
+    if "enum" in inner:
+        return st.selectbox(label, inner["enum"], index=inner["enum"].index(default), **shared)
+    if inner.get("type") == "boolean":
+        return st.checkbox(label, value=default, **shared)
+    if inner.get("type") not in ("integer", "number"):
+        return st.text_input(
+            label, value="" if default is None else str(default), max_chars=inner.get("maxLength"), **shared
+        )
+    kind = int if inner["type"] == "integer" else float
+    low, high = inner.get("minimum", inner.get("exclusiveMinimum")), inner.get("maximum")
+    return st.number_input(
+        f"{label} (empty: none)" if optional else label,
+        min_value=None if low is None else kind(low),
+        max_value=None if high is None else kind(high),
+        value=None if default is None else kind(default),
+        step=1 if kind is int else max(abs(default or 0.0) / 5, 1e-7),
+        format="%d" if kind is int else "%.7g",
+        **shared,
+    )
+
+
+def settings(schemas: dict[str, dict[str, Any]], prefix: str, names: list[str] | None = None) -> dict[str, Any]:
+    """Widgets for the fields of a `Settings` class (all, or those named); returns the values."""
+    return {name: setting(name, schemas[name], f"{prefix}-{name}") for name in names or schemas}
+
+
+def method_choice(key: str = "method", default: str = "pgd") -> Any:
+    """Choose a method; returns its class."""
+    names = METHODS.names()
+    chosen = st.selectbox(
+        "Method",
+        names,
+        index=names.index(default),
+        format_func=lambda name: get_method(name).title,
+        key=key,
+        bind="query-params",
+        help="How δ is found and what the model learns from it.",
+    )
+    return get_method(chosen)
+
+
+def method_settings(method: Any, prefix: str) -> Any:
+    """A choice of its published presets, and widgets for all its settings; returns a checked settings object."""
+    chosen = None
+    if method.presets:
+        key = f"{prefix}-{method.name}-preset"
+        chosen = st.selectbox(
+            "Preset", list(method.presets), index=None, placeholder="none: Deltabook's own values", key=key,
+            bind="query-params", on_change=_take_preset, args=(method, prefix, key),
+            help="Fills in what a published run used, its learning rate under How too. Those are for large encoders: their ε is"
+            " in that model's units.",
+        )  # fmt: skip
+    values = settings(method.Settings.schema(), f"{prefix}-{method.name}")
+    if chosen:
+        wanted = method.Settings.parse(method.preset(chosen)[0]).as_dict()
+        if other := [name.replace("_", " ") for name, value in values.items() if value != wanted[name]]:
+            st.caption(f"Changed from the preset: {plain(', '.join(other))}.")
+    return method.Settings.parse(values)
+
+
+def _take_preset(method: Any, prefix: str, key: str) -> None:
+    """Put a preset's values into the method's widgets, and into the run's where the page has them; without one, the defaults."""
+    chosen = st.session_state[key]
+    own, of_run = method.preset(chosen) if chosen else ({}, {})
+    for name, schema in method.Settings.schema().items():
+        st.session_state[f"{prefix}-{method.name}-{name}"] = own.get(name, schema.get("default"))
+    run = TrainConfig.schema()
+    for name in RUN:
+        if f"run-{name}" in st.session_state:
+            st.session_state[f"run-{name}"] = of_run.get(name, run[name]["default"])

@@ -1,0 +1,142 @@
+"""Accuracy against ε under PGD in embedding space, with restarts and a check that the attack has converged."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+from pydantic import Field, field_validator
+from pydantic.dataclasses import dataclass as settings_dataclass
+from torch import Tensor
+
+from engine.analysis import Result, analysis
+from engine.errors import UserError
+from engine.progress import Progress, told
+from engine.robustness.embedding import falls
+from engine.settings import CONFIG
+from engine.statistics import bootstrap
+from engine.subjects.classifier import Classifier
+from engine.subjects.samples import Sample, batches
+from engine.tables import columns
+
+EPSILONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
+BATCH = 32
+
+
+@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
+class RobustSettings(Sample):
+    """A sample and an attack."""
+
+    epsilons: tuple[float, ...] = EPSILONS
+    """Radii ε, with commas between (Frobenius norm per sentence, embedding units)."""
+    steps: int = Field(default=10, ge=1, le=200)
+    """K of PGD."""
+    restarts: int = Field(default=2, ge=1, le=20)
+    """Attacks per example and ε, the first from δ = 0."""
+    schedule: Literal["linear", "constant"] = "linear"
+    """Step size: it starts at 2.5 ε / K and falls, or stays."""
+
+    @field_validator("epsilons", mode="before")
+    @classmethod
+    def _radii(cls, given: Any) -> Any:
+        return tuple(radii(given if isinstance(given, str) else ",".join(map(str, given))))
+
+
+@dataclass(frozen=True)
+class RobustPoint:
+    """Accuracy at one ε. `accuracy`: under `steps` steps; `longer`: under twice as many; `low`, `high`: 95 % interval.
+
+    The attack has converged if `longer` is not much lower than `accuracy`: more steps find hardly anything more.
+    """
+
+    epsilon: float
+    accuracy: float
+    longer: float
+    low: float
+    high: float
+
+    @property
+    def converged(self) -> bool:
+        """Whether twice the steps lower it by at most one point."""
+        return self.accuracy - self.longer <= 0.01
+
+
+@dataclass(frozen=True)
+class RobustAccuracy(Result):
+    """`curve`: a point per ε, rising."""
+
+    origin: str
+    curve: list[RobustPoint]
+
+    def document(self) -> dict[str, Any]:
+        """The curve; whether each point has converged."""
+        return {"origin": self.origin, "curve": [{**asdict(each), "converged": each.converged} for each in self.curve]}
+
+    def text(self) -> str:
+        """A row per ε."""
+        rows = [
+            (f"{each.epsilon:g}", f"{each.accuracy:.3f}", f"{each.longer:.3f}", f"{each.low:.3f} to {each.high:.3f}")
+            for each in self.curve
+        ]
+        return f"{self.origin}\n\n" + columns(rows, ("epsilon", "accuracy", "twice the steps", "95 % interval"))
+
+
+def radii(text: str) -> list[float]:
+    """Radii ε from text, with commas between, in rising order.
+
+    Raises:
+        UserError: not 1 to 40 numbers from 0 on.
+    """
+    try:
+        found = sorted({float(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        found = []
+    if not 1 <= len(found) <= 40 or not all(0 <= epsilon <= 1e6 for epsilon in found):
+        raise UserError(
+            f"The radii ε must be 1 to 40 numbers from 0 on with commas between, but they are {text[:60]!r}."
+        )
+    return found
+
+
+@analysis("robust accuracy", "Robust accuracy", RobustSettings, needs="classes")
+def robust_accuracy(classifier: Classifier, asked: RobustSettings, progress: Progress = None) -> RobustAccuracy:
+    """The share of examples whose label no point of any attack changes, for every ε (Frobenius, per sentence).
+
+    An attack is PGD on the true label's loss: the first from δ = 0, the others from a random point of its surface. An
+    example that falls at a smaller ε counts as fallen at every larger one: its δ lies in that ball too; so the curve
+    never rises.
+    """
+    return RobustAccuracy(classifier.origin, curve_of(classifier, asked.table(classifier), asked, progress))
+
+
+def curve_of(
+    classifier: Classifier, table: pd.DataFrame, asked: RobustSettings, progress: Progress = None
+) -> list[RobustPoint]:
+    """The curve on a table of `text`, perhaps `text_pair`, `label`."""
+    grid, steps = asked.epsilons, asked.steps
+    fallen = {name: torch.zeros(len(grid), len(table), dtype=torch.bool) for name in ("short", "long")}
+    parts, done = 2 * len(grid) * -(-len(table) // BATCH), 0
+    for places, batch in batches(classifier, table, BATCH):
+        for name, count in (("short", steps), ("long", 2 * steps)):
+            down = torch.zeros(len(places), dtype=torch.bool)
+            for at, epsilon in enumerate(grid):
+                if name == "long":  # What the short attack finds, the long one need not look for: it is both together.
+                    down |= fallen["short"][at, places]
+                for restart in range(asked.restarts if epsilon else 1):
+                    holding = (~down).nonzero()[:, 0]
+                    if not len(holding):
+                        break
+                    part = {key: tensor[holding.to(tensor.device)] for key, tensor in batch.items()}
+                    down[holding] |= falls(
+                        classifier, part, epsilon, count, asked.schedule, asked.seed + restart, restart > 0
+                    )
+                fallen[name][at, places] = down
+                done += 1
+                told(progress, done, parts)
+    return [_point(epsilon, fallen["short"][at], fallen["long"][at]) for at, epsilon in enumerate(grid)]
+
+
+def _point(epsilon: float, short: Tensor, long: Tensor) -> RobustPoint:
+    held = (~short).double()
+    low, high = bootstrap(held.tolist())
+    return RobustPoint(epsilon, float(held.mean()), float((~long).double().mean()), low, high)

@@ -1,0 +1,112 @@
+"""Attacks with real words on a data set's examples."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import Field, field_validator
+from pydantic.dataclasses import dataclass as settings_dataclass
+
+from engine.analysis import Result, analysis
+from engine.data.segmentation import language_of, word_spans
+from engine.objectives.similar import similar_words
+from engine.progress import Progress, told
+from engine.robustness.searches import SEARCHES
+from engine.robustness.text import Limits, similar_candidates, split
+from engine.robustness.words import Attacked, attack_text
+from engine.settings import CONFIG
+from engine.subjects.classifier import Classifier
+from engine.subjects.samples import Sample
+from engine.tables import columns
+
+
+@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
+class WordAttackSettings(Sample, Limits):
+    """A sample, a search and its limits."""
+
+    limit: int | None = Field(default=50, ge=1, le=2**31 - 1)
+    """So many examples, a fixed random sample of the split (empty: all)."""
+    search: str = "greedy"
+    """greedy: the most important words first. hotflip: by gradients. typos: letters. random: chance."""
+    similar: str = ""
+    """Similar words: en, zh or a word2vec file; empty: by the language of the texts."""
+
+    @field_validator("search")
+    @classmethod
+    def _there_is(cls, given: str) -> str:
+        return SEARCHES.get(given).name
+
+
+@dataclass(frozen=True)
+class WordAttack(Result):
+    """`examples`: those fooled first. `summary`: see there. `labels`: the classes' names."""
+
+    origin: str
+    examples: list[Attacked]
+    summary: dict[str, float]
+    labels: list[str]
+
+    def document(self) -> dict[str, Any]:
+        """With the success of each."""
+        rows = [{**asdict(each), "success": each.success} for each in self.examples]
+        return {"origin": self.origin, "summary": self.summary, "examples": rows}
+
+    def text(self) -> str:
+        """The summary, and the texts that fool the model."""
+        rows = [
+            (f"{each.probability:.2f}", f"{each.probability_after:.2f}", each.queries, each.after[:100])
+            for each in self.examples
+            if each.success
+        ]
+        text = "\n".join(f"{name}: {value:.3g}" for name, value in self.summary.items())
+        return f"{self.origin}\n\n{text}\n\n" + columns(rows, ("before", "after", "queries", "text that fools it"))
+
+
+@analysis("word attack", "Word attacks", WordAttackSettings, needs="classes")
+def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Progress = None) -> WordAttack:
+    """`attack_text` on every text of a sample that has words."""
+    table = asked.table(classifier)
+    texts = table["text"].tolist()
+    pairs = table["text_pair"].tolist() if "text_pair" in table else [None] * len(texts)
+    source = similar_words(asked.similar or language_of(" ".join(texts[:100])))
+    candidates = similar_candidates(source, asked.candidates)
+    found = []
+    for place, (text, label, pair) in enumerate(zip(texts, table["label"].tolist(), pairs, strict=True)):
+        if word_spans(text):
+            found.append(
+                attack_text(
+                    classifier,
+                    text,
+                    int(label),
+                    candidates,
+                    search=asked.search,
+                    limits=asked,
+                    pair=pair,
+                    seed=asked.seed,
+                )
+            )
+        told(progress, place + 1, len(texts))
+    found = sorted(found, key=lambda each: (not each.success, each.said != each.label))
+    return WordAttack(classifier.origin, found, summary(found), list(classifier.labels))
+
+
+def summary(found: Sequence[Attacked]) -> dict[str, float]:
+    """`accuracy` and `after_attack` (shares of all), `success` (of those right before), `words_changed` (mean share of the
+    words of successful ones), `similarity` (their mean), `queries` (mean of those right before).
+    """
+    right = [each for each in found if each.said == each.label]
+    won = [each for each in right if each.success]
+    count = max(1, len(found))
+
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values) if values else 0.0
+
+    return {
+        "examples": float(len(found)),
+        "accuracy": len(right) / count,
+        "after_attack": (len(right) - len(won)) / count,
+        "success": len(won) / max(1, len(right)),
+        "words_changed": mean([len(each.changes) / len(split(each.before)[0]) for each in won]),
+        "similarity": mean([each.similarity for each in won]),
+        "queries": mean([float(each.queries) for each in right]),
+    }

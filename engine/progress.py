@@ -1,0 +1,11 @@
+"""How what takes long says how far it is."""
+
+from collections.abc import Callable
+
+Progress = Callable[[int, int], None] | None  # Is told (done, of); None where nobody listens.
+
+
+def told(progress: Progress, done: int, of: int) -> None:
+    """Say that `done` of `of` are done, where somebody listens."""
+    if progress is not None:
+        progress(min(done, of), of)

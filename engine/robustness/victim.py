@@ -1,0 +1,58 @@
+"""The classifier that a word attack asks about whole texts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.robustness.text import BATCH
+from engine.subjects.classifier import Classifier
+
+
+class Victim:
+    """The classifier as a black box on texts; counts what it is asked. `pair`: a second sentence that stays as it is."""
+
+    def __init__(self, classifier: Classifier, pair: str | None = None) -> None:
+        self.classifier, self.pair, self.queries = classifier, pair, 0
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        """A padded batch."""
+        tokenizer = self.classifier.tokenizer
+        pairs = None if self.pair is None else [self.pair] * len(texts)
+        return tokenizer(
+            list(texts),
+            pairs,
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=self.classifier.max_length,
+        ).to(self.classifier.device)
+
+    def __call__(self, texts: Sequence[str]) -> Tensor:
+        """Class probabilities, `[N, C]`, on the CPU."""
+        self.queries += len(texts)
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(texts), BATCH):
+                found.append(self.classifier.model(**self.encode(texts[start : start + BATCH])).logits.float().cpu())
+        return torch.cat(found).softmax(dim=-1)
+
+    def gradient(self, text: str, label: int) -> tuple[Tensor, list[tuple[int, int]]]:
+        """∇ of the label's loss in the word embeddings `[L, D]`, and the characters that each token stands for."""
+        tokenizer, model = self.classifier.tokenizer, self.classifier.model
+        encoded = tokenizer(
+            text, self.pair, return_tensors="pt", truncation=True, max_length=self.classifier.max_length,
+            return_offsets_mapping=True,
+        )  # fmt: skip
+        offsets = encoded.pop("offset_mapping")[0].tolist()
+        first = [side == 0 for side in encoded.sequence_ids(0)]
+        batch = encoded.to(model.device)
+        ids = batch.pop("input_ids")
+        looked_up = model.get_input_embeddings()(ids).detach().requires_grad_()
+        self.queries += 1
+        loss = torch.nn.functional.cross_entropy(
+            model(inputs_embeds=looked_up, **batch).logits, torch.tensor([label], device=model.device)
+        )
+        (gradient,) = torch.autograd.grad(loss, looked_up)
+        return gradient[0], [tuple(at) if own else (0, 0) for at, own in zip(offsets, first, strict=True)]

@@ -1,0 +1,92 @@
+"""The cells of a study as runs in the queue; a cell is never trained twice."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from engine.data.builtin import TASKS
+from engine.models import BUILTIN
+from engine.runs import queue
+from engine.runs.config import is_pretraining
+from engine.runs.run import ACTIVE, RESUMABLE, Run
+from engine.runs.store import Store
+from engine.studies.studies import StudyCell, key_of
+
+
+def _key_of_run(run: Run) -> str:
+    if "cell" in run.info:
+        return str(run.info["cell"])
+    # What a file held when another run read it is not known: such a run counts only for built-in data and models.
+    return key_of(run.config) if run.config["dataset"] in TASKS and run.config["model"] in BUILTIN else ""
+
+
+def runs_of(wanted: Sequence[StudyCell]) -> dict[str, Run]:
+    """The best run there is for each cell, by its key: completed before active before one that could be resumed."""
+    rank = {"completed": 0, "running": 1, "starting": 1, "queued": 2}
+    keys = {cell.key for cell in wanted}
+    found: dict[str, Run] = {}
+    for run in Store().all():
+        if is_pretraining(run.config["method"]):
+            continue
+        key = _key_of_run(run)
+        if key in keys and (key not in found or rank.get(run.status, 3) < rank.get(found[key].status, 3)):
+            found[key] = run
+    return found
+
+
+def advance(wanted: Sequence[StudyCell], name: str = "", *, restart: bool = False) -> dict[str, Run]:
+    """Queue what is missing and resume what crashed; returns the cells' runs as they are now.
+
+    A run that was cancelled by hand is resumed only with `restart`; one that failed (bad input, out of memory) never.
+    """
+    queue.advance()
+    there = runs_of(wanted)
+    for cell in wanted:
+        run = there.get(cell.key)
+        if run is None:
+            queue.submit(cell.named(name), {"cell": cell.key})
+        elif run.status == "crashed" or (restart and run.status == "cancelled"):
+            queue.resume(run.id)
+    return runs_of(wanted)
+
+
+def progress_of(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> dict[str, int]:
+    """How many cells are `completed`, `active`, `queued`, `failed` and `missing`."""
+    states = [runs[cell.key].status if cell.key in runs else "missing" for cell in wanted]
+    return {
+        "completed": states.count("completed"),
+        "active": sum(state in ACTIVE for state in states),
+        "queued": states.count("queued"),
+        "failed": sum(state in RESUMABLE for state in states),
+        "missing": states.count("missing"),
+    }
+
+
+def check_inputs(wanted: Sequence[StudyCell]) -> None:
+    """Look at every data set and model of a study before any of its runs exists.
+
+    Raises:
+        UserError: says what is wrong.
+    """
+    from engine.runs.build import check
+
+    for config in {(cell.dataset, cell.model): cell.config for cell in wanted}.values():
+        check(config)
+
+
+def train_in_queue(wanted: Sequence[StudyCell], name: str, said: Callable[[dict[str, int]], None]) -> dict[str, Run]:
+    """Train what is missing of a study through the queue; returns the cells' runs as they are then.
+
+    Args:
+        said: called with the cells' progress whenever it changes.
+    """
+    runs = advance(wanted, name, restart=True)
+    last: dict[str, int] = {}
+    while True:
+        state = progress_of(wanted, runs)
+        if state != last:
+            said(state)
+            last = state
+        if not state["active"] + state["queued"] + state["missing"]:
+            return runs
+        time.sleep(1.0)
+        runs = advance(wanted, name)

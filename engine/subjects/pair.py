@@ -1,0 +1,74 @@
+"""The ELECTRA pair that an analysis looks at: a run's, or a ready-made one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.digests import digest_of
+from engine.errors import UserError
+from engine.models import best_device
+from engine.objectives.electra import HEAD_FILE, load_pair
+from engine.progress import Progress
+from engine.runs.config import TrainConfig
+from engine.runs.ready import ready
+from engine.runs.run import RUN
+from engine.runs.store import Store
+
+READY_STEPS = 100
+READY_DATASET = "movie-sentiment"
+
+
+@dataclass
+class Pair:
+    """A generator and a discriminator that can be looked at. `origin`: for people, where they are from; `reference`:
+    how to get them again.
+    """
+
+    module: Any
+    tokenizer: Any
+    origin: str
+    fingerprint: str
+    reference: str = ""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return next(self.module.parameters()).device
+
+    def judged(self, ids: Tensor, batch: Mapping[str, Tensor]) -> list[float]:
+        """The discriminator's probability that each token of one text was replaced, [L]."""
+        with torch.no_grad():
+            verdicts: list[float] = self.module.detect(ids, **batch).sigmoid()[0].tolist()
+        return verdicts
+
+
+def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
+    """The pair of a finished ELECTRA run, or the ready-made one (pre-trained briefly once, then kept).
+
+    Raises:
+        UserError: no such run, or not a finished ELECTRA run.
+    """
+    if run is not None:
+        record = Store().find(run)
+        if record.config["method"] != "electra" or not (record.model_folder / HEAD_FILE).exists():
+            raise UserError(f"{record.id} is no finished ELECTRA run ({record.config['method']}, {record.status}).")
+        folder, origin = record.model_folder, f"run {record.id} (validation AUC {record.metrics.get('auc', 0.5):.3f})"
+    else:
+        config = TrainConfig.build(
+            {
+                "method": "electra",
+                "dataset": READY_DATASET,
+                "max_steps": READY_STEPS,
+                "evaluations": 1,
+                "learning_rate": 3e-4,
+            }
+        )
+        folder, facts = ready(f"electra-2-minilm-{READY_DATASET}-{READY_STEPS}", config, "auc", progress)
+        origin = f"minilm and a generator of 1/4 its width, {facts['steps']} steps on {facts['dataset']}"
+        origin += f" (validation AUC {facts['auc']:.3f})"
+    module, tokenizer = load_pair(folder)
+    weights = digest_of(sorted(folder.rglob("*.safetensors")))[:16]
+    return Pair(module.to(best_device()), tokenizer, origin, weights, f"{RUN}{run}" if run else "")

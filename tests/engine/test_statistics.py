@@ -1,0 +1,35 @@
+"""Intervals and tests against brute force and scipy."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from engine.statistics import bootstrap, sign_flip
+
+
+def test_the_bootstrap_interval_covers_the_mean_as_often_as_it_says():
+    chance = np.random.default_rng(5)
+    hits = 0
+    for trial in range(200):
+        low, high = bootstrap(chance.normal(1.0, 2.0, 60), draws=300, seed=trial)
+        hits += low <= 1.0 <= high
+    assert hits / 200 == pytest.approx(0.95, abs=0.05)
+    assert math.isclose(*bootstrap([2.0, 2.0, 2.0]))
+
+
+@pytest.mark.parametrize("count", [1, 3, 6, 8])
+def test_the_sign_flip_test_is_scipys_and_brute_force(count):
+    values = np.random.default_rng(count).normal(0.3, 1, count)
+    plain = [
+        abs(np.mean(values * signs)) >= abs(values.mean()) - 1e-12 for signs in itertools.product([1, -1], repeat=count)
+    ]
+    assert sign_flip(values) == pytest.approx(np.mean(plain))
+    if count > 1:
+        theirs = stats.permutation_test(
+            (values, np.zeros(count)), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=np.inf
+        )
+        assert sign_flip(values) == pytest.approx(theirs.pvalue)
+    assert sign_flip([0.0, 0.0]) == 1.0
