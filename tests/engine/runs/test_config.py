@@ -20,7 +20,7 @@ def test_pairs_go_to_the_method_first_then_to_the_run():
         ({"method": "fgsm"}, {}, "Unknown method"),
         ({"max_steps": 0}, {}, "max_steps must be a whole number from 1"),
         ({"max_steps": "ten"}, {}, "max_steps"),
-        ({"method": "pgd"}, {"epsilon": "-1"}, "epsilon must be a number from 0 to 1000000 (or empty)"),
+        ({"method": "pgd"}, {"epsilon": "-1"}, "epsilon must be a number from 0 to 1000000"),
         ({"method": "vanilla"}, {"epsilon": "1"}, "Unknown setting 'epsilon'"),
         ({"seed": -1}, {}, "seed"),
         ({}, {"learning_rate": "nan"}, "learning_rate"),
