@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from engine.commands import analyses, lists, studies, training
+from engine.commands.common import Verb
 from engine.errors import UserError
 from engine.process import wait_politely
 
@@ -29,8 +30,11 @@ class _Parser(argparse.ArgumentParser):
         return super().parse_known_args(*arguments, **keywords)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m engine", description="Adversarial training of text encoders, and what it does.")
+PROGRAM = "python -m engine"
+
+
+def _parser(program: str, more: Sequence[Callable[[Verb], None]]) -> argparse.ArgumentParser:
+    parser = _Parser(prog=program, description="Adversarial training of text encoders, and what it does.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
 
     def verb(
@@ -47,20 +51,27 @@ def _parser() -> argparse.ArgumentParser:
             made.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else there")
         return made
 
-    for module in (lists, training, studies, analyses):
-        module.add(verb)
+    for add in (*more, *(module.add for module in (lists, training, studies, analyses))):
+        add(verb)
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code."""
+def main(
+    arguments: Sequence[str] | None = None, *, program: str = PROGRAM, more: Sequence[Callable[[Verb], None]] = ()
+) -> int:
+    """Run one command; returns its exit code.
+
+    Args:
+        arguments: without the program's name; None: those of this process. program: what it is called by. more: add
+            further verbs.
+    """
     wait_politely()
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         for place, word in enumerate(given, 1):
             if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
                 raise UserError(f"Argument {place} is not text in UTF-8: {word[:60]!a}.")
-        options = _parser().parse_args(given)
+        options = _parser(program, more).parse_args(given)
         options.action(options)
     except UserError as problem:
         print(problem, file=sys.stderr)
@@ -72,16 +83,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as problem:
-        print(unexpected(problem, given), file=sys.stderr)
+        print(unexpected(problem, given, program), file=sys.stderr)
         return 2
     return 0
 
 
-def unexpected(problem: Exception, given: Sequence[str]) -> UserError:
+def unexpected(problem: Exception, given: Sequence[str], program: str = PROGRAM) -> UserError:
     """What is said of an error that nobody thought of: one line, with where all of it can be read for a report."""
     kind = type(problem).__name__
     reason = " ".join(str(problem).split())[:200]
-    whole = f"python -m engine {shlex.join(given)}\n\n{''.join(traceback.format_exception(problem))}"
+    whole = f"{program} {shlex.join(given)}\n\n{''.join(traceback.format_exception(problem))}"
     try:
         from engine.home import home
 
