@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from engine.analysis import Result, analysis
 from engine.data.segmentation import encode_words
 from engine.errors import UserError
-from engine.objectives.electra import corrupt
+from engine.objectives.electra_pair import corrupt
 from engine.objectives.masking import Masker, MaskingSettings
 from engine.progress import Progress
 from engine.settings import CONFIG

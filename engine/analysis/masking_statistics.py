@@ -1,6 +1,8 @@
 """What a masking strategy does to a corpus: its shares, beside which the paper's stand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass as settings_dataclass
@@ -11,7 +13,7 @@ from engine.data.segmentation import encode_words, language_of
 from engine.data.sources import load_texts
 from engine.models import load_tokenizer
 from engine.objectives.collator import MaskingCollator
-from engine.objectives.masking import Masked, MaskingSettings, statistics
+from engine.objectives.masking import Masked, MaskingSettings
 from engine.progress import Progress, told
 from engine.settings import CONFIG
 
@@ -32,7 +34,7 @@ class MaskingOfCorpus(HowToMask):
 
 @dataclass(frozen=True)
 class MaskingStatistics(Result):
-    """Shares of words: see `objectives.masking.statistics`. `texts`: how many were masked."""
+    """Shares of words: see `statistics`. `texts`: how many were masked."""
 
     units: int
     selected: int
@@ -57,3 +59,22 @@ def masking_statistics(nothing: None, asked: MaskingOfCorpus, progress: Progress
         found.append(masker.mask(batch["input_ids"], batch["word_ids"], seed=asked.seed + start, describe=True))
         told(progress, start + BATCH, len(texts))
     return MaskingStatistics(**statistics(found), texts=len(texts))
+
+
+def statistics(masked: Sequence[Masked]) -> dict[str, Any]:
+    """Shares over described batches, beside which the paper's stand: words masked, n-gram lengths, kinds."""
+    choices = [choice for each in masked for choice in each.choices]
+    total = max(1, len(choices))
+    firsts = [choice.ngram for choice in choices if choice.first]
+    wanted = ("replaced", "random", "kept")
+    kinds = dict.fromkeys(wanted, 0)
+    for choice in choices:
+        kinds["replaced" if choice.kind in ("mask", "similar") or choice.degraded else choice.kind] += 1
+    return {
+        "units": sum(each.units for each in masked),
+        "selected": len(choices),
+        "share": len(choices) / max(1, sum(each.units for each in masked)),
+        "ngrams": {n: sum(length == n for length in firsts) / max(1, len(firsts)) for n in (1, 2, 3, 4)},
+        "kinds": {name: count / total for name, count in kinds.items()},
+        "degraded": sum(choice.degraded for choice in choices) / total,
+    }

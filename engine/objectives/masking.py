@@ -248,22 +248,3 @@ class Masker:
                         Choice(row, positions, length, first, texts[0], texts[1], kind, degraded, score)
                     )
         return masked
-
-
-def statistics(masked: Sequence[Masked]) -> dict[str, Any]:
-    """Shares over described batches, beside which the paper's stand: words masked, n-gram lengths, kinds."""
-    choices = [choice for each in masked for choice in each.choices]
-    total = max(1, len(choices))
-    firsts = [choice.ngram for choice in choices if choice.first]
-    wanted = ("replaced", "random", "kept")
-    kinds = dict.fromkeys(wanted, 0)
-    for choice in choices:
-        kinds["replaced" if choice.kind in ("mask", "similar") or choice.degraded else choice.kind] += 1
-    return {
-        "units": sum(each.units for each in masked),
-        "selected": len(choices),
-        "share": len(choices) / max(1, sum(each.units for each in masked)),
-        "ngrams": {n: sum(length == n for length in firsts) / max(1, len(firsts)) for n in (1, 2, 3, 4)},
-        "kinds": {name: count / total for name, count in kinds.items()},
-        "degraded": sum(choice.degraded for choice in choices) / total,
-    }

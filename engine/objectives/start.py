@@ -64,7 +64,7 @@ def _pair(name: str, model: Any) -> tuple[Any, Any]:
         return None, None
     from transformers import ElectraForMaskedLM, ElectraForPreTraining
 
-    from engine.objectives.electra import replaced_token_head, share_embeddings
+    from engine.objectives.electra_pair import replaced_token_head, share_embeddings
 
     try:
         with quietly():

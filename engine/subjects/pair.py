@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.digests import digest_of
 from engine.errors import UserError
 from engine.models import best_device
-from engine.objectives.electra import HEAD_FILE, load_pair
+from engine.objectives.electra_pair import HEAD_FILE, load_pair
 from engine.progress import Progress
 from engine.runs.config import TrainConfig
 from engine.runs.ready import ready

@@ -16,7 +16,8 @@ from engine.data.segmentation import encode_words
 from engine.errors import UserError
 from engine.models import load_tokenizer
 from engine.objectives.collator import MaskingCollator
-from engine.objectives.electra import ELECTRA, SHARED, ELECTRASettings, corrupt, load_pair, make_generator
+from engine.objectives.electra import ELECTRA, ELECTRASettings
+from engine.objectives.electra_pair import SHARED, corrupt, load_pair, make_generator
 from engine.objectives.macbert import MacBERT, MacBERTSettings, halves
 from engine.objectives.masking import IGNORED, Masker
 from engine.objectives.similar import SimilarWords
