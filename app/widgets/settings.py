@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app.shell.layout import plain
+from app.widgets.inputs import linked
 from engine.methods import METHODS, get_method
 from engine.methods.presets import RUN
 from engine.runs.config import TrainConfig
@@ -53,6 +54,7 @@ def settings(schemas: dict[str, dict[str, Any]], prefix: str, names: list[str] |
 def method_choice(key: str = "method", default: str = "pgd") -> Any:
     """Choose a method; returns its class."""
     names = METHODS.names()
+    linked(key, {name: get_method(name).title for name in names})
     chosen = st.selectbox(
         "Method",
         names,

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -87,17 +87,30 @@ def _words(value: Any) -> str:
     )
 
 
-def asked_of(options: argparse.Namespace, settings: type[Settings]) -> Any:
+def all_asked(options: argparse.Namespace, settings: Sequence[type[Settings]]) -> list[Any]:
+    """What the flags ask of several analyses: --set belongs to those with settings of a method, if there are any."""
+    inner = [each.inner({}) is not None for each in settings]
+    given = pairs(getattr(options, "set", []))
+    return [
+        asked_of(options, each, given if own or not any(inner) else {})
+        for each, own in zip(settings, inner, strict=True)
+    ]
+
+
+def asked_of(options: argparse.Namespace, settings: type[Settings], given: Mapping[str, Any]) -> Any:
     """What the flags ask of an analysis with these settings.
+
+    Args:
+        given: what --set was given.
 
     Raises:
         UserError: what its settings refuse.
     """
-    names, given = settings.names(), vars(options)
-    values = {name: given[name] for name in names if name in given}
+    names, flags = settings.names(), vars(options)
+    values = {name: flags[name] for name in names if name in flags}
     if "dataset" in values:
         values["dataset"] = named_dataset(options)
-    own: dict[str, Any] = dict(pairs(options.set))
+    own = dict(given)
     inner = settings.inner(values)
     if inner is None:
         values |= own
@@ -128,7 +141,7 @@ def _subject(options: argparse.Namespace, kind: str) -> Any:
 
 def _run(options: argparse.Namespace) -> None:
     parts = [ANALYSES.get(name) for name in options.analyses]
-    asked = [asked_of(options, part.Settings) for part in parts]
+    asked = all_asked(options, [part.Settings for part in parts])
     subject = _subject(options, parts[0].kind)
     document: dict[str, Any] = {}
     texts = []
@@ -183,7 +196,7 @@ def _mask(options: argparse.Namespace) -> None:
     from engine.models import load_tokenizer
     from engine.objectives.masking import STRATEGIES
 
-    asked = asked_of(options, MaskingOfText)
+    (asked,) = all_asked(options, [MaskingOfText])
     known("strategy", options.strategy, list(STRATEGIES))
     said = unread(load_tokenizer(asked.encoder(language_of(asked.text))), asked.text)
     found = mask_text(asked, options.strategy, progress("making the word vectors, once"))

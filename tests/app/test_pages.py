@@ -1,50 +1,19 @@
 """Every page's script: no exception, server time, nothing computed twice."""
 
-import shutil
 import statistics
 import time
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from app.shell import state
 from app.shell.navigation import SECTIONS
-from app.widgets import uploads
 from engine import catalogue
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page[0] for pages in SECTIONS.values() for page in pages if page[0] != "home"]
-
-
-@pytest.fixture
-def open_page(small, sentences, monkeypatch):
-    """Run a page's script as the server does; the pages' links need the navigation, which is not there."""
-    monkeypatch.setattr("app.shell.navigation.link", lambda *_: None)
-    # A select box of the test driver takes only what is in its list: a finished run and an uploaded file.
-    done = Store().create(TrainConfig.build({"method": "pgd"}).as_dict(), status="completed")
-    shutil.copytree(small, done.model_folder)
-    data = uploads.keep("sentences.tsv", sentences.read_bytes())
-
-    def run(name, **query):
-        test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=120)
-        values = {
-            "of": f"run:{done.id}",
-            "models": f"run:{done.id}",
-            "dataset": data,
-            "limit": 20,
-            "points": 11,
-            "text": "a dull but good film",
-        }
-        for key, value in {**values, **query}.items():
-            test.query_params[key] = str(value)
-        test.run()
-        assert not test.exception, test.exception[0].message
-        return test
-
-    return run
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name not in ("electra", "projector")])
