@@ -57,3 +57,7 @@ def page() -> None:
             "none" if math.isnan(rho) else f"{rho:.2f}",
             help="Spearman's ρ over the tokens that are not special: 1 if the adversary moves most what matters most.",
         )
+        if not classifier.is_regression:
+            words = state.analyse("erasure", {name: classifier}, "Leaving words out", label=label, seed=seed, **of)
+            st.markdown("What the model says without each word: leave one out, no gradient and no baseline.")
+            show(words, "words", f"erasure-{place}")

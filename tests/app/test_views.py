@@ -36,6 +36,7 @@ def settings(sentences, run):
         "smoothness curve": of,
         "landscape": {"text": TEXT, "points": 5},
         "attribution": {**OF_METHOD, "text": TEXT},
+        "erasure": {"text": TEXT},
         "map": {**of, "epsilon": 0.5},
         "robust accuracy": {**of, "steps": 2},
         "calibration": of,
