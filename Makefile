@@ -9,7 +9,7 @@ HOSTS ?=
 # A browser is opened where there is a screen.
 HEADLESS ?= $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),false,true)
 
-.PHONY: run test lint setup prepare lock audit clean
+.PHONY: run test docs lint setup prepare lock audit clean
 
 run: prepare
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT) --server.address $(ADDRESS) \
@@ -17,6 +17,9 @@ run: prepare
 
 test: $(VENV)/.dev prepare lint
 	$(BIN)/python -m pytest
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -36,12 +36,12 @@ def _unit(gradient: Tensor, dims: tuple[int, ...], order: float) -> Tensor:
 
 
 def unit_example(gradient: Tensor, norm: Norm = "frobenius") -> Tensor:
-    """G / ‖g‖ per example. A zero (or non-finite) gradient gives exactly 0, so that δ stays as it is."""
+    """G / ‖g‖ for every example. A zero (or non-finite) gradient gives exactly 0, so that δ stays as it is."""
     return _unit(gradient, (-2, -1), 2.0 if norm == "frobenius" else float("inf"))
 
 
 def unit_token(gradient: Tensor) -> Tensor:
-    """g^i / ‖g^i‖_2 per token (TextAT); a zero gradient gives exactly 0."""
+    """g^i / ‖g^i‖_2 for every token (TextAT); a zero gradient gives exactly 0."""
     return _unit(gradient, (-1,), 2.0)
 
 

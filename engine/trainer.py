@@ -26,8 +26,9 @@ class AdversarialTrainer(SeededTrainer):
 
     Args:
         method: a method's name (`"freelb"`) or an instance (`FreeLB(ascent_steps=2)`).
-        Everything else as `transformers.Trainer`. The loss is the task's own (cross-entropy, squared error, with
-        `label_smoothing_factor`); a `compute_loss_func` is refused, since a method decides what is minimised.
+
+    Everything else is as in `transformers.Trainer`. The loss is the task's own (cross-entropy, squared error, with
+    `label_smoothing_factor`); a `compute_loss_func` is refused, since a method decides what is minimised.
 
     With FreeAT each minibatch is replayed m times and `num_train_epochs` is divided by m, so the cost is vanilla's.
 

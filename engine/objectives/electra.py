@@ -60,7 +60,7 @@ class ELECTRA(Objective):
 
     Args:
         encoder: the discriminator's body (`AutoModel`). tokenizer: any. settings: see `ELECTRASettings`.
-        generator, head: ready ones (of a hub pair); None makes new ones.
+        generator: a ready one (of a hub pair); None makes a new one. head: likewise.
 
     Shapes: input_ids `[B, L]`, generator logits `[B, L, V]`, discriminator logits `[B, L]`.
     """

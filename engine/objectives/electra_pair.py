@@ -74,7 +74,7 @@ def corrupt(input_ids: Tensor, logits: Tensor, chosen: Tensor, temperature: floa
     """Sample a token from softmax(logits / temperature) at every chosen place; no gradient passes through.
 
     Args:
-        input_ids, chosen: [B, L]. logits: at the n chosen places, [n, V].
+        input_ids: `[B, L]`. chosen: `[B, L]`. logits: at the n chosen places, `[n, V]`.
     """
     with torch.no_grad():
         probabilities = (logits.float() / temperature).softmax(dim=-1)

@@ -224,7 +224,7 @@ class Masker:
         """Mask a padded batch.
 
         Args:
-            input_ids, word_ids: [B, L]; word_ids -1 where no word is (padding, special tokens, punctuation).
+            input_ids: `[B, L]`. word_ids: `[B, L]`, -1 where no word is (padding, special tokens, punctuation).
             seed: of all draws. describe: also say of every word what became of it. at_least_one: per example.
         """
         chance = np.random.default_rng(seed)

