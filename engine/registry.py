@@ -8,7 +8,7 @@ import ast
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from engine.errors import known
 
@@ -20,6 +20,17 @@ class Component(Protocol):
     def name(self) -> str: ...  # noqa: D102
     @property
     def year(self) -> int: ...  # noqa: D102
+
+
+class Recipe:
+    """What a method and a pre-training objective say of themselves."""
+
+    name: ClassVar[str]
+    year: ClassVar[int]  # Of the publication.
+    title: ClassVar[str]
+    reference: ClassVar[str]
+    equation: ClassVar[str]  # LaTeX
+    summary: ClassVar[str]
 
 
 C = TypeVar("C", bound=Component)

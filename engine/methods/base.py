@@ -20,6 +20,7 @@ from engine.errors import UserError, known
 from engine.methods.passes import EmbeddedBatch, Report
 from engine.methods.precision import full_precision
 from engine.methods.presets import Presets
+from engine.registry import Recipe
 from engine.settings import CONFIG, Settings
 
 S = TypeVar("S", bound=Settings)
@@ -42,7 +43,7 @@ class AscentSettings(Settings):
     """Perturb [CLS] and [SEP] too, as the papers do."""
 
 
-class Method(ABC, Generic[S]):
+class Method(Recipe, ABC, Generic[S]):
     """One way to fine-tune. It works on any model that takes `inputs_embeds`, with or without a Trainer.
 
     Args:
@@ -51,12 +52,6 @@ class Method(ABC, Generic[S]):
         seed: of whatever the method keeps between batches (TextAT's table).
     """
 
-    name: ClassVar[str]
-    year: ClassVar[int]  # Of the publication; lists are in this order.
-    title: ClassVar[str]
-    reference: ClassVar[str]
-    equation: ClassVar[str]  # LaTeX
-    summary: ClassVar[str]
     Settings: type[S]
     presets: ClassVar[Presets] = {}  # Published settings of the method by name, …
     preset_runs: ClassVar[Presets] = {}  # … and what those runs had besides (learning rate, batch size).

@@ -8,12 +8,3 @@ if TYPE_CHECKING:
     from engine.objectives.base import Objective
 
 OBJECTIVES: "Registry[type[Objective]]" = Registry("objective", __name__)
-
-
-def get_objective(name: str) -> "type[Objective]":
-    """The objective's class by its name.
-
-    Raises:
-        UserError: no such objective; lists those there are.
-    """
-    return OBJECTIVES.get(name)

@@ -10,21 +10,16 @@ from torch import Tensor, nn
 
 from engine.objectives.collator import MaskingCollator
 from engine.objectives.masking import MaskingSettings
+from engine.registry import Recipe
 
 
-class Objective(ABC):
+class Objective(Recipe, ABC):
     """One way to pre-train an encoder on plain text.
 
     The masks are drawn in `loss`, from torch's generator, which checkpoints keep: so a resumed run goes on as if it
     had never stopped.
     """
 
-    name: ClassVar[str]
-    year: ClassVar[int]  # Of the publication; lists are in this order.
-    title: ClassVar[str]
-    reference: ClassVar[str]
-    equation: ClassVar[str]  # LaTeX
-    summary: ClassVar[str]
     Settings: ClassVar[type[MaskingSettings]]
     main_metric: ClassVar[str]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
