@@ -27,7 +27,7 @@ def analyse(name: str, subject: Any = None, progress: Progress = None, /, **valu
     """Run an analysis by its name.
 
     Args:
-        name: of the analysis. subject: what is looked at, as `load` gives it. progress: is told (done, of) on long ones.
+        name: of the analysis. subject: what is looked at, as `load` gives it. progress: called with (done, total) on long ones.
             values: its settings, plain values only (text, numbers, lists, dicts).
 
     Raises:

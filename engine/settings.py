@@ -64,7 +64,7 @@ class Settings:
 
     @classmethod
     def inner(cls, values: Mapping[str, Any]) -> "type[Settings] | None":
-        """Whose values stand in its field `settings`, for these other values; None if it has no such field."""
+        """The class of what its field `settings` holds, given the other values; None if it has no such field."""
         return None
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Settings:
 
 
 def _in_words(schema: Mapping[str, Any]) -> str:
-    """What a field may be, "" where that takes more words."""
+    """What values a field may take, in words; "" where that cannot be said briefly."""
     options = schema.get("anyOf", [schema])
     inner, empty = options[0], " (or empty)" * (len(options) > 1)
     if "enum" in inner:

@@ -5,7 +5,7 @@ from app.shell.layout import heading
 
 heading(
     "Runs",
-    "All runs, from this app and from the command line. Choose some to lay their curves over one another and to"
-    " compare what they reached; choose one to load its model, resume or delete it.",
+    "All runs, from this app and from the command line. Choose several to overlay their curves and compare"
+    " their results; choose one to load its model, or to resume or delete it.",
 )
 body("runs")

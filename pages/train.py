@@ -5,7 +5,7 @@ from app.shell.layout import heading
 
 heading(
     "Train",
-    "Launch a fine-tune with any method and watch it live. It runs in a process of its own: closing this page, or the"
-    " server, does not stop it.",
+    "Launch a fine-tune with any method and watch it live. It runs in its own process: closing this page or"
+    " stopping the server does not stop it.",
 )
 body("train")

@@ -12,10 +12,10 @@ from engine.analysis.attribution import ALGORITHMS
 
 
 def page() -> None:
-    """All of it."""
+    """Draw everything on the Attribution page below its heading."""
     of = widgets.sentence()
     with st.sidebar:
-        models = widgets.classifiers_choice()
+        models = widgets.classifiers_choice("attribution")
         algorithm = st.selectbox(
             "Attribution by", list(ALGORITHMS), key="algorithm", bind="query-params", help="Computed by Captum."
         )
@@ -39,7 +39,7 @@ def page() -> None:
             "the score" if classifier.is_regression else f"the logit of {plain(classifier.labels[int(found.label)])}"
         )
         st.markdown(
-            f"Of {target}: **{found.clean.output:.3f}** clean, **{found.perturbed.output:.3f}** perturbed; with every word"
+            f"Output, {target}: **{found.clean.output:.3f}** clean, **{found.perturbed.output:.3f}** perturbed; with every word"
             f" blanked out {found.clean.baseline:.3f}."
         )
         show(finding, "tokens", f"attribution-{place}", method=method.title)
@@ -47,7 +47,9 @@ def page() -> None:
             f"{word} {each.gap:.2g}" + ("" if each.convergence is None else f" (Captum's delta {each.convergence:.2g})")
             for word, each in (("clean", found.clean), ("perturbed", found.perturbed))
         )
-        st.caption(f"Completeness gap, Σ attributions less what there is to explain: {gaps}. 0 is exact.")
+        st.caption(
+            f"Completeness gap, Σ attributions minus the difference that they have to explain: {gaps}. 0 is exact."
+        )
         left, right = st.columns([2, 1], vertical_alignment="center")
         with left:
             show(finding, "where", f"where-{place}")

@@ -7,7 +7,8 @@ from app.notebook.pins import show
 from app.panels import studies
 from app.shell import state
 from app.shell.layout import plain
-from engine.analysis.robust_accuracy import EPSILONS, RobustSettings, radii
+from engine.analysis.robust_accuracy import EPSILONS, radii
+from engine.catalogue import analysis_of
 from engine.robustness.searches import SEARCHES
 from engine.robustness.text import Limits
 from engine.studies.published import SOURCES
@@ -22,44 +23,22 @@ def page(view: str) -> None:
 def embedding_attack() -> None:
     """Accuracy against ε."""
     with st.sidebar:
-        models = widgets.classifiers_choice()
+        models = widgets.classifiers_choice("robust accuracy")
         of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
-        steps = int(st.number_input("Steps", 1, 200, 5, key="steps", bind="query-params", help="K of PGD."))
-        restarts = int(
-            st.number_input(
-                "Restarts", 1, 20, 1, key="restarts", bind="query-params", help="Attacks per ε; one from δ = 0."
-            )
-        )
+        how = widgets.asked("robust accuracy", "steps", "restarts", "schedule", steps=5, restarts=1)
         epsilons = st.text_input(
             "Radii ε", ", ".join(f"{at:g}" for at in EPSILONS), key="epsilons", bind="query-params", max_chars=200,
-            help="With commas between; Frobenius norm per sentence. Their scale is that of the encoder's embeddings: the"
+            help="Separated by commas; Frobenius norm per sentence. Their scale is that of the encoder's embeddings: the"
             " yardstick on Perturb helps to choose.",
         )  # fmt: skip
-        schedule = st.selectbox(
-            "Step size",
-            RobustSettings.schema()["schedule"]["enum"],
-            key="schedule",
-            bind="query-params",
-            help="From 2.5 ε / K on.",
-        )
         seed = widgets.seed_input()
     models = widgets.about_all(models, of)
-    found = state.analyse(
-        "robust accuracy",
-        models,
-        "Attacking",
-        epsilons=radii(epsilons),
-        steps=steps,
-        restarts=restarts,
-        schedule=schedule,
-        seed=seed,
-        **of,
-    )
+    found = state.analyse("robust accuracy", models, "Attacking", epsilons=radii(epsilons), seed=seed, **how, **of)
     show(found, "curve", "curve")
     st.caption(
-        "PGD on the true label's loss, in embedding space. Bands: 95 % bootstrap over the examples. At ε = 0 stands the clean"
-        " accuracy. The second line of a model is under twice the steps: where the two lie apart, the attack has not"
-        " converged, and the accuracy is an upper bound."
+        "PGD on the true label's loss, in embedding space. Bands: 95 % bootstrap over the examples. The value at ε = 0 is the"
+        " clean accuracy. Each model's second line is its accuracy under twice as many steps: where the two lines differ,"
+        " the attack has not converged, and the accuracy is an upper bound."
     )
     loose = [
         f"{name} at ε = {point.epsilon:g}"
@@ -76,11 +55,11 @@ def embedding_attack() -> None:
 def word_attack() -> None:
     """Attacks that change real words."""
     with st.sidebar:
-        models = widgets.classifiers_choice()
+        models = widgets.classifiers_choice("word attack")
         of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
         search = st.selectbox(
             "Attack", sorted(SEARCHES.names()), key="search", bind="query-params",
-            help="greedy: the most important words first. hotflip: by gradients. typos: letters. random: chance.",
+            help=analysis_of("word attack").Settings.schema()["search"]["description"],
         )  # fmt: skip
         limits = widgets.settings(Limits.schema(), "limits")
         seed = widgets.seed_input()
@@ -89,8 +68,9 @@ def word_attack() -> None:
     show(found, "summary", "attack-summary")
     show(found, "table", "attack-table")
     st.caption(
-        "**success**: of the examples that were right before. **words changed**, **similarity**: of the successful ones."
-        " **queries**: texts that the model was asked about, on average. What fools a model need not be fluent: read them."
+        "**success**: share of the examples that were right before. **words changed**, **similarity**: means over the"
+        " successful attacks. **queries**: how many texts the model was asked about, on average. A text that fools a model"
+        " need not be fluent: read the examples."
     )
     for place, (name, each) in enumerate(found.results.items()):
         st.subheader(plain(name), anchor=False)
@@ -107,7 +87,7 @@ def papers() -> None:
     widgets.linked("paper", titles)
     chosen = st.selectbox(
         "Table", list(titles), format_func=titles.__getitem__, key="paper", bind="query-params",
-        help="Each figure as its paper prints it.",
+        help="Every figure is shown as its paper prints it.",
     )  # fmt: skip
     source = SOURCES[chosen]
     st.markdown(f"{source.split}. **What differs from a run here:** {source.differs}")
@@ -116,11 +96,11 @@ def papers() -> None:
     if found.result.own:
         st.caption(
             "**yours**: your completed runs, on the validation split, in points (medians over the runs). They differ from the"
-            " papers' in model, data and budget, as said above: what can be compared is the gain over the own baseline."
+            " papers' in model, data and budget, as said above: what can be compared is each one's gain over its own baseline."
         )
     else:
         st.info(
-            "Your own results stand here beside the papers' once a run on one of these tasks has ended, for instance"
+            "Your own results appear here beside the papers' once a run on one of these tasks has ended, for instance"
             " `python -m engine train --method freelb --dataset glue/mrpc --data-dir FOLDER`, or a study with the data set"
             " `glue/mrpc@FOLDER`."
         )

@@ -86,7 +86,9 @@ def detect(pair: Any) -> None:
 
 def fool(pair: Any) -> None:
     """The user replaces words by hand and sees whether it notices."""
-    st.markdown("Change words of the sentence so that a reader would not notice. Does the discriminator?")
+    st.markdown(
+        "Change words in the sentence in such a way that a reader would not notice. Does the discriminator notice?"
+    )
     before = st.text_area("Original", EXAMPLE, key="text", bind="query-params", height=80)
     after = st.text_area(
         "Your version", EXAMPLE.replace("wonderful", "banana"), key="yours", bind="query-params", height=80
@@ -100,7 +102,7 @@ def fool(pair: Any) -> None:
     caught = [tokens[place] for place in changed if verdicts[place] > 0.5]
     missed = [tokens[place] for place in changed if verdicts[place] <= 0.5]
     if original == tokens:
-        st.info("Both sentences are the same: change a word of yours.")
+        st.info("Both sentences are the same: change a word in your version.")
     else:
         st.markdown(
             f"Caught: **{plain(', '.join(caught) or 'none')}** · got past it: **{plain(', '.join(missed) or 'none')}**"

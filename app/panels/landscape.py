@@ -8,14 +8,14 @@ from app.shell import state
 
 
 def page() -> None:
-    """All of it."""
+    """Draw everything on the Landscape page below its heading."""
     of = widgets.sentence()
     with st.sidebar:
         classifier = widgets.classifier_choice()
         epsilon = widgets.radius_input()
         points = st.select_slider(
             "Points each way", [11, 21, 41, 61], 21, key="points", bind="query-params",
-            help="The plane is computed at as many points squared: 61 take about eight times as long as 21.",
+            help="The plane is computed on a grid of this many points each way: 61 take about eight times as long as 21.",
         )  # fmt: skip
         extent = st.slider(
             "How far, in ε", 1.0, 4.0, 1.5, 0.5, key="extent", bind="query-params",
@@ -34,7 +34,7 @@ def page() -> None:
     )
     height = third.segmented_control(
         "Height", ["loss", "margin"], default="loss", key="height", required=True, bind="query-params",
-        help="margin: the label's logit less the largest other one; below 0 the prediction is wrong.",
+        help="margin: the label's logit minus the largest other logit; below 0 the prediction is wrong.",
     )  # fmt: skip
     found = state.analyse(
         "landscape", classifier, "Computing the plane", label=label, epsilon=epsilon, points=points, extent=extent,
@@ -49,6 +49,6 @@ def page() -> None:
     with solid:
         show(found, "surface", "surface", height=height or "loss")
     st.caption(
-        "A path is drawn where it falls on the plane; hovering says how far off the plane a point really is, and its own"
-        " loss. Inside the circle an adversary with radius ε may go."
+        "Each path is shown projected onto the plane; hover over a point to see how far off the plane it really is, and its"
+        " own loss. The circle encloses where an adversary with radius ε may go."
     )

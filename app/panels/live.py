@@ -114,7 +114,7 @@ def run_card(run: Run, key: str) -> None:
 
 
 def loading_code(run: Run) -> str:
-    """How to load a finished run's model, as code; of a pre-training run its encoder."""
+    """Code that loads a finished run's model, or the encoder of a pre-training run."""
     folder = repr(str(Path(run.model_folder)))
     kind = "AutoModel" if is_pretraining(run.config["method"]) else "AutoModelForSequenceClassification"
     return (

@@ -31,11 +31,11 @@ def _settings() -> dict[str, Any]:
         values = widgets.settings(MaskingSettings.schema(), "mask", wanted)
         similar = st.text_input(
             "Similar words", key="similar", bind="query-params",
-            help="Empty: by the language. Or en, zh, or the path of a word2vec file.",
+            help="Empty: by the text's language. Otherwise en, zh or the path of a word2vec file.",
         )  # fmt: skip
         model = st.text_input(
             "Tokenizer of", key="tokenizer", bind="query-params",
-            help="Empty: minilm, for Chinese zh-small. Or a folder or hub name.",
+            help="Empty: minilm, or zh-small for Chinese text. Otherwise a folder or hub name.",
         )  # fmt: skip
     return {"settings": values, "similar": similar.strip(), "model": model.strip() or None}
 
@@ -88,6 +88,6 @@ def corpus() -> None:
             show(finding, "ngrams", "ngrams")
     if strategy == "mac":
         st.caption(
-            f"{found.degraded:.1%} of the selected words were to become similar words, but none with as many tokens was"
-            " found, so a random word took their place; they are counted as replaced."
+            f"{found.degraded:.1%} of the selected words were to become similar words, but no similar word with as many"
+            " tokens was found, so random words took their place; they are counted as replaced."
         )

@@ -25,7 +25,7 @@ PRESENTED = "<style>[data-testid=stSidebar] {display: none} [data-testid=stMain]
 
 
 def page() -> None:
-    """All of it."""
+    """Draw everything on the Notebook page below its heading."""
     with st.container():  # There with and without an offer: the toolbar below it is then drawn over, not drawn twice.
         if "lesson" in st.query_params:
             if st.session_state.pop(FROM_HOME, False):  # A click on Home, in this very session.
@@ -66,7 +66,7 @@ def _toolbar(chosen: Notebook, cells: list[Cell]) -> None:
         waiting = [cell.id for cell in cells if cell.content.spec is not None]
         st.button(
             "Run all", icon=":material/play_arrow:", on_click=run_later, args=(waiting,), disabled=not waiting,
-            help="Computes every cell anew and says which results changed.",
+            help="Recomputes every cell and says which results changed.",
         )  # fmt: skip
         st.button("Present", icon=":material/slideshow:", on_click=_present, args=(0,), disabled=not cells)
         with st.popover("Export", icon=":material/ios_share:"):

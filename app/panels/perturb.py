@@ -58,7 +58,7 @@ def one_method(of: dict[str, Any]) -> None:
     )
     _note_if_cut(found.result)
     if found.remarks:  # What is said above of the model or the text: this is no headline then.
-        st.caption(f"Of what the model was given: {plain(verdict(found.result))}")
+        st.caption(f"For what the model was given: {plain(verdict(found.result))}")
     else:
         st.markdown(f"**{plain(verdict(found.result))}**")
     _note_if_far_from_the_edge(found.result, getattr(settings, "norm", "frobenius"))
@@ -83,9 +83,7 @@ def side_by_side(of: dict[str, Any]) -> None:
     with st.sidebar:
         classifier = widgets.classifier_choice()
         epsilon = widgets.radius_input()
-        steps = int(
-            st.number_input("Ascent steps", 1, 50, 5, key="steps", bind="query-params", help="K, of every method.")
-        )
+        steps = widgets.asked("side by side", "steps")["steps"]
         seed = widgets.seed_input()
     widgets.about(classifier, of)
     label = widgets.label_choice(classifier)
@@ -158,8 +156,8 @@ def examples() -> None:
         of = widgets.dataset_choice()
     widgets.about(classifier, of)
     st.markdown(
-        "Click a row to look at that sentence. **margin**: the label's logit less the largest other one; **flip ε**: the"
-        " smallest ε of a grid at which PGD (3 steps) changes the prediction; **ℓₛ**: SMART's divergence at ε = 0.1."
+        "Click a row to look at that sentence. **margin**: the label's logit minus the largest other logit; **flip ε**:"
+        " the smallest ε of a grid at which PGD (3 steps) changes the prediction; **ℓₛ**: SMART's divergence at ε = 0.1."
     )
     found = state.analyse("examples", classifier, "Examples", **of)
     chosen = show(found, "table", "examples", {"on_select": "rerun", "selection_mode": "single-row"})

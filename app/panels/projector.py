@@ -10,13 +10,15 @@ from app.views.map import COLOURS
 
 
 def page() -> None:
-    """All of it."""
+    """Draw everything on the Projector page below its heading."""
     with st.sidebar:
         classifier = widgets.classifier_choice()
         of = widgets.dataset_choice()
         method = widgets.method_choice()
         epsilon = widgets.radius_input(0.2)
-        colour = st.selectbox("Colour", list(COLOURS), key="colour", bind="query-params", help="What the colours say.")
+        colour = st.selectbox(
+            "Colour", list(COLOURS), key="colour", bind="query-params", help="What the colours stand for."
+        )
         seed = widgets.seed_input()
     widgets.about(classifier, of)
     found = state.analyse(

@@ -75,7 +75,7 @@ def details(run: Run) -> None:
 
 
 def page() -> None:
-    """All of it."""
+    """Draw everything on the Runs page below its heading."""
     queue.glance()
     everything = Store().all()
     if not everything:

@@ -10,9 +10,9 @@ from engine.methods.smart import SMART
 
 
 def page() -> None:
-    """All of it."""
+    """Draw everything on the Smoothness page below its heading."""
     with st.sidebar:
-        models = widgets.classifiers_choice()
+        models = widgets.classifiers_choice("smoothness")
         of = widgets.dataset_choice(50)
         schema = SMART.Settings.schema()
         inner = ["epsilon", "step_size", "ascent_steps", "start_sigma", "norm"]
@@ -37,6 +37,7 @@ def page() -> None:
     show(sweep, "ratio", "ratio")
     st.subheader("The least smooth examples", anchor=False)
     st.caption(
-        f"Of {plain(next(iter(models)))}. The darker a token, the more its part of the worst move changes the output alone."
+        f"Of {plain(next(iter(models)))}. The darker a token, the more its part of the worst move, by itself, changes the"
+        " output."
     )
     show(found, "least smooth", "least")

@@ -45,7 +45,7 @@ def _form() -> None:
         seeds = int(
             st.number_input(
                 "Seeds", 1, 100, 3, key="study-seeds",
-                help=f"0, 1, …; a claim against vanilla takes at least {results.LEAST_SEEDS}.",
+                help=f"Seeds 0, 1, …; a claim against vanilla needs at least {results.LEAST_SEEDS}.",
             )
         )  # fmt: skip
         values = {
@@ -57,7 +57,7 @@ def _form() -> None:
         settings: dict[str, dict[str, Any]] = {}
         if of != "none":
             field = st.selectbox("Setting", _settings_of(of), key="study-sweep")
-            given = st.text_input("Values, with commas between", "0.1, 0.3, 1", key="study-sweep-values")
+            given = st.text_input("Values, separated by commas", "0.1, 0.3, 1", key="study-sweep-values")
             settings = {of: {field: [value.strip() for value in given.split(",") if value.strip()]}}
     if st.button("Start the study", type="primary", icon=":material/play_arrow:"):
         study = studies.study_from(

@@ -13,7 +13,7 @@ from engine.subjects.table import SPACES, table_state, tokenizer_of
 
 
 def page() -> None:
-    """All of it."""
+    """Draw everything on the TextAT table page below its heading."""
     runs = {run.id: run for run in Store().all() if run.config["method"] == "textat"}
     if not runs:
         st.info(
@@ -80,8 +80,8 @@ def _token(run: Run, word: str) -> None:
         f" {found.cosine:+.3f} (mean over all rows {found.mean_cosine:+.3f})."
     )
     st.caption(
-        "Class direction: the mean gradient of the class margin over the tokens of 64 validation sentences, the way in"
-        " embedding space that leads from the first label to the last."
+        "Class direction: the mean gradient of the class margin over the tokens of 64 validation sentences, that is,"
+        " the direction in embedding space that leads from the first label to the last."
     )
     if not run.model_folder.exists():
         st.caption(
@@ -99,7 +99,7 @@ def _map(run: Run) -> None:
     left, right = st.columns(2)
     space = left.segmented_control(
         "Space", SPACES, default="Z", key="space", required=True, bind="query-params",
-        help="Z: the gathered perturbations; embedding: the tokens themselves; embedding + Z: where training puts them.",
+        help="Z: the accumulated perturbations; embedding: the tokens themselves; embedding + Z: where training puts them.",
     )  # fmt: skip
     colour = right.segmented_control(
         "Colour", ["norm", "frequency", "part"], default="norm", key="colour", required=True, bind="query-params",

@@ -31,7 +31,7 @@ RARE = [
 
 
 def page() -> None:
-    """All of it."""
+    """Draw everything on the Train page below its heading."""
     schemas = TrainConfig.schema()
     schemas["max_steps"] = {**schemas["max_steps"], "default": 150}
     what, how, method_column = st.columns(3)

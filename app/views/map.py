@@ -20,7 +20,7 @@ def sentence_map(found: SentenceMap, *, colour: str = "label", method: str = "th
     table = found.table
     table = table.assign(flips=np.where(table["prediction"] != table["perturbed_prediction"], "flips", "holds"))
     hover = [
-        f"{row.text[:90]}\nlabel {row.label}, said {row.prediction}, after the ascent {row.perturbed_prediction}"
+        f"{row.text[:90]}\nlabel {row.label}, predicted {row.prediction}, after the ascent {row.perturbed_prediction}"
         f"\nloss {row.loss:.3f}, after the ascent {row.perturbed_loss:.3f}"
         for row in table.itertuples()
     ]

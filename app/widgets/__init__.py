@@ -20,12 +20,13 @@ from app.widgets.models import (
     encoder_choice,
     run_choice,
 )
-from app.widgets.settings import method_choice, method_settings, setting, settings
+from app.widgets.settings import asked, method_choice, method_settings, setting, settings
 
 __all__ = [
     "EXAMPLE",
     "about",
     "about_all",
+    "asked",
     "choices",
     "classifier_choice",
     "classifiers_choice",

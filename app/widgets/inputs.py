@@ -1,4 +1,4 @@
-"""What is asked of several pages: a sentence, a label, a data set, a seed, a radius."""
+"""The inputs that several pages ask for: a sentence, a label, a data set, a seed, a radius."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def dataset_choice(limit: int = 100) -> dict[str, Any]:
         key="dataset",
         bind="query-params",
         format_func=short_name,
-        help="Its validation split is looked at. Built in, uploaded on Train, or type a path or a hub name.",
+        help="Its validation split is used. Built in, uploaded on Train, or type a path or a hub name.",
     )
     chosen = st.number_input(
         "Examples",
@@ -36,7 +36,7 @@ def dataset_choice(limit: int = 100) -> dict[str, Any]:
         10,
         key="limit",
         bind="query-params",
-        help="A fixed random sample of the split, so many of it.",
+        help="How many examples: a fixed random sample of the split.",
     )
     return {"dataset": dataset or next(iter(TASKS)), "limit": int(chosen)}
 
@@ -48,7 +48,7 @@ def sentence() -> dict[str, Any]:
     """A sentence, or a pair; returns `text` and `text_pair`."""
     text = st.text_area(
         "Sentence", EXAMPLE, key="text", bind="query-params", height=80,
-        help="What is perturbed; cut to what the model reads (usually 512 tokens).",
+        help="The text to perturb; cut to the length that the model reads (usually 512 tokens).",
     )  # fmt: skip
     pair = st.text_input(
         "Second sentence (for pairs; leave empty otherwise)", key="pair", bind="query-params",
@@ -62,7 +62,7 @@ def label_choice(classifier: Any) -> str | None:
     if classifier.is_regression:
         score = st.number_input(
             "Loss is taken against the score", value=None, key="label-score", bind="query-params", placeholder="its own: 0",
-            help="Against the model's own score the loss is 0 and has no slope: give another one to see what moves.",
+            help="Against the model's own score the loss is 0 and has no slope: give another score to see a move.",
         )  # fmt: skip
         return None if score is None else str(score)
     names = ["the model's own prediction", *classifier.labels]
@@ -77,7 +77,15 @@ def draw_number() -> int:
     """How often "Sample again" was pressed: the seed of what it draws; part of the address."""
     with st.sidebar:
         return int(
-            st.number_input("Draw", 0, 2**31 - 1, 0, key="draw", bind="query-params", help="Which sample; its seed.")
+            st.number_input(
+                "Draw",
+                0,
+                2**31 - 1,
+                0,
+                key="draw",
+                bind="query-params",
+                help="The number of the sample; also its seed.",
+            )
         )
 
 
@@ -92,7 +100,9 @@ def _next_draw() -> None:
 
 def seed_input() -> int:
     """The seed of whatever an analysis draws."""
-    return int(st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params", help="Of what is random."))
+    return int(
+        st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params", help="Seed of everything random.")
+    )
 
 
 def radius_input(default: float = 0.5) -> float:

@@ -7,6 +7,8 @@ import streamlit as st
 from app.shell import state
 from app.shell.layout import plain
 from app.widgets.inputs import linked
+from engine.catalogue import analysis_of
+from engine.errors import UserError
 from engine.models import BUILTIN
 from engine.runs.config import is_pretraining
 from engine.runs.run import RUN, marked
@@ -66,8 +68,14 @@ def classifier_choice() -> Any:
     return _loaded(chosen or next(iter(names)))
 
 
-def classifiers_choice() -> dict[str, Any]:
-    """Choose several models to be laid over one another, by their names for people."""
+def classifiers_choice(analysis: str) -> dict[str, Any]:
+    """Choose several models to be laid over one another, by their names for people.
+
+    Those that the analysis cannot be made of are left out, which is said with the reason.
+
+    Raises:
+        UserError: it can be made of none of them.
+    """
     names = choices()
     linked("models", names)
     chosen = st.multiselect(
@@ -81,7 +89,13 @@ def classifiers_choice() -> dict[str, Any]:
         max_selections=6,
         help="The built-in encoder and your runs, or type a folder or hub name; several are laid over one another.",
     )
-    return {names.get(name, name): _loaded(name) for name in chosen or [next(iter(names))]}
+    found = {names.get(name, name): _loaded(name) for name in chosen or [next(iter(names))]}
+    refused = {name: why for name, each in found.items() if (why := analysis_of(analysis).refuses(each))}
+    if len(refused) == len(found):
+        raise UserError(next(iter(refused.values())))
+    for name, why in refused.items():
+        st.caption(plain(f"{name} is left out. {why}"))
+    return {name: each for name, each in found.items() if name not in refused}
 
 
 def run_choice(runs: list[Any], help_: str) -> Any:

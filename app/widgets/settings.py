@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.shell.layout import plain
 from app.widgets.inputs import linked
+from engine.catalogue import analysis_of
 from engine.methods import METHODS, get_method
 from engine.methods.presets import RUN
 from engine.runs.config import TrainConfig
@@ -49,6 +50,17 @@ def setting(name: str, schema: dict[str, Any], key: str, default: Any = None, *,
 def settings(schemas: dict[str, dict[str, Any]], prefix: str, names: list[str] | None = None) -> dict[str, Any]:
     """Widgets for the fields of a `Settings` class (all, or those named); returns the values."""
     return {name: setting(name, schemas[name], f"{prefix}-{name}") for name in names or schemas}
+
+
+def asked(analysis: str, *names: str, **first: Any) -> dict[str, Any]:
+    """Widgets for some of what an analysis is asked, from what it declares; returns the values.
+
+    Args:
+        names: of its settings, which stand in the address by the same names. first: values to begin with that are not the
+            analysis's own defaults.
+    """
+    schemas = analysis_of(analysis).Settings.schema()
+    return {name: setting(name, schemas[name], name, first.get(name)) for name in names}
 
 
 def method_choice(key: str = "method", default: str = "pgd") -> Any:

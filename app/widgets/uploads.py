@@ -41,7 +41,7 @@ def _said(path: Path) -> Reading:
 
 
 def _note(path: Path) -> Path:
-    """Where it stands how an upload is to be read."""
+    """The file that says how an upload is to be read."""
     return path.with_name(f"{path.name}.reading")
 
 
@@ -114,7 +114,7 @@ def upload_box() -> None:
         "Upload a data file",
         type=[suffix[1:] for suffix in SUFFIXES],
         help="GLUE's columns: sentence, or sentence1 and sentence2 (or text, question, premise …), and label. Other names can"
-        " be chosen once it is here.",
+        " be chosen once the file is uploaded.",
     )
     if file is None:
         return

@@ -1,4 +1,4 @@
-"""The analyses, one file each: what it is asked (`…Settings`), the function, what it finds with its JSON and its text.
+"""The analyses, one file each: its settings (`…Settings`), its function, and its result with its JSON and its text.
 
 A file here is all that an analysis needs: the catalogue, a verb of the command line with its flags, cells of notebooks and
 their export are made from what it declares. How it looks on a page is one file of the same name in `app/views/`.
@@ -33,7 +33,7 @@ class Analysis:
     """A function of a subject, what is asked, and a progress report.
 
     Attributes:
-        needs: `classifier`, `classes` (a classifier that is no regression model), `pair` (an ELECTRA pair), `run` or
+        needs: `classifier`, `classes` (a classifier that is not a regression model), `pair` (an ELECTRA pair), `run` or
             `nothing`. Settings: the class of what is asked.
     """
 
@@ -50,7 +50,7 @@ class Analysis:
         return KINDS.get(self.needs, self.needs)
 
     def refuses(self, subject: Any) -> str:
-        """Why it cannot be made of a subject, in a sentence; "" if it can."""
+        """Why the analysis cannot be run on a subject, in a sentence; "" if it can."""
         if self.needs == "classes" and subject.is_regression:
             return f"{self.title} needs classes: choose a classifier, not a regression model."
         return ""

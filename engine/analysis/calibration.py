@@ -36,11 +36,11 @@ class Calibration(Result):
     bins: list[Bin]
 
     def document(self) -> dict[str, Any]:
-        """All of it, as `calibration`."""
+        """All fields, under the key `calibration`."""
         return {"calibration": asdict(self)}
 
     def text(self) -> str:
-        """The error."""
+        """The expected calibration error, in words."""
         return f"expected calibration error {self.ece:.3f}"
 
 

@@ -16,7 +16,7 @@ class CurvesSettings(Settings):
     """Which runs."""
 
     runs: tuple[str, ...]
-    """Ids or names, with commas between."""
+    """Ids or names of runs, separated by commas."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""ELECTRA's replaced-token detection on one text: what the generator put, what the discriminator says."""
+"""ELECTRA's replaced-token detection on one text: what the generator fills in, and what the discriminator says of every token."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ class DetectSettings(Text):
     """A text, and how the generator fills it."""
 
     temperature: float = Field(default=1.0, gt=0, le=10)
-    """Of the generator's softmax; low: its best guess, high: almost any token (paper: 1)."""
+    """Temperature of the generator's softmax; low: its best guess, high: almost any token (paper: 1)."""
     share: float = Field(default=0.15, gt=0, lt=1)
     """Share of the tokens that is masked (paper: 0.15)."""
 

@@ -27,7 +27,7 @@ class MapSettings(Sample):
     """A sample and an ascent."""
 
     method: str = "pgd"
-    """Whose ascent moves the sentences."""
+    """The method whose ascent moves the sentences."""
     epsilon: float = Field(default=0.5, gt=0, le=1e6)
     """Radius ε of the ball that δ stays in (Frobenius norm per sentence, embedding units)."""
     steps: int = Field(default=3, ge=1, le=50)

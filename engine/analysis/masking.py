@@ -29,7 +29,7 @@ class HowToMask(Settings):
 
     @classmethod
     def inner(cls, values: Mapping[str, Any]) -> type[Settings]:
-        """Those of the masking."""
+        """The class of the masking's settings."""
         return MaskingSettings
 
     @field_validator("settings")
@@ -38,7 +38,7 @@ class HowToMask(Settings):
         return MaskingSettings.parse(given).as_dict()
 
     model: str | None = None
-    """Whose tokenizer (empty: by the text's language, minilm or zh-small)."""
+    """The model whose tokenizer is used (empty: minilm or zh-small, by the text's language)."""
     similar: str = ""
     """Similar words: en, zh or a word2vec file; empty: by the language."""
 

@@ -25,11 +25,11 @@ class MaskingOfCorpus(HowToMask):
     """A data set, and how it is masked."""
 
     dataset: str
-    """Its training texts are masked."""
+    """The data set whose training texts are masked."""
     limit: int = Field(default=1000, ge=1, le=2**31 - 1)
-    """The first so many texts."""
+    """How many texts are masked, counted from the first."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
-    """Of what is random."""
+    """Seed of everything random."""
 
 
 @dataclass(frozen=True)

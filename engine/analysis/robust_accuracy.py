@@ -28,13 +28,13 @@ class RobustSettings(Sample):
     """A sample and an attack."""
 
     epsilons: tuple[float, ...] = EPSILONS
-    """Radii ε, with commas between (Frobenius norm per sentence, embedding units)."""
+    """Radii ε, separated by commas (Frobenius norm per sentence, embedding units)."""
     steps: int = Field(default=10, ge=1, le=200)
-    """K of PGD."""
+    """K, the number of PGD steps."""
     restarts: int = Field(default=2, ge=1, le=20)
     """Attacks per example and ε, the first from δ = 0."""
     schedule: Literal["linear", "constant"] = "linear"
-    """Step size: it starts at 2.5 ε / K and falls, or stays."""
+    """Step size: it starts at 2.5 ε / K and then falls (linear) or stays the same (constant)."""
 
     @field_validator("epsilons", mode="before")
     @classmethod

@@ -35,7 +35,7 @@ class SmoothnessSettings(Sample):
 
     @classmethod
     def inner(cls, values: Mapping[str, Any]) -> type[Settings]:
-        """SMART's."""
+        """The class of SMART's settings."""
         return SMART.Settings
 
     @field_validator("settings")

@@ -19,7 +19,7 @@ class TableSettings(Settings):
     """How many rows."""
 
     top: int = Field(default=20, ge=1, le=2**31 - 1)
-    """So many of the largest rows."""
+    """How many of the largest rows to show."""
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ class TableMapSettings(Settings):
     """Which space."""
 
     space: Space = "Z"
-    """Z: the gathered perturbations; embedding: the tokens themselves; embedding + Z: where training puts them."""
+    """Z: the accumulated perturbations; embedding: the tokens themselves; embedding + Z: where training puts them."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
-    """Of the map."""
+    """Seed of the map."""
 
 
 @dataclass(frozen=True)

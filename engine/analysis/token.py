@@ -18,7 +18,7 @@ class TokenSettings(Settings):
     """Which token."""
 
     token: str
-    """As the tokenizer writes it."""
+    """The token, as the tokenizer writes it."""
 
 
 @dataclass(frozen=True)

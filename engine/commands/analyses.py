@@ -15,7 +15,7 @@ from engine.settings import Settings
 TOGETHER = {
     "smoothness": (
         ("smoothness", "smoothness curve"),
-        "SMART's KL of every example, worst and random direction, and against ε.",
+        "SMART's KL of every example, in the worst and a random direction, and against ε.",
     ),
     "robustness": (("robust accuracy", "calibration"), "Accuracy against ε under PGD, and calibration."),
     "attack": (("word attack",), "Attack a classifier with real words."),
@@ -143,12 +143,12 @@ def _run(options: argparse.Namespace) -> None:
     parts = [ANALYSES.get(name) for name in options.analyses]
     asked = all_asked(options, [part.Settings for part in parts])
     subject = _subject(options, parts[0].kind)
+    for why in filter(None, (part.refuses(subject) for part in parts)):
+        raise UserError(why)
     document: dict[str, Any] = {}
     texts = []
     said = _remarks(parts[0].kind, subject, asked[0].as_dict())
     for part, each in zip(parts, asked, strict=True):
-        if why := part.refuses(subject):
-            raise UserError(why)
         found = part.run(subject, each, progress(part.title))
         if getattr(found, "truncated", False):
             print(

@@ -111,7 +111,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
-    """The flags that say how a data file is to be read, where its columns' names and its labels do not."""
+    """The flags that say how a data file is to be read, where its column names and labels do not make that clear."""
     for name, help_ in (
         ("text", "which column holds the texts"),
         ("pair", "which column holds the second texts of pairs"),
@@ -131,7 +131,7 @@ def named_dataset(options: argparse.Namespace) -> str:
 
 
 def unread(tokenizer: Any, text: str) -> list[str]:
-    """That a tokenizer cannot write a text, for a document's `remarks`."""
+    """A remark if a tokenizer cannot write a text, for a document's `remarks`."""
     from engine.data.legibility import unreadable
 
     return [said for said in (unreadable(tokenizer, [text]),) if said]

@@ -1,5 +1,5 @@
-"""A file of somebody else's is first read in a process of its own, with bounds on memory and time: what its content does
-to a reader it does there.
+"""A file from somebody else is first read in a process of its own, with bounds on memory and time: whatever harm its
+content does to a reader is done there.
 
     python -m engine.data.apart PATH '{"label_kind": "scores"}'    # What `examine` runs.
 """

@@ -48,7 +48,7 @@ def read_delimited(path: Path, keep: Wanted, skip_bad: bool) -> RawTable:
 
 
 def _delimiter(path: Path, text: str) -> tuple[str, list[str]]:
-    """What stands between the fields: by the file's ending, if the first line bears it out, else what does."""
+    """What separates the fields: what the file's ending says, if it separates the first line, else what does."""
     head = re.split(r"\r\n|\n|\r", text, maxsplit=1)[0]
     usual = "\t" if path.suffix.lower() in TABBED else ","
     for delimiter in (usual, *(other for other in DELIMITERS if other != usual)):
@@ -187,7 +187,7 @@ class _Rows:
 def _without_trailing(
     head: list[str], body: list[tuple[int, list[str]]]
 ) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """A delimiter at the end of every row is harmless: the empty last column goes."""
+    """Drop the empty last column that a delimiter at the end of every row makes."""
     if head and head[-1].strip() == "":
         fits = all(len(row) == len(head) - 1 or (len(row) == len(head) and not row[-1].strip()) for _, row in body)
         if fits:

@@ -78,7 +78,7 @@ def _standard(path: Path, how: Reading, *, needs_label: bool = True) -> _Part:
 
 
 def _with_labels(part: _Part) -> _Part:
-    """Without the rows that have no label, which is noted."""
+    """The part without the rows that have no label; a note says how many were left out."""
     none = is_none(part.table["label"])
     if 2 * none.sum() > len(none):
         raise UserError(f"{part.file}: {int(none.sum())} of its {len(none)} rows have no label.")
@@ -168,7 +168,7 @@ def _load_folder(path: Path, how: Reading) -> TaskData:
 
 
 def _passed_over(folder: Path) -> list[str]:
-    """The files of a split beside the one that is read."""
+    """Sentences about further files of a split, which are not read."""
     found = []
     for stems in SPLIT_FILES.values():
         there = [

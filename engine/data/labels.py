@@ -5,8 +5,8 @@
 3. If all labels are numbers, they are scores where one of them is not whole (0.5; 0,5 with a decimal comma), and else
    classes, whatever way they are written (1, 1.0), if they count up from 0 or from 1 without a gap. Other whole numbers
    are scores if they are written with a decimal point; without one they are refused, since either could be meant.
-4. Labels that are almost all numbers are refused at the first that is not; infinite ones always.
-5. All else are names of classes.
+4. If almost all labels are numbers, the first that is not is an error; infinite ones are always refused.
+5. All other labels are names of classes.
 
 `label_kind` says otherwise: `scores` takes whole numbers for scores, `classes` takes any values for names.
 """

@@ -148,7 +148,7 @@ def _from_hub(name: str, folder: Path) -> None:
     """Write a hub data set's splits as Parquet files of their names.
 
     Raises:
-        UserError: it is not to be had.
+        UserError: it cannot be obtained.
     """
     unknown = UserError(
         f"Unknown data set {name[:80]!r}. Allowed: {', '.join(TASKS)}; a path to a file ({', '.join(SUFFIXES)}) or folder;"

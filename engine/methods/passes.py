@@ -208,7 +208,7 @@ _LOOKED_UP: WeakKeyDictionary[nn.Module, set[tuple[bool, bool]]] = WeakKeyDictio
 
 
 def _check_lookup(module: Any, ids: Tensor, inputs: dict[str, Tensor]) -> None:
-    """Once per model and kind of padding, on a few rows of the batch that show it."""
+    """Check the look-up of embeddings once per model and kind of padding, on a few rows of the batch that show it."""
     mask = inputs["attention_mask"].bool()
     kind = (bool((~mask[:, 0]).any()), bool((~mask[:, -1]).any()))
     seen = _LOOKED_UP.setdefault(module, set())

@@ -31,7 +31,7 @@ class TextATSettings(FreeLBSettings):
     """The ball's norm; the joint projection of δ + η is Frobenius's alone."""
     table_update: Literal["mean", "add"] = "mean"
     """How a token's occurrences in a batch enter Z: their mean, or (published code) their sum added to Z. With add, rows
-    of Z are kept in the ball of radius ε too, and epsilon must be given: Z would grow without bound."""
+    of Z are kept in the ball of radius ε too, and epsilon must be given: otherwise Z would grow without bound."""
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:

@@ -39,7 +39,7 @@ class MaskingSettings(Settings):
     mask_share: float = Field(default=0.15, gt=0, lt=1)
     """Share of the words (original: of their tokens) that is selected (paper: 0.15)."""
     mask_punctuation: bool = False
-    """Punctuation can be selected too, each mark as a word of its own; else it never is."""
+    """Punctuation can be selected too, each mark as a word of its own; otherwise it never is."""
     replace_share: float = Field(default=0.8, ge=0, le=1)
     """Share of the selected words that is replaced by [MASK], or by a similar word under mac (paper: 0.8)."""
     random_share: float = Field(default=0.1, ge=0, le=1)

@@ -23,19 +23,19 @@ class ScheduledPGD(PGD):
         self.steps, self.schedule, self.start_seed = steps, schedule, seed
 
     def start(self, batch: EmbeddedBatch) -> Any:
-        """δ_0 and 0."""
+        """The starting state: δ_0, and 0 steps done."""
         if self.start_seed is None:
             return torch.zeros_like(batch.embeddings), 0
         noise = example_noise(batch.mask, batch.keys(), batch.embeddings, seed=self.start_seed, normal=True)
         return (self.settings.epsilon or 0.0) * unit_example(noise), 0
 
     def total(self, state: Any) -> Tensor:
-        """δ."""
+        """δ alone, without the number of steps done."""
         delta: Tensor = state[0]
         return delta
 
     def ascend(self, state: Any, gradient: Tensor, batch: EmbeddedBatch) -> Any:
-        """One step of its size."""
+        """One ascent step, of the size that the schedule gives."""
         (delta, step), epsilon = state, self.settings.epsilon or 0.0
         size = 2.5 * epsilon / self.steps * (1.0 if self.schedule == "constant" else 1.0 - 0.9 * step / self.steps)
         return ascend(delta, gradient, step_size=size, epsilon=epsilon).detach(), step + 1

@@ -75,7 +75,7 @@ class TrainConfig(Settings):
     name: str = Field(default="", max_length=80)
     """A name for people."""
     method_settings: dict[str, Any] = Field(default_factory=dict)
-    """Settings of the method; what is not given has its default."""
+    """Settings of the method; those that are not given keep their defaults."""
 
     @classmethod
     def own_names(cls) -> list[str]:

@@ -12,7 +12,7 @@ FOUND_AGAIN = "found_again"  # In `info`: no process has claimed it since.
 
 
 def lost_runs(known: set[str]) -> list[dict[str, Any]]:
-    """Rows for the folders of runs that have none, as columns by name; a folder that is none is passed over."""
+    """Rows for the folders of runs that have none, as columns by name; a folder that is not a run's is skipped."""
     return [
         row
         for folder in sorted((home() / "runs").glob("*"))

@@ -49,7 +49,7 @@ def advance(store: Store | None = None) -> None:
 
 
 def glance() -> None:
-    """`advance`, for who only looks: if another program holds the database, the queue is moved on another time."""
+    """`advance`, for callers that only look: if another program holds the database, the queue is moved on later."""
     with suppress(Busy, NoRoom):
         advance(Store(patience=1.0))
 

@@ -18,7 +18,7 @@ def ready(
 
     Args:
         name: of its folder in the cache. metric: one figure of its last evaluation, kept with it.
-        progress: is told (step, steps) while it trains.
+        progress: called with (step, steps) while it trains.
 
     Returns:
         The folder, and `steps`, `dataset` and the metric.

@@ -172,7 +172,7 @@ class ProgressBar(ProgressCallback):
         """Print nothing."""
 
     def close(self) -> None:
-        """Let go of the line, so that what is said next has one of its own."""
+        """End the bar's line, so that the next message starts on a new one."""
         if self.training_bar is not None:
             self.training_bar.close()
 

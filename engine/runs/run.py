@@ -76,7 +76,7 @@ class Run:
 
     @property
     def result_file(self) -> Path:
-        """What its row held at its end: should the database be lost."""
+        """What its row held at the end, in case the database is lost."""
         return self.folder / "result.json"
 
     @property

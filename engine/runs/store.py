@@ -26,7 +26,7 @@ class Store(Database):
     """The runs in the database. Cheap to make."""
 
     def found(self, connection: sqlite3.Connection) -> None:
-        """A database that is new beside folders of runs has lost them: they are put back."""
+        """Put lost runs back: a new database beside folders of runs means that their rows were lost."""
         if not self.settled(connection):
             for run in lost_runs({row["id"] for row in connection.execute("SELECT id FROM runs")}):
                 names = ", ".join(run)

@@ -144,7 +144,7 @@ def _heartbeat(run: Run) -> Iterator[None]:
 
 
 def execute(identifier: str, *, progress: bool = False) -> Run:
-    """Do a run that was claimed for this process, whatever comes, and say how it ended.
+    """Do a run that was claimed for this process, and say how it ended, whatever happens.
 
     Raises:
         UserError: bad input found only now; the run is `failed` and says why.

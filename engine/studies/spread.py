@@ -76,7 +76,7 @@ def adopt(found: dict[str, Any]) -> Run:
 def train_on_ray(
     wanted: Sequence[StudyCell], name: str, address: str, said: Callable[[dict[str, int]], None] = lambda _: None
 ) -> dict[str, Run]:
-    """Train what is missing of a study on a Ray cluster; returns the cells' runs as they are then.
+    """Train the missing cells of a study on a Ray cluster; returns the runs of all cells as they are afterwards.
 
     Each run takes a GPU where the cluster has any, else all of a machine's CPUs but what others hold. A run whose machine
     fails is missing afterwards: start the study again.

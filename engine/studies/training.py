@@ -74,7 +74,7 @@ def check_inputs(wanted: Sequence[StudyCell]) -> None:
 
 
 def train_in_queue(wanted: Sequence[StudyCell], name: str, said: Callable[[dict[str, int]], None]) -> dict[str, Run]:
-    """Train what is missing of a study through the queue; returns the cells' runs as they are then.
+    """Train the missing cells of a study through the queue; returns the runs of all cells as they are afterwards.
 
     Args:
         said: called with the cells' progress whenever it changes.

@@ -54,7 +54,7 @@ class Classifier:
 
     @property
     def device(self) -> Any:
-        """Where it runs."""
+        """The device that the model is on."""
         return self.model.device
 
     def fitted(self, method: Method[Any]) -> Method[Any]:

@@ -35,7 +35,7 @@ class Pair:
 
     @property
     def device(self) -> torch.device:
-        """Where it runs."""
+        """The device that the models are on."""
         return next(self.module.parameters()).device
 
     def judged(self, ids: Tensor, batch: Mapping[str, Tensor]) -> list[float]:

@@ -20,7 +20,7 @@ def load_subject(needs: str, reference: str, progress: Progress = None) -> Any:
         needs: `classifier`, `pair` (an ELECTRA generator and discriminator), `run` or `nothing`.
         reference: a classifier's: a model's name, folder or hub name, or `run:RUN` or `run:RUN@STEP`. A pair's: `run:RUN`,
             or "" for the ready-made one. A run's: its id or name.
-        progress: is told (done, of) while something is trained first.
+        progress: called with (done, total) while something is trained first.
 
     Raises:
         UserError: there is no such thing.
@@ -36,8 +36,8 @@ def load_subject(needs: str, reference: str, progress: Progress = None) -> Any:
 
 
 def fingerprint(subject: Any) -> str:
-    """Changes when the subject does: of a model's weights; of a run: its id, status and table (written at evaluations); "" of
-    nothing.
+    """A text that changes when the subject does: for a model, from its weights; for a run, from its id, status and table
+    (written at evaluations); "" for nothing.
     """
     if subject is None:
         return ""
@@ -48,7 +48,7 @@ def fingerprint(subject: Any) -> str:
 
 
 def data_fingerprint(dataset: str) -> str:
-    """Of the texts and labels of all splits of a data set, 16 hexadecimal digits."""
+    """A fingerprint of the texts and labels of all splits of a data set, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for name, table in sorted(load_dataset(dataset).splits.items()):
         digest.update(name.encode())

@@ -58,7 +58,7 @@ def _of_data(classifier: Classifier, dataset: str, split: str, limit: int | None
 
 
 def paired(classifier: Classifier, pair: bool) -> list[str]:
-    """That a model was trained on pairs and is given single sentences, or the other way round."""
+    """A remark if a model was trained on pairs and is given single sentences, or the other way round."""
     if classifier.pairs is None or classifier.pairs == pair:
         return []
     trained, given = ("pairs of sentences", "a single one") if classifier.pairs else ("single sentences", "a pair")

@@ -25,9 +25,9 @@ class Sample(Settings):
     split: str = "validation"
     """Which part of it."""
     limit: int | None = Field(default=200, ge=1, le=2**31 - 1)
-    """So many examples, a fixed random sample of the split (empty: all)."""
+    """How many examples: a fixed random sample of the split (empty: all)."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
-    """Of what is random in the analysis; the sample is always the same."""
+    """Seed of everything random in the analysis; the sample is always the same."""
 
     def table(self, classifier: Classifier) -> pd.DataFrame:
         """`text`, perhaps `text_pair`, and `label`: the place among the classifier's own classes (see `examples`)."""

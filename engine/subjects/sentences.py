@@ -38,7 +38,7 @@ class Text(Settings):
     text: str
     """The sentence."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
-    """Of what is random."""
+    """Seed of everything random."""
 
     @field_validator("text")
     @classmethod
@@ -79,7 +79,7 @@ class Ascent(Sentence):
     """A sentence, and the method whose ascent is followed on it."""
 
     method: str = "pgd"
-    """Whose ascent: vanilla, pgd, freeat, freelb, smart or textat."""
+    """The method whose ascent is followed: vanilla, pgd, freeat, freelb, smart or textat."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Settings of the method."""
 
@@ -95,7 +95,7 @@ class Ascent(Sentence):
 
     @classmethod
     def inner(cls, values: Mapping[str, Any]) -> type[Settings]:
-        """The method's."""
+        """The class of the method's settings."""
         return get_method(str(values.get("method", "pgd"))).Settings
 
     def adversary(self, classifier: Classifier) -> Method[Any]:

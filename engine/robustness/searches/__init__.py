@@ -14,7 +14,7 @@ Run = Callable[[Victim, State, dict[int, list[str]], str, Limits, int], None]
 
 @dataclass(frozen=True)
 class Search:
-    """A search. `candidates`: what a word may become, where that is the search's own matter; None: similar words."""
+    """A search. `candidates`: what a word may become, if the search decides that itself; None: similar words."""
 
     name: str
     year: int

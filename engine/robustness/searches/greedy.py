@@ -1,6 +1,7 @@
 """Greedy: the words that matter most first, each replaced by the candidate that lowers the label's probability most.
 
-As TextFooler (Jin et al. 2020) and PWWS (Ren et al. 2019); a word matters as much as the label's probability loses without it.
+As TextFooler (Jin et al. 2020) and PWWS (Ren et al. 2019); how much a word
+matters is how much probability the label loses without it.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Random words, random candidates, as many as the others may change: what chance does."""
+"""Random words, random candidates, as many as the other searches may change: what chance alone does."""
 
 import random
 
