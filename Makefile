@@ -16,7 +16,8 @@ run: prepare
 		$(foreach host,127.0.0.1 localhost ::1 $(HOSTS),--server.allowedHosts $(host)) --server.headless $(HEADLESS) --server.showEmailPrompt false
 
 test: $(VENV)/.dev prepare lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not alone" -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m alone
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m mkdocs build --strict --quiet

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page[0] for pages in SECTIONS.values() for page in pages if page[0] != "home"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", [name for name in PAGES if name not in ("electra", "projector")])
 def test_a_page_once_loaded_takes_under_a_second_of_server_time(open_page, name):
     test = open_page(name)
@@ -94,6 +95,7 @@ def test_text_of_others_is_shown_as_it_is():
     assert "\\<img" in plain(evil) and "\\[a\\]" in plain(evil) and "\\$x" in plain(evil)
 
 
+@pytest.mark.alone
 def test_a_cached_figure_is_there_in_under_200_ms(small, sentences):
     from app.notebook.pins import drawn
     from engine.subjects.classifier import load_classifier

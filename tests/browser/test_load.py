@@ -7,6 +7,7 @@ from benchmarks.load import high, measure
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.alone
 @pytest.mark.long(short=0.1, full=30)
 def test_people_look_while_runs_train(amount, tmp_path, encoder, sentences, monkeypatch):
     monkeypatch.setenv("DELTABOOK_PARALLEL", "1")  # Put back afterwards: `measure` sets it.

@@ -86,6 +86,7 @@ def test_what_cannot_be_drawn(classifier, values, words):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_41_by_41_points_of_a_32_token_sentence_within_15_seconds():
     classifier = load_classifier("minilm")
     text = "the film is good and " * 6
