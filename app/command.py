@@ -37,7 +37,10 @@ def _app(options: argparse.Namespace) -> None:
     # The folder that holds `app` and `engine` comes first on the path of the server, wherever it is started from.
     path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "streamlit", "run", str(HERE / "main.py"), *_flags(config)]
-    raise SystemExit(subprocess.call(command, env={**os.environ, "PYTHONPATH": path}))
+    environment = {**os.environ, "PYTHONPATH": path}
+    if os.name != "nt":
+        os.execve(sys.executable, command, environment)  # So that what ends this process ends the server.
+    raise SystemExit(subprocess.call(command, env=environment))
 
 
 def _add(verb: Verb) -> None:

@@ -96,8 +96,8 @@ def _in_words(schema: Mapping[str, Any]) -> str:
         for key, word in (
             ("minimum", "from"),
             ("exclusiveMinimum", "above"),
-            ("maximum", "to"),
-            ("exclusiveMaximum", "below"),
+            ("maximum", "to" if "minimum" in inner else "and at most"),
+            ("exclusiveMaximum", "and below"),
         )
         if key in inner
     ]

@@ -62,6 +62,8 @@ def test_a_wheel_installs_and_runs(tmp_path, amount):
     finally:
         server.terminate()
         server.wait(20)
+    with pytest.raises(OSError):  # Nothing is left that answers.
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
     assert subprocess.run([deltabook, "dance"], **options, capture_output=True, timeout=TIME).returncode == 2
 
 
