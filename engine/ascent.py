@@ -36,9 +36,12 @@ def climb(
     """The method's path over K = `steps` ascent steps, the start first: K + 1 points.
 
     Args:
-        method: whose start and ascent are followed. model: in evaluation mode, on the batch's device.
+        method: whose start and ascent are followed.
+        model: in evaluation mode, on the batch's device.
         batch: `input_ids`, `attention_mask`, …, `labels` `[B]`.
-        steps: K. seed: of the random start. until: ends the path early, after a point for which it is true.
+        steps: K.
+        seed: of the random start.
+        until: ends the path early, after a point for which it is true.
     """
     points = []
     with torch.random.fork_rng(), full_precision(method.takes_differences):
@@ -66,7 +69,10 @@ def at_radius(name: str, epsilon: float, steps: int, **options: Any) -> Method[A
     ε: FreeLB's ε_0 = ε (‖δ_0‖ ≈ 0.58 ε); SMART is given the Frobenius ball and σ = ε/1000.
 
     Args:
-        name: the method's. epsilon: ε. steps: K. options: of `Method.__init__` (`special_token_ids`, `seed`).
+        name: the method's.
+        epsilon: ε.
+        steps: K.
+        options: of `Method.__init__` (`special_token_ids`, `seed`).
     """
     method = get_method(name)
     wanted = {

@@ -27,8 +27,10 @@ def analyse(name: str, subject: Any = None, progress: Progress = None, /, **valu
     """Run an analysis by its name.
 
     Args:
-        name: of the analysis. subject: what is looked at, as `load` gives it. progress: called with (done, total) on long ones.
-            values: its settings, plain values only (text, numbers, lists, dicts).
+        name: of the analysis.
+        subject: what is looked at, as `load` gives it.
+        progress: called with (done, total) on long ones.
+        values: its settings, plain values only (text, numbers, lists, dicts).
 
     Raises:
         UserError: unknown name or setting, a subject that it cannot be made of, or what the analysis itself refuses.

@@ -62,8 +62,9 @@ def main(
     """Run one command; returns its exit code.
 
     Args:
-        arguments: without the program's name; None: those of this process. program: what it is called by. more: add
-            further verbs.
+        arguments: without the program's name; None: those of this process.
+        program: what it is called by.
+        more: add further verbs.
     """
     wait_politely()
     given = sys.argv[1:] if arguments is None else list(arguments)

@@ -85,7 +85,9 @@ def sum_rows(tokens: Tensor, rows: Tensor, counts: Tensor) -> tuple[Tensor, Tens
     """Rows of a sparse table summed over the processes, where each has its own tokens.
 
     Args:
-        tokens: ids without repeats, `[n]`. rows: `[n, D]`. counts: `[n]`. n may differ between the processes.
+        tokens: ids without repeats, `[n]`.
+        rows: `[n, D]`.
+        counts: `[n]`. n may differ between the processes.
 
     Returns:
         The same three, over all tokens of all processes, in the order of the ids.

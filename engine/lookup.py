@@ -17,7 +17,9 @@ def difference(module: Any, ids: Tensor, inputs: Mapping[str, Tensor]) -> str:
     Both ways are computed in evaluation mode on the inputs given; the model's modes and the random state stay as they are.
 
     Args:
-        module: the bare model. ids: `[B, L]`. inputs: `attention_mask` and what else its forward pass takes.
+        module: the bare model.
+        ids: `[B, L]`.
+        inputs: `attention_mask` and what else its forward pass takes.
     """
     modes = [(each, each.training) for each in module.modules()]
     module.eval()

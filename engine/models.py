@@ -131,8 +131,9 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
     """An encoder with a classification (or regression) head, in evaluation mode on the CPU.
 
     Args:
-        name: built-in name, local folder or hub name. task: gives the head its width and labels; None takes the
-            head that the model has. seed: of a new head's weights.
+        name: built-in name, local folder or hub name.
+        task: gives the head its width and labels; None takes the head that the model has.
+        seed: of a new head's weights.
 
     Raises:
         UserError: it cannot be loaded, its files do not belong together, or it does not take word embeddings as input.

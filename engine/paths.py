@@ -39,7 +39,8 @@ def regular_file(path: Path, what: str, most_bytes: int | None = None) -> Path:
     """The path, if it is a file that can be read to its end: no folder, device, pipe or socket.
 
     Args:
-        what: it is, for messages ("The study"). most_bytes: the largest size allowed.
+        what: what it is, for messages ("The study").
+        most_bytes: the largest size allowed.
 
     Raises:
         UserError: it is missing, no regular file, or too large.

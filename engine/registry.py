@@ -40,7 +40,8 @@ class Registry(Generic[C]):
     """The components of one kind.
 
     Args:
-        kind: for people, as in "Unknown method". package: the folder's name as Python imports it.
+        kind: for people, as in "Unknown method".
+        package: the folder's name as Python imports it.
     """
 
     def __init__(self, kind: str, package: str) -> None:

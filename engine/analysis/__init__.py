@@ -33,8 +33,9 @@ class Analysis:
     """A function of a subject, what is asked, and a progress report.
 
     Attributes:
-        needs: `classifier`, `classes` (a classifier that is not a regression model), `pair` (an ELECTRA pair), `run` or
-            `nothing`. Settings: the class of what is asked.
+        needs: `classifier`, `classes` (a classifier that is not a regression model), `pair` (an ELECTRA pair),
+            `run` or `nothing`.
+        Settings: the class of what is asked.
     """
 
     name: str

@@ -62,9 +62,12 @@ class Attribution:
     """What each token adds to the logit of one class (for regression: to the score).
 
     Attributes:
-        values: [L], in logits. output, baseline: the logit at the input and at the baseline, in which every token but
-            the special ones is replaced by the padding token's embedding. gap: Σ values - (output - baseline), 0 where
-            an algorithm is complete. convergence: Captum's own convergence delta (None: it gives none).
+        values: [L], in logits.
+        output: the logit at the input.
+        baseline: the logit at the baseline, in which every token but the special ones is replaced by the padding
+            token's embedding.
+        gap: Σ values - (output - baseline), 0 where an algorithm is complete.
+        convergence: Captum's own convergence delta (None: it gives none).
     """
 
     values: list[float]
@@ -87,8 +90,11 @@ def attribute(
     """Attribute the logit of class `target` to the tokens of one example, at X + δ.
 
     Args:
-        batch: of one example. delta: δ `[1, L, D]`, or None for the clean input. algorithm: one of `ALGORITHMS`.
-        steps: points of the integral (integrated gradients) or samples (gradient SHAP). seed: of gradient SHAP.
+        batch: of one example.
+        delta: δ `[1, L, D]`, or None for the clean input.
+        algorithm: one of `ALGORITHMS`.
+        steps: points of the integral (integrated gradients) or samples (gradient SHAP).
+        seed: of gradient SHAP.
 
     Raises:
         UserError: unknown algorithm.
@@ -128,7 +134,10 @@ class Comparison(Result):
     """Attributions of one example before and after a method's ascent, and how far it moved each token.
 
     Attributes:
-        tokens, special, token_norms: [L], ‖δ^i‖_2 at the end. label: the class (or score) that the loss is against.
+        tokens: [L], the tokenizer's.
+        special: [L], whether each is a special token.
+        token_norms: [L], ‖δ^i‖_2 at the end.
+        label: the class (or score) that the loss is against.
         rank_correlation: Spearman's ρ between |attribution| of the clean input and ‖δ^i‖, special tokens left out;
             NaN for fewer than 3 tokens or where one of them is constant.
     """

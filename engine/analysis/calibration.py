@@ -48,7 +48,8 @@ def calibration_of(confidence: NDArray[np.floating], right: NDArray[np.bool_], b
     """ECE (Guo et al. 2017, eq. 3): Σ_b |b|/n · |accuracy(b) - confidence(b)| over bins of equal width.
 
     Args:
-        confidence: [n], the probability of the predicted class. right: [n], whether it is the label.
+        confidence: [n], the probability of the predicted class.
+        right: [n], whether it is the label.
     """
     # A bin holds its upper edge, as in the paper: (low, high].
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)

@@ -36,9 +36,12 @@ class Detection(Result):
     """Replaced-token detection on one text.
 
     Attributes:
-        tokens, corrupted: [L], before and after the generator. masked: [L], which it had to fill.
+        tokens: [L], before the generator.
+        corrupted: [L], after it.
+        masked: [L], which it had to fill.
         options: [L], the generator's most likely tokens with probabilities where it had to fill, else [].
-        verdicts: [L], the discriminator's probability that the token was replaced. special: [L].
+        verdicts: [L], the discriminator's probability that the token was replaced.
+        special: [L], whether each is a special token.
     """
 
     origin: str

@@ -62,7 +62,9 @@ def flip_radius(
     """The smallest ε at which the method's ascent on one example changes the prediction, by bisection.
 
     Args:
-        batch: of one example. steps: K. most: the largest ε looked at; None is returned if the label holds until there.
+        batch: of one example.
+        steps: K.
+        most: the largest ε looked at; None is returned if the label holds until there.
         rounds: of bisection; the error is at most 2^-rounds of the ε found, or of most/512 below that.
     """
     predicted = classifier.logits(batch).argmax(-1)

@@ -31,10 +31,13 @@ class Landscape(Result):
     """Loss and margin over X + a·u + b·v.
 
     Attributes:
-        axis: `[N]`, the values of a and of b (embedding units). loss, margin: `[N][N]`, rows are b, columns a; for
-            regression the margin is the score. paths: per method, one row per point with `a`, `b` (its projection
-            into the plane), `off` (its distance from the plane), `loss` (its own, not the surface's) and `norm`.
-        epsilon: ε; the ball cuts the plane in a circle of that radius. tokens: the example's.
+        axis: `[N]`, the values of a and of b (embedding units).
+        loss: `[N][N]`, rows are b, columns a.
+        margin: `[N][N]`, rows are b, columns a; for regression the margin is the score.
+        paths: per method, one row per point with `a`, `b` (its projection into the plane), `off` (its distance from
+            the plane), `loss` (its own, not the surface's) and `norm`.
+        epsilon: ε; the ball cuts the plane in a circle of that radius.
+        tokens: the example's.
     """
 
     axis: list[float]

@@ -12,7 +12,8 @@ from engine.analysis import Result, analysis
 from engine.data.segmentation import encode_words, language_of, words
 from engine.errors import UserError
 from engine.models import load_tokenizer
-from engine.objectives.masking import STRATEGIES, Choice, Masker, MaskingSettings
+from engine.objectives.masked import Choice
+from engine.objectives.masking import STRATEGIES, Masker, MaskingSettings
 from engine.objectives.similar import similar_words
 from engine.progress import Progress
 from engine.settings import CONFIG, Settings
@@ -57,8 +58,12 @@ class MaskedText(Result):
     """One text under one strategy.
 
     Attributes:
-        words: of the text. tokens, masked: [L], before and after. word_ids: [L], -1 for none.
-        choices: what became of every selected word and why. similar: where the similar words are from.
+        words: of the text.
+        tokens: [L], before the masking.
+        masked: [L], after it.
+        word_ids: [L], -1 for none.
+        choices: what became of every selected word and why.
+        similar: where the similar words are from.
     """
 
     strategy: str

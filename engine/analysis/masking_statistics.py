@@ -13,7 +13,8 @@ from engine.data.segmentation import encode_words, language_of
 from engine.data.sources import load_texts
 from engine.models import load_tokenizer
 from engine.objectives.collator import MaskingCollator
-from engine.objectives.masking import Masked, MaskingSettings
+from engine.objectives.masked import Masked
+from engine.objectives.masking import MaskingSettings
 from engine.progress import Progress, told
 from engine.settings import CONFIG
 

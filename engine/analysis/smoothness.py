@@ -117,9 +117,11 @@ def divergences(
     """ℓₛ(f(x̃), f(x)) of every example, in the table's order; symmetrised KL, for regression the squared difference.
 
     Args:
-        table: `text`, perhaps `text_pair`, `label`. method: the inner maximisation; None: the paper's settings.
-        seed: of the random start and of the random direction. effects: of how many of the least smooth examples the
-            `token_effects` are computed (a forward pass per token).
+        table: `text`, perhaps `text_pair`, `label`.
+        method: the inner maximisation; None: the paper's settings.
+        seed: of the random start and of the random direction.
+        effects: of how many of the least smooth examples the `token_effects` are computed (a forward pass per
+            token).
     """
     method, classifier = method or SMART(), precise(classifier)
     found: dict[int, Example] = {}
@@ -150,7 +152,8 @@ def token_effects(classifier: Classifier, method: SMART, example: dict[str, Tens
     """ℓₛ of one example when each token's part of δ is added alone: [L] for its L real tokens.
 
     Args:
-        example: its inputs without a batch dimension. delta: `[L, D]`.
+        example: its inputs without a batch dimension.
+        delta: `[L, D]`.
     """
     real = example["attention_mask"].bool().nonzero()[:, 0]
     batch = {name: tensor.expand(len(real), *tensor.shape) for name, tensor in example.items()}

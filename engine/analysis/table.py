@@ -48,7 +48,10 @@ class LargestRows(Result):
     """The largest rows at the latest record, by ‖Z[w]‖_2.
 
     Attributes:
-        step: of the record. touched: rows ever touched. vocabulary: V. every: all touched rows (left out of the JSON).
+        step: of the record.
+        touched: rows ever touched.
+        vocabulary: V.
+        every: all touched rows (left out of the JSON).
     """
 
     run: str

@@ -26,9 +26,13 @@ class Trace(Result):
     """One ascent path over K steps; index 0 is the start.
 
     Attributes:
-        tokens: `[L]`, the tokenizer's. token_norms: `[K+1][L]`, ‖δ^i‖_2. norms: `[K+1]`, ‖δ‖_F.
-        loss: `[K+1]`, the task's loss. objective: `[K+1]`, what the method ascends (SMART: ℓₛ; else the loss).
-        probabilities: `[K+1][C]` (regression: the score itself). label: the class (or score) the loss is taken against.
+        tokens: `[L]`, the tokenizer's.
+        token_norms: `[K+1][L]`, ‖δ^i‖_2.
+        norms: `[K+1]`, ‖δ‖_F.
+        loss: `[K+1]`, the task's loss.
+        objective: `[K+1]`, what the method ascends (SMART: ℓₛ; else the loss).
+        probabilities: `[K+1][C]` (regression: the score itself).
+        label: the class (or score) the loss is taken against.
         nearest: [L], vocabulary tokens nearest to the perturbed embedding, each with its distance.
         gaps: [L], distance from the clean embedding to that of the nearest other token.
         truncated: whether the text was cut to the model's length.

@@ -35,7 +35,10 @@ class Reading:
     """How a person says that a file is to be read; "" where the rules decide.
 
     Attributes:
-        text_column, pair_column, label_column: names of columns. label_kind: classes or scores.
+        text_column: the name of the column with the texts.
+        pair_column: of that with the second texts.
+        label_column: of that with the labels.
+        label_kind: classes or scores.
     """
 
     text_column: str = ""

@@ -21,7 +21,8 @@ def read_delimited(path: Path, keep: Wanted, skip_bad: bool) -> RawTable:
     """A TSV or CSV file (or one that its ending misnames), every row with as many fields as the head.
 
     Args:
-        keep: which columns. skip_bad: leave out rows that do not fit, and say so.
+        keep: which columns.
+        skip_bad: leave out rows that do not fit, and say so.
 
     Raises:
         UserError: a row that does not fit, or a quote that is not closed; with its line.

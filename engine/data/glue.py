@@ -23,9 +23,13 @@ class Layout:
     """Where a task's texts and labels stand.
 
     Attributes:
-        title: as the papers write it. texts, label: columns by name (CoLA's files have no heads: by number).
+        title: as the papers write it.
+        texts: their columns by name (CoLA's files have no heads: by number).
+        label: its column, likewise.
         labels: class names in order, () for regression; `0` and `1` also stand for the first and second.
-        metrics: as GLUE and the papers report. files: split → file names, without ending. hub: its name on the hub.
+        metrics: as GLUE and the papers report.
+        files: split → file names, without ending.
+        hub: its name on the hub.
     """
 
     title: str

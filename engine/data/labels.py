@@ -60,7 +60,9 @@ def understand(labels: pd.Series, lines: Sequence[int], name: str, wanted: str =
     """Find out what labels are.
 
     Args:
-        labels: as they stand in the file, none of them missing. lines: where each stands. name: of the file.
+        labels: as they stand in the file, none of them missing.
+        lines: where each stands.
+        name: of the file.
         wanted: `classes`, `scores` or "" (the rule decides).
 
     Raises:

@@ -20,8 +20,8 @@ def read_raw(path: Path, wanted: Wanted | None = None, *, skip_bad: bool = False
     """Read a TSV, CSV, JSONL or Parquet file.
 
     Args:
-        wanted: is told the columns and says which of them to keep (None: all). skip_bad: leave out rows with too many
-            or too few fields, and say so, instead of refusing the file.
+        wanted: is told the columns and says which of them to keep (None: all).
+        skip_bad: leave out rows with too many or too few fields, and say so, instead of refusing the file.
 
     Raises:
         UserError: no such file, not readable as what its ending says, or larger than is sensible; one line that says where.

@@ -17,10 +17,13 @@ class Task:
     """What is to be predicted.
 
     Attributes:
-        name: of the data set. kind: classification or regression.
+        name: of the data set.
+        kind: classification or regression.
         label_names: one per class (empty for regression).
         metrics: names from `METRICS`; the first one is the one that runs are compared by.
-        description: one or two sentences for people. language: ISO code. source: where it is from, its licence.
+        description: one or two sentences for people.
+        language: ISO code.
+        source: where it is from, its licence.
     """
 
     name: str
@@ -145,8 +148,9 @@ def collapsed(accuracy: float | None, majority: float | None, one_class: float |
     accuracy gains less than `ROOM` of what there is to gain above that. Such a model looks smooth and robust.
 
     Args:
-        accuracy: share of right predictions. majority: share of the most frequent class. one_class: see `one_class_share`.
-            What is None is not known.
+        accuracy: share of right predictions.
+        majority: share of the most frequent class.
+        one_class: see `one_class_share`; None where it is not known.
     """
     if one_class is not None and one_class >= NEARLY_ALL and (majority is None or one_class > majority + ROOM):
         return "predicts one class" if one_class == 1 else "predicts nearly one class"

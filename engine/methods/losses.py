@@ -53,7 +53,9 @@ def task_losses(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, pr
     logits (mean over the labels) for several labels per example.
 
     Args:
-        logits: `[B, C]`. labels: as `fitting_labels` gives them. problem: None: regression if C = 1, else single labels.
+        logits: `[B, C]`.
+        labels: as `fitting_labels` gives them.
+        problem: None: regression if C = 1, else single labels.
     """
     problem = problem or ("regression" if logits.shape[-1] == 1 else "single_label_classification")
     if problem == "regression":

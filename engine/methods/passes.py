@@ -33,8 +33,8 @@ class EmbeddedBatch:
 
     Args:
         model: the model, possibly wrapped (DDP, `torch.compile`).
-        batch: `input_ids` `[B, L]`, optional `attention_mask`, `token_type_ids` …, and `labels`: `[B]`, or `[B, C]` for
-            several labels or scores per example.
+        batch: `input_ids` `[B, L]`, optional `attention_mask`, `token_type_ids` …, and `labels`: `[B]`, or `[B, C]`
+            for several labels or scores per example.
         special_token_ids: tokens that must not be perturbed.
         backward: how to run a backward pass (`accelerator.backward` under a Trainer).
         precise: run the forward passes in full precision, outside of autocast.

@@ -13,8 +13,9 @@ def published(
     """A launch script's settings; `--max-norm` is ε, `--rand-init-mag` ε₀, δ₀ is not projected.
 
     Args:
-        steps: of the method here (FreeLB's `--adv-steps n` makes n + 1 passes, so K = n + 1; PGD's n ascents, so K = n;
-            FreeAT's n replays, so m = n). more: further settings of the method or the run.
+        steps: of the method here (FreeLB's `--adv-steps n` makes n + 1 passes, so K = n + 1; PGD's n ascents, so K
+            = n; FreeAT's n replays, so m = n).
+        more: further settings of the method or the run.
     """
     return {
         "ascent_steps": steps, "step_size": step_size, "start_magnitude": start, "epsilon": epsilon,

@@ -16,7 +16,9 @@ class TokenTable:
     whatever the order in which tokens turn up.
 
     Args:
-        vocabulary_size: V. magnitude: ε_0. seed: of the starting values.
+        vocabulary_size: V.
+        magnitude: ε_0.
+        seed: of the starting values.
     """
 
     def __init__(self, vocabulary_size: int, dim: int, *, magnitude: float, seed: int, like: Tensor) -> None:

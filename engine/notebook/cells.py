@@ -24,8 +24,11 @@ class Spec(BaseModel):
     """All that is needed to make a result again and to draw it.
 
     Attributes:
-        analysis, view: names of the catalogue and of the app's views. subjects: name shown → reference (see
-            `engine.subjects.references`). values: the analysis's settings. options: the view's.
+        analysis: its name in the catalogue.
+        view: its name among the app's views of the analysis.
+        subjects: name shown → reference (see `engine.subjects.references`).
+        values: the analysis's settings.
+        options: the view's.
         query: the address of the page that it was seen on, by parameter.
     """
 
@@ -54,9 +57,11 @@ class Content(BaseModel):
     """What a cell holds; also how it stands in an exported file.
 
     Attributes:
-        note: Markdown. answer: Markdown that unfolds when asked for. spec: None for a cell of text only.
-        shown: the result as it was shown (see `app.drawing.shown`), None before the first run. facts: fingerprints of model and
-            data, `seconds` it took, what the last run again found.
+        note: Markdown.
+        answer: Markdown that unfolds when asked for.
+        spec: None for a cell of text only.
+        shown: the result as it was shown (see `app.drawing.shown`), None before the first run.
+        facts: fingerprints of model and data, `seconds` it took, what the last run again found.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -59,8 +59,11 @@ class ELECTRA(Objective):
     token equal to the original counts as original. Afterwards the generator is thrown away.
 
     Args:
-        encoder: the discriminator's body (`AutoModel`). tokenizer: any. settings: see `ELECTRASettings`.
-        generator: a ready one (of a hub pair); None makes a new one. head: likewise.
+        encoder: the discriminator's body (`AutoModel`).
+        tokenizer: any.
+        settings: see `ELECTRASettings`.
+        generator: a ready one (of a hub pair); None makes a new one.
+        head: a ready one for the discriminator; None makes a new one.
 
     Shapes: input_ids `[B, L]`, generator logits `[B, L, V]`, discriminator logits `[B, L]`.
     """

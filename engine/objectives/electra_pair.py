@@ -74,7 +74,9 @@ def corrupt(input_ids: Tensor, logits: Tensor, chosen: Tensor, temperature: floa
     """Sample a token from softmax(logits / temperature) at every chosen place; no gradient passes through.
 
     Args:
-        input_ids: `[B, L]`. chosen: `[B, L]`. logits: at the n chosen places, `[n, V]`.
+        input_ids: `[B, L]`.
+        chosen: `[B, L]`, where a token is sampled.
+        logits: at the n chosen places, `[n, V]`.
     """
     with torch.no_grad():
         probabilities = (logits.float() / temperature).softmax(dim=-1)
@@ -114,8 +116,9 @@ class ELECTRAPair(nn.Module):
         """The generator's logits, the corrupted text, and the discriminator's logits.
 
         Args:
-            masked_ids: what the generator sees, [B, L]. input_ids: the original. inputs: `attention_mask`, … and
-                `chosen` [B, L], where a token is sampled.
+            masked_ids: what the generator sees, [B, L].
+            input_ids: the original.
+            inputs: `attention_mask`, … and `chosen` [B, L], where a token is sampled.
         """
         chosen = inputs.pop("chosen")
         types = {name: inputs[name] for name in ("token_type_ids",) if name in inputs}

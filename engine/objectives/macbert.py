@@ -55,7 +55,9 @@ class MacBERT(Objective):
     are swapped in half of the examples and a second head says so; the losses are added.
 
     Args:
-        model: a masked language model (`AutoModelForMaskedLM`). tokenizer: any fast one. similar: for `mac`.
+        model: a masked language model (`AutoModelForMaskedLM`).
+        tokenizer: any fast one.
+        similar: for `mac`.
         seed: of the order's head.
 
     Shapes: input_ids, word_ids, labels `[B, L]`; logits `[B, L, V]`.

@@ -5,7 +5,6 @@ one seed, so the same seed gives the same masks.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.data.segmentation import piece_text
+from engine.objectives.masked import Choice, Masked
 from engine.objectives.similar import SimilarWords
 from engine.settings import CONFIG, Settings
 
@@ -48,45 +48,13 @@ class MaskingSettings(Settings):
     """Words less similar than this cosine count as not similar (then a random word is taken)."""
 
 
-@dataclass
-class Choice:
-    """One selected word: where, what became of it and why.
-
-    Attributes:
-        row, positions: the tokens. ngram: how many words its n-gram has; first: whether it begins one.
-        before, after: as text. kind: mask, similar, random, kept. degraded: similar was wanted, none was there.
-        similarity: cosine, for similar words.
-    """
-
-    row: int
-    positions: list[int]
-    ngram: int
-    first: bool
-    before: str
-    after: str
-    kind: str
-    degraded: bool = False
-    similarity: float | None = None
-
-
-@dataclass
-class Masked:
-    """A masked batch: `input_ids` [B, L] as the model sees it, `labels` [B, L] (-100 where nothing is predicted).
-
-    `choices` and `units` (words that could have been selected; tokens under `original`) only where described.
-    """
-
-    input_ids: Tensor
-    labels: Tensor
-    choices: list[Choice] = field(default_factory=list)
-    units: int = 0
-
-
 class Masker:
     """Masks batches of token ids whose words are known.
 
     Args:
-        tokenizer: any. settings: see `MaskingSettings`. similar: needed by `mac`.
+        tokenizer: any.
+        settings: see `MaskingSettings`.
+        similar: needed by `mac`.
     """
 
     def __init__(self, tokenizer: Any, settings: MaskingSettings, similar: SimilarWords | None = None) -> None:
@@ -224,8 +192,11 @@ class Masker:
         """Mask a padded batch.
 
         Args:
-            input_ids: `[B, L]`. word_ids: `[B, L]`, -1 where no word is (padding, special tokens, punctuation).
-            seed: of all draws. describe: also say of every word what became of it. at_least_one: per example.
+            input_ids: `[B, L]`.
+            word_ids: `[B, L]`, -1 where no word is (padding, special tokens, punctuation).
+            seed: of all draws.
+            describe: also say of every word what became of it.
+            at_least_one: per example.
         """
         chance = np.random.default_rng(seed)
         seen, labels = input_ids.clone(), torch.full_like(input_ids, IGNORED)

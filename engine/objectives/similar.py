@@ -36,8 +36,11 @@ class SimilarWords:
     """The nearest words by cosine similarity of their vectors.
 
     Args:
-        words: [N], in lower case. vectors: [N, D]. name: for people, where they are from.
-        nearest: the places and similarities of every word's nearest ones, [N, NEIGHBOURS] each; None: found when asked.
+        words: [N], in lower case.
+        vectors: [N, D].
+        name: for people, where they are from.
+        nearest: the places and similarities of every word's nearest ones, [N, NEIGHBOURS] each; None: found when
+            asked.
     """
 
     def __init__(

@@ -13,7 +13,8 @@ def load_masked_lm(name: str, from_scratch: bool = False, seed: int = 0) -> tupl
     """A masked language model: (model, tokenizer, tokens it reads).
 
     Args:
-        name: built-in name, local folder or hub name. from_scratch: random weights, drawn from `seed`.
+        name: built-in name, local folder or hub name.
+        from_scratch: random weights, drawn from `seed`.
 
     Raises:
         UserError: it cannot be loaded.
@@ -29,7 +30,9 @@ def load_discriminator(name: str, from_scratch: bool = False, seed: int = 0) -> 
     Generator and head are those of the pair where `name` is an ELECTRA discriminator that has them, else None.
 
     Args:
-        name: as in `load_masked_lm`. from_scratch, seed: likewise.
+        name: built-in name, local folder or hub name.
+        from_scratch: random weights.
+        seed: what they are drawn from.
 
     Raises:
         UserError: it cannot be loaded.

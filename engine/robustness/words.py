@@ -14,9 +14,17 @@ class Attacked:
     """One example after an attack.
 
     Attributes:
-        before, after: the texts. changes: (place of the word, old, new). label, said, said_after: class numbers.
-        probability, probability_after: of the label. similarity: cosine of the sentence embeddings.
-        queries: texts that the model was asked about. success: the prediction left the label (it was right before).
+        before: the text.
+        after: the text after the attack.
+        changes: (place of the word, old, new).
+        label: number of the right class.
+        said: number of the predicted class.
+        said_after: the same after the attack.
+        probability: of the label.
+        probability_after: the same after the attack.
+        similarity: cosine of the sentence embeddings.
+        queries: texts that the model was asked about.
+        success: the prediction left the label (it was right before).
     """
 
     before: str
@@ -50,7 +58,8 @@ def attack_text(
     """Look for a few words whose change turns the prediction away from the label.
 
     Args:
-        candidates: what a word may become (unless the search has candidates of its own). search: the name of one.
+        candidates: what a word may become (unless the search has candidates of its own).
+        search: the name of one.
         pair: a second sentence.
 
     Raises:

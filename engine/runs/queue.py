@@ -118,8 +118,9 @@ def resume(reference: str, *, start: bool = True, halve_batch: bool = False) -> 
     """Put a cancelled, crashed or failed run back in the queue; it goes on from its last checkpoint.
 
     Args:
-        start: False: claim it for this process instead. halve_batch: half the batch, twice the accumulation: the same
-            sentences per optimiser step in half the memory.
+        start: False: claim it for this process instead.
+        halve_batch: half the batch, twice the accumulation: the same sentences per optimiser step in half the
+            memory.
 
     Raises:
         UserError: it cannot be resumed.

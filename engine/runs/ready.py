@@ -17,7 +17,8 @@ def ready(
     """The folder of a kept model, trained by `config` on first use, and what is known of it.
 
     Args:
-        name: of its folder in the cache. metric: one figure of its last evaluation, kept with it.
+        name: of its folder in the cache.
+        metric: one figure of its last evaluation, kept with it.
         progress: called with (step, steps) while it trains.
 
     Returns:

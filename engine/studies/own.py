@@ -19,8 +19,14 @@ class OwnResult:
     """Completed runs of one method, model and length on one task.
 
     Attributes:
-        row: what the row is called. column, task: of the published table. method, model: of the runs. steps: optimiser
-            steps. values: the median of each metric that the papers print for the task, in points. runs: how many.
+        row: what the row is called.
+        column: of the published table.
+        task: of the published table.
+        method: of the runs.
+        model: of the runs.
+        steps: optimiser steps.
+        values: the median of each metric that the papers print for the task, in points.
+        runs: how many.
     """
 
     row: str

@@ -66,9 +66,15 @@ class Published:
     """One cell of a table.
 
     Attributes:
-        table: key of `SOURCES`. group: the heading above the row. row: model or method. column: as printed.
-        task: of `TASKS`, "" for others (score, parameters). text: as printed. values: its numbers, None for a "-".
-        aside: the number in brackets (variance or average). mark: "", `missing` or `garbled`.
+        table: key of `SOURCES`.
+        group: the heading above the row.
+        row: model or method.
+        column: as printed.
+        task: of `TASKS`, "" for others (score, parameters).
+        text: as printed.
+        values: its numbers, None for a "-".
+        aside: the number in brackets (variance or average).
+        mark: "", `missing` or `garbled`.
     """
 
     table: str

@@ -82,8 +82,9 @@ def train_on_ray(
     fails is missing afterwards: start the study again.
 
     Args:
-        address: `auto` for the cluster that this machine belongs to, `host:port`, or `local` for this machine alone.
-            said: called with the cells' progress whenever one ends.
+        address: `auto` for the cluster that this machine belongs to, `host:port`, or `local` for this machine
+            alone.
+        said: called with the cells' progress whenever one ends.
 
     Raises:
         UserError: Ray is not installed, or there is no cluster at the address.

@@ -33,8 +33,13 @@ class Study(BaseModel):
     """What is compared.
 
     Attributes:
-        name: for people. methods, datasets, models, seeds: all combinations are trained. run: settings of every run
-            (`max_steps`, `batch_size`, …). settings: of a method, by its name; a list of values is a sweep over them.
+        name: for people.
+        methods: their names; all combinations with data sets, models and seeds are trained.
+        datasets: their names.
+        models: their names.
+        seeds: of everything random.
+        run: settings of every run (`max_steps`, `batch_size`, …).
+        settings: of a method, by its name; a list of values is a sweep over them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

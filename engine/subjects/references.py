@@ -18,8 +18,8 @@ def load_subject(needs: str, reference: str, progress: Progress = None) -> Any:
 
     Args:
         needs: `classifier`, `pair` (an ELECTRA generator and discriminator), `run` or `nothing`.
-        reference: a classifier's: a model's name, folder or hub name, or `run:RUN` or `run:RUN@STEP`. A pair's: `run:RUN`,
-            or "" for the ready-made one. A run's: its id or name.
+        reference: a classifier's: a model's name, folder or hub name, or `run:RUN` or `run:RUN@STEP`. A pair's:
+            `run:RUN`, or "" for the ready-made one. A run's: its id or name.
         progress: called with (done, total) while something is trained first.
 
     Raises:

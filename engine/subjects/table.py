@@ -27,8 +27,12 @@ class TableState:
     """The touched rows at the latest record.
 
     Attributes:
-        step: optimiser step. tokens: [n] ids. rows: [n, D], Z[w]. norms: [n], ‖Z[w]‖_2.
-        counts: [n], how often the token was met in training (its frequency there). vocabulary: V.
+        step: optimiser step.
+        tokens: [n] ids.
+        rows: [n, D], Z[w].
+        norms: [n], ‖Z[w]‖_2.
+        counts: [n], how often the token was met in training (its frequency there).
+        vocabulary: V.
     """
 
     step: int
