@@ -29,7 +29,7 @@ def analyse(name: str, subject: Any = None, progress: Progress = None, /, **valu
     Args:
         name: of the analysis.
         subject: what is looked at, as `load` gives it.
-        progress: called with (done, total) on long ones.
+        progress: called with (done, total).
         values: its settings, plain values only (text, numbers, lists, dicts).
 
     Raises:

@@ -36,7 +36,7 @@ def _unit(gradient: Tensor, dims: tuple[int, ...], order: float) -> Tensor:
 
 
 def unit_example(gradient: Tensor, norm: Norm = "frobenius") -> Tensor:
-    """The gradient scaled to norm 1, g / ‖g‖, for every example. A zero (or non-finite) gradient gives exactly 0, so that δ stays as it is."""
+    """The unit gradient g / ‖g‖ of every example; exactly 0 for a zero (or non-finite) one: δ then stays as it is."""
     return _unit(gradient, (-2, -1), 2.0 if norm == "frobenius" else float("inf"))
 
 

@@ -8,7 +8,7 @@ from app.shell.layout import heading
 if "present" not in st.query_params:
     heading(
         "Notebook",
-        "Pin any figure, table or token strip from the other pages here, explain it, run it again, share it. The lessons"
-        " are notebooks too.",
+        "Pin any figure, table or token strip from the other pages here, explain it, run it again, share it. The"
+        " lessons are notebooks too.",
     )
 body("notebook")

@@ -39,8 +39,8 @@ def page() -> None:
             "the score" if classifier.is_regression else f"the logit of {plain(classifier.labels[int(found.label)])}"
         )
         st.markdown(
-            f"Output, {target}: **{found.clean.output:.3f}** clean, **{found.perturbed.output:.3f}** perturbed; with every word"
-            f" blanked out {found.clean.baseline:.3f}."
+            f"Output, {target}: **{found.clean.output:.3f}** clean, **{found.perturbed.output:.3f}** perturbed; with"
+            f" every word blanked out {found.clean.baseline:.3f}."
         )
         show(finding, "tokens", f"attribution-{place}", method=method.title)
         gaps = ", ".join(

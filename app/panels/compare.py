@@ -28,17 +28,17 @@ def embedding_attack() -> None:
         how = widgets.asked("robust accuracy", "steps", "restarts", "schedule", steps=5, restarts=1)
         epsilons = st.text_input(
             "Radii ε", ", ".join(f"{at:g}" for at in EPSILONS), key="epsilons", bind="query-params", max_chars=200,
-            help="Separated by commas; Frobenius norm per sentence. Their scale is that of the encoder's embeddings: the"
-            " yardstick on Perturb helps to choose.",
+            help="Separated by commas; Frobenius norm per sentence. Their scale is that of the encoder's embeddings:"
+            " the yardstick on Perturb helps to choose.",
         )  # fmt: skip
         seed = widgets.seed_input()
     models = widgets.about_all(models, of)
     found = state.analyse("robust accuracy", models, "Attacking", epsilons=radii(epsilons), seed=seed, **how, **of)
     show(found, "curve", "curve")
     st.caption(
-        "PGD on the true label's loss, in embedding space. Bands: 95 % bootstrap over the examples. The value at ε = 0 is the"
-        " clean accuracy. Each model's second line is its accuracy under twice as many steps: where the two lines differ,"
-        " the attack has not converged, and the accuracy is an upper bound."
+        "PGD on the true label's loss, in embedding space. Bands: 95 % bootstrap over the examples. The value at"
+        " ε = 0 is the clean accuracy. Each model's second line is its accuracy under twice as many steps: where the"
+        " two lines differ, the attack has not converged, and the accuracy is an upper bound."
     )
     loose = [
         f"{name} at ε = {point.epsilon:g}"
@@ -69,8 +69,8 @@ def word_attack() -> None:
     show(found, "table", "attack-table")
     st.caption(
         "**success**: share of the examples that were right before. **words changed**, **similarity**: means over the"
-        " successful attacks. **queries**: how many texts the model was asked about, on average. A text that fools a model"
-        " need not be fluent: read the examples."
+        " successful attacks. **queries**: how many texts the model was asked about, on average. A text that fools a"
+        " model need not be fluent: read the examples."
     )
     for place, (name, each) in enumerate(found.results.items()):
         st.subheader(plain(name), anchor=False)
@@ -96,11 +96,12 @@ def papers() -> None:
     if found.result.own:
         st.caption(
             "**yours**: your completed runs, on the validation split, in points (medians over the runs). They differ from the"
-            " papers' in model, data and budget, as said above: what can be compared is each one's gain over its own baseline."
+            " papers' in model, data and budget, as said above: what can be compared is each one's gain over its own"
+            " baseline."
         )
     else:
         st.info(
-            "Your own results appear here beside the papers' once a run on one of these tasks has ended, for instance"
+            "Your own results stand here beside the papers' once a run on one of these tasks has ended, for instance"
             " `python -m engine train --method freelb --dataset glue/mrpc --data-dir FOLDER`, or a study with the data set"
             " `glue/mrpc@FOLDER`."
         )

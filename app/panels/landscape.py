@@ -15,7 +15,7 @@ def page() -> None:
         epsilon = widgets.radius_input()
         points = st.select_slider(
             "Points each way", [11, 21, 41, 61], 21, key="points", bind="query-params",
-            help="The plane is computed on a grid of this many points each way: 61 take about eight times as long as 21.",
+            help="The plane is a grid with this many points each way: 61 take about eight times as long as 21.",
         )  # fmt: skip
         extent = st.slider(
             "How far, in ε", 1.0, 4.0, 1.5, 0.5, key="extent", bind="query-params",
@@ -49,6 +49,6 @@ def page() -> None:
     with solid:
         show(found, "surface", "surface", height=height or "loss")
     st.caption(
-        "Each path is shown projected onto the plane; hover over a point to see how far off the plane it really is, and its"
-        " own loss. The circle encloses where an adversary with radius ε may go."
+        "Each path is shown projected onto the plane; hover over a point to see how far off the plane it really is, and"
+        " its own loss. The circle encloses where an adversary with radius ε may go."
     )

@@ -157,7 +157,8 @@ def examples() -> None:
     widgets.about(classifier, of)
     st.markdown(
         "Click a row to look at that sentence. **margin**: the label's logit minus the largest other logit; **flip ε**:"
-        " the smallest ε of a grid at which PGD (3 steps) changes the prediction; **ℓₛ**: SMART's divergence at ε = 0.1."
+        " the smallest ε of a grid at which PGD (3 steps) changes the prediction; **ℓₛ**: SMART's divergence at"
+        " ε = 0.1."
     )
     found = state.analyse("examples", classifier, "Examples", **of)
     chosen = show(found, "table", "examples", {"on_select": "rerun", "selection_mode": "single-row"})

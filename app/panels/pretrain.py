@@ -31,7 +31,7 @@ def form(method: str, dataset: str, model: str) -> None:
         data = [*TASKS, *uploads.uploaded()]
         text = st.selectbox(
             "Text", data, index=data.index(dataset), accept_new_options=True, key="pre-dataset", bind="query-params",
-            format_func=uploads.short_name, help="A data set's sentences, or the path of a .txt file with one text per line.",
+            format_func=uploads.short_name, help="A data set's sentences, or a .txt file with one text per line.",
         )  # fmt: skip
         name = st.text_input("Name of the run (optional)", max_chars=80, key="pre-name")
     with how:

@@ -37,7 +37,7 @@ def page() -> None:
     show(sweep, "ratio", "ratio")
     st.subheader("The least smooth examples", anchor=False)
     st.caption(
-        f"Of {plain(next(iter(models)))}. The darker a token, the more its part of the worst move, by itself, changes the"
-        " output."
+        f"Of {plain(next(iter(models)))}. The darker a token, the more its part of the worst move, by itself, changes"
+        " the output."
     )
     show(found, "least smooth", "least")

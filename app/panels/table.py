@@ -99,7 +99,8 @@ def _map(run: Run) -> None:
     left, right = st.columns(2)
     space = left.segmented_control(
         "Space", SPACES, default="Z", key="space", required=True, bind="query-params",
-        help="Z: the accumulated perturbations; embedding: the tokens themselves; embedding + Z: where training puts them.",
+        help="Z: the accumulated perturbations; embedding: the tokens themselves; embedding + Z: where training"
+        " puts them.",
     )  # fmt: skip
     colour = right.segmented_control(
         "Colour", ["norm", "frequency", "part"], default="norm", key="colour", required=True, bind="query-params",

@@ -35,7 +35,7 @@ def _strip(found: Trace, step: int, heading: str = "") -> Strip:
     return Strip(found.tokens, found.token_norms[step], titles, found.special, heading)
 
 
-@view("tokens", "Tokens: the darker, the further the adversary moved them")
+@view("tokens", "Tokens, as dark as far as the adversary moved them")
 def tokens(found: Trace, *, step: int | None = None) -> Strips:
     """The tokens at one ascent step; all steps share one scale."""
     last = len(found.loss) - 1

@@ -62,7 +62,7 @@ def label_choice(classifier: Any) -> str | None:
     if classifier.is_regression:
         score = st.number_input(
             "Loss is taken against the score", value=None, key="label-score", bind="query-params", placeholder="its own: 0",
-            help="Against the model's own score the loss is 0 and has no slope: give another score to see a move.",
+            help="Against the model's own score the loss is 0 and has no slope: give another score to see an effect.",
         )  # fmt: skip
         return None if score is None else str(score)
     names = ["the model's own prediction", *classifier.labels]

@@ -87,8 +87,8 @@ def method_settings(method: Any, prefix: str) -> Any:
         chosen = st.selectbox(
             "Preset", list(method.presets), index=None, placeholder="none: Deltabook's own values", key=key,
             bind="query-params", on_change=_take_preset, args=(method, prefix, key),
-            help="Fills in what a published run used, its learning rate under How too. Those are for large encoders: their ε is"
-            " in that model's units.",
+            help="Fills in the settings of a published run, including its learning rate under How. They are meant for"
+            " large encoders: their ε is in that model's units.",
         )  # fmt: skip
     values = settings(method.Settings.schema(), f"{prefix}-{method.name}")
     if chosen:

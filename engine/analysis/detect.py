@@ -1,4 +1,4 @@
-"""ELECTRA's replaced-token detection on one text: what the generator fills in, and what the discriminator says of every token."""
+"""ELECTRA's replaced-token detection on one text: what the generator fills in, what the discriminator says of it."""
 
 from dataclasses import dataclass
 from typing import Any

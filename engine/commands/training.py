@@ -47,7 +47,7 @@ def add(verb: Verb) -> None:
 
 
 def _assisting(detach: bool) -> bool:
-    """Under a launcher of several processes: whether this is not the first one. It trains with it, and is done.
+    """Whether this is not the first of a launcher's processes: then it trains along with the first, and is done.
 
     Raises:
         UserError: `detach`, which would leave the other processes waiting.

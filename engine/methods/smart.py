@@ -40,7 +40,7 @@ class SMARTSettings(AscentSettings):
     bregman_momentum: float = Field(default=0.99, ge=0, le=1)
     """β of the averaged weights in the Bregman term (paper: 0.99)."""
     fixed_dropout: bool = False
-    """The same dropout masks in all passes of a batch, so that the penalty measures the effect of δ alone (the paper does not say)."""
+    """The same dropout masks in all passes of a batch, so that the penalty is due to δ alone (paper: not stated)."""
 
 
 def divergence(first: Tensor, second: Tensor, problem: Problem | None = None) -> Tensor:

@@ -36,8 +36,8 @@ def load_subject(needs: str, reference: str, progress: Progress = None) -> Any:
 
 
 def fingerprint(subject: Any) -> str:
-    """A text that changes when the subject does: for a model, from its weights; for a run, from its id, status and table
-    (written at evaluations); "" for nothing.
+    """A text that changes when the subject does: for a model, from its weights; for a run, from its id, status and
+    table (written at evaluations); "" for nothing.
     """
     if subject is None:
         return ""
