@@ -213,6 +213,7 @@ def test_a_link_to_a_lesson_asks_before_it_makes_anything(server, page, monkeypa
     assert len(Notebooks().all()) == before
     page.get_by_role("button", name="Open this lesson").click()
     expect(page).not_to_have_url(re.compile("lesson="), timeout=120_000)
+    expect(page.get_by_role("heading", name=titles()[name])).to_be_visible(timeout=120_000)
     expect(page.get_by_role("button", name="Run all")).to_be_visible(timeout=120_000)
     assert len(Notebooks().all()) == before + 1
 
