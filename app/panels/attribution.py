@@ -16,18 +16,16 @@ def page() -> None:
     of = widgets.sentence()
     with st.sidebar:
         models = widgets.classifiers_choice("attribution")
-        algorithm = st.selectbox(
-            "Attribution by", list(ALGORITHMS), key="algorithm", bind="query-params", help="Computed by Captum."
-        )
+        how = widgets.asked("attribution", "algorithm")
         method = widgets.method_choice()
         settings = widgets.method_settings(method, "attribution")
-        seed = widgets.seed_input()
-    st.caption(ALGORITHMS[algorithm])
+        drawn = widgets.asked("attribution", "seed")
+    st.caption(ALGORITHMS[how["algorithm"]])
     label = widgets.label_choice(next(iter(models.values())))
     for place, (name, classifier) in enumerate(models.items()):
         finding = state.analyse(
             "attribution", {name: classifier}, "Attributing", method=method.name, settings=settings.as_dict(),
-            label=label, algorithm=algorithm, seed=seed, **of,
+            label=label, **how, **drawn, **of,
         )  # fmt: skip
         found = finding.result
         if len(models) > 1:
@@ -60,6 +58,6 @@ def page() -> None:
             help="Spearman's ρ over the tokens that are not special: 1 if the adversary moves most what matters most.",
         )
         if not classifier.is_regression:
-            words = state.analyse("erasure", {name: classifier}, "Leaving words out", label=label, seed=seed, **of)
+            words = state.analyse("erasure", {name: classifier}, "Leaving words out", label=label, **drawn, **of)
             st.markdown("What the model says without each word: leave one out, no gradient and no baseline.")
             show(words, "words", f"erasure-{place}")

@@ -7,9 +7,6 @@ from app.notebook.pins import show
 from app.panels import studies
 from app.shell import state
 from app.shell.layout import plain
-from engine.analysis.robust_accuracy import EPSILONS, radii
-from engine.catalogue import analysis_of
-from engine.robustness.searches import SEARCHES
 from engine.robustness.text import Limits
 from engine.studies.published import SOURCES
 
@@ -25,15 +22,10 @@ def embedding_attack() -> None:
     with st.sidebar:
         models = widgets.classifiers_choice("robust accuracy")
         of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
-        how = widgets.asked("robust accuracy", "steps", "restarts", "schedule", steps=5, restarts=1)
-        epsilons = st.text_input(
-            "Radii ε", ", ".join(f"{at:g}" for at in EPSILONS), key="epsilons", bind="query-params", max_chars=200,
-            help="Separated by commas; Frobenius norm per sentence. Their scale is that of the encoder's embeddings:"
-            " the yardstick on Perturb helps to choose.",
-        )  # fmt: skip
-        seed = widgets.seed_input()
+        names = ("steps", "restarts", "schedule", "epsilons", "seed")
+        how = widgets.asked("robust accuracy", *names, steps=5, restarts=1)
     models = widgets.about_all(models, of)
-    found = state.analyse("robust accuracy", models, "Attacking", epsilons=radii(epsilons), seed=seed, **how, **of)
+    found = state.analyse("robust accuracy", models, "Attacking", **how, **of)
     show(found, "curve", "curve")
     st.caption(
         "PGD on the true label's loss, in embedding space. Bands: 95 % bootstrap over the examples. The value at"
@@ -57,14 +49,9 @@ def word_attack() -> None:
     with st.sidebar:
         models = widgets.classifiers_choice("word attack")
         of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
-        search = st.selectbox(
-            "Attack", sorted(SEARCHES.names()), key="search", bind="query-params",
-            help=analysis_of("word attack").Settings.schema()["search"]["description"],
-        )  # fmt: skip
-        limits = widgets.settings(Limits.schema(), "limits")
-        seed = widgets.seed_input()
+        how = widgets.asked("word attack", "search", "seed") | widgets.settings(Limits.schema(), "limits")
     models = widgets.about_all(models, of)
-    found = state.analyse("word attack", models, "Attacking", search=search, seed=seed, **limits, **of)
+    found = state.analyse("word attack", models, "Attacking", **how, **of)
     show(found, "summary", "attack-summary")
     show(found, "table", "attack-table")
     st.caption(
@@ -74,7 +61,7 @@ def word_attack() -> None:
     )
     for place, (name, each) in enumerate(found.results.items()):
         st.subheader(plain(name), anchor=False)
-        one = state.analyse("word attack", {name: models[name]}, "Attacking", search=search, seed=seed, **limits, **of)
+        one = state.analyse("word attack", {name: models[name]}, "Attacking", **how, **of)
         chosen = show(one, "examples", f"attacked-{place}", {"on_select": "rerun", "selection_mode": "single-row"})
         rows = chosen.selection.rows if chosen is not None else []
         fooled = next((at for at, example in enumerate(each.examples) if example.success), 0)

@@ -52,18 +52,10 @@ def detect(pair: Any) -> None:
     """Mask, fill, judge."""
     text = st.text_area("Sentence", EXAMPLE, key="text", bind="query-params", height=80)
     with st.sidebar:
-        share = st.slider(
-            "Share of tokens masked", 0.05, 0.5, 0.15, 0.05, key="share", bind="query-params", help="Paper: 0.15."
-        )
-        temperature = st.slider(
-            "Temperature", 0.1, 3.0, 1.0, 0.1, key="temperature", bind="query-params",
-            help="Of the generator's softmax. Low: its best guess; high: almost any token. Paper: 1.",
-        )  # fmt: skip
+        how = widgets.asked("detect", "share", "temperature")
     seed = widgets.draw_number()
     _say_if_unreadable(pair, text)
-    found = state.analyse(
-        "detect", pair, "Filling and judging", text=text, seed=seed, temperature=temperature, share=share
-    )
+    found = state.analyse("detect", pair, "Filling and judging", text=text, seed=seed, **how)
     widgets.draw_again()
     st.markdown("**What the generator saw and put there**")
     show(found, "filled", "filled")

@@ -12,16 +12,7 @@ def page() -> None:
     of = widgets.sentence()
     with st.sidebar:
         classifier = widgets.classifier_choice()
-        epsilon = widgets.radius_input()
-        points = st.select_slider(
-            "Points each way", [11, 21, 41, 61], 21, key="points", bind="query-params",
-            help="The plane is a grid with this many points each way: 61 take about eight times as long as 21.",
-        )  # fmt: skip
-        extent = st.slider(
-            "How far, in ε", 1.0, 4.0, 1.5, 0.5, key="extent", bind="query-params",
-            help="Half the plane's width; 1 ends at the ball's edge.",
-        )  # fmt: skip
-        seed = widgets.seed_input()
+        how = widgets.asked("landscape", "epsilon", "points", "extent", "seed", points=21)
     widgets.about(classifier, of)
     label = widgets.label_choice(classifier)
     first, second, third = st.columns([2, 1, 1], vertical_alignment="bottom")
@@ -37,8 +28,8 @@ def page() -> None:
         help="margin: the label's logit minus the largest other logit; below 0 the prediction is wrong.",
     )  # fmt: skip
     found = state.analyse(
-        "landscape", classifier, "Computing the plane", label=label, epsilon=epsilon, points=points, extent=extent,
-        towards=[int(place), word.strip()] if word.strip() else None, seed=seed, **of,
+        "landscape", classifier, "Computing the plane", label=label,
+        towards=[int(place), word.strip()] if word.strip() else None, **how, **of,
     )  # fmt: skip
     if found.result.truncated:
         tokens = len(found.result.tokens)

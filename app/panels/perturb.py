@@ -48,13 +48,13 @@ def one_method(of: dict[str, Any]) -> None:
         classifier = widgets.classifier_choice()
         method = widgets.method_choice()
         settings = widgets.method_settings(method, "perturb")
-        seed = widgets.seed_input()
+        drawn = widgets.asked("trace", "seed")
     st.latex(method.equation)
     st.caption(f"{method.summary} {method.reference}.")
     widgets.about(classifier, of)
     label = widgets.label_choice(classifier)
     found = state.analyse(
-        "trace", classifier, "Climbing", method=method.name, settings=settings.as_dict(), label=label, seed=seed, **of
+        "trace", classifier, "Climbing", method=method.name, settings=settings.as_dict(), label=label, **drawn, **of
     )
     _note_if_cut(found.result)
     if found.remarks:  # What is said above of the model or the text: this is no headline then.
@@ -82,18 +82,15 @@ def side_by_side(of: dict[str, Any]) -> None:
     """All methods on one sentence at one ε, and the ε at which each flips the label."""
     with st.sidebar:
         classifier = widgets.classifier_choice()
-        epsilon = widgets.radius_input()
-        steps = widgets.asked("side by side", "steps")["steps"]
-        seed = widgets.seed_input()
+        how = widgets.asked("side by side", "epsilon", "steps", "seed")
     widgets.about(classifier, of)
     label = widgets.label_choice(classifier)
-    found = state.analyse(
-        "side by side", classifier, "Climbing with every method", epsilon=epsilon, steps=steps, label=label, seed=seed, **of
-    )  # fmt: skip
+    found = state.analyse("side by side", classifier, "Climbing with every method", label=label, **how, **of)
+    epsilon = how.pop("epsilon")
     first: Trace = next(iter(found.result.traces.values()))
     _note_if_cut(first)
     st.caption(
-        f"Every method in the same ball, ‖δ‖ ≤ {epsilon:g} (Frobenius), with step size 2ε/K = {2 * epsilon / steps:.3g}. SMART"
+        f"Every method in the same ball, ‖δ‖ ≤ {epsilon:g} (Frobenius), with step size 2ε/K = {2 * epsilon / how['steps']:.3g}. SMART"
         " ascends its KL, not the loss."
     )
     show(found, "tokens", "side-tokens")
@@ -101,7 +98,7 @@ def side_by_side(of: dict[str, Any]) -> None:
     if classifier.is_regression:
         return
     st.subheader("At which ε does the label flip?", anchor=False)
-    flips = state.analyse("flip", classifier, "Searching the smallest ε", steps=steps, seed=seed, **of)
+    flips = state.analyse("flip", classifier, "Searching the smallest ε", **how, **of)
     gaps = [gap for gap, special in zip(first.gaps, first.special, strict=True) if gap and not special]
     st.markdown(
         "The smallest ε at which a method's ascent changes the prediction, found by bisection."
@@ -134,7 +131,7 @@ def across_training(of: dict[str, Any]) -> None:
         chosen = widgets.run_choice(list(runs.values()), "A run that kept models.")
         method = widgets.method_choice()
         settings = widgets.method_settings(method, "perturb")
-        seed = widgets.seed_input()
+        drawn = widgets.asked("trace", "seed")
     models = {f"step {step}": state.classifier(None, f"{chosen.id}@{step}") for step in chosen.kept_models}
     first = next(iter(models.values()))
     widgets.about(first, of)
@@ -143,7 +140,7 @@ def across_training(of: dict[str, Any]) -> None:
         st.caption("Each model's loss is taken against its own prediction: choose a label to follow one loss.")
     found = state.analyse(
         "trace", models, "Climbing with the model", method=method.name, settings=settings.as_dict(), label=label,
-        seed=seed, **of,
+        **drawn, **of,
     )  # fmt: skip
     show(found, "models", "across-tokens")
     show(found, "across training", "across-loss")

@@ -15,15 +15,12 @@ def page() -> None:
         classifier = widgets.classifier_choice()
         of = widgets.dataset_choice()
         method = widgets.method_choice()
-        epsilon = widgets.radius_input(0.2)
+        how = widgets.asked("map", "epsilon", "seed", epsilon=0.2)
         colour = st.selectbox(
             "Colour", list(COLOURS), key="colour", bind="query-params", help="What the colours stand for."
         )
-        seed = widgets.seed_input()
     widgets.about(classifier, of)
-    found = state.analyse(
-        "map", classifier, "Sentences, then the map", method=method.name, epsilon=epsilon, seed=seed, **of
-    )
+    found = state.analyse("map", classifier, "Sentences, then the map", method=method.name, **how, **of)
     chosen = show(
         found, "map", "map", {"on_select": "rerun", "selection_mode": ("lasso", "box", "points")},
         colour=colour, method=method.title,
@@ -33,8 +30,8 @@ def page() -> None:
     table = found.result.table
     flips = (table["prediction"] != table["perturbed_prediction"]).mean()
     st.caption(
-        f"{len(table)} sentences, UMAP with seed {seed} on clean and perturbed embeddings together."
-        + ("" if classifier.is_regression else f" {flips:.0%} change their label within ε = {epsilon:g}.")
+        f"{len(table)} sentences, UMAP with seed {how['seed']} on clean and perturbed embeddings together."
+        + ("" if classifier.is_regression else f" {flips:.0%} change their label within ε = {how['epsilon']:g}.")
     )
     st.subheader(plain(f"{len(inside)} chosen") if inside else "All sentences", anchor=False)
     show(found, "sentences", "sentences", chosen=inside)

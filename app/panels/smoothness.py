@@ -17,16 +17,16 @@ def page() -> None:
         schema = SMART.Settings.schema()
         inner = ["epsilon", "step_size", "ascent_steps", "start_sigma", "norm"]
         settings = {**SMART().settings.as_dict(), **widgets.settings(schema, "smoothness", inner)}
-        seed = widgets.seed_input()
+        drawn = widgets.asked("smoothness", "seed")
     models = widgets.about_all(models, of)
     values = SMART.Settings.parse(settings).as_dict()
-    found = state.analyse("smoothness", models, "ℓₛ", settings=values, seed=seed, **of)
+    found = state.analyse("smoothness", models, "ℓₛ", settings=values, **drawn, **of)
     regression = any(each.is_regression for each in models.values())
     left, right = st.columns(2)
     with left:
         st.subheader("How the examples differ", anchor=False)
         show(found, "histogram", "histogram", regression=regression)
-    sweep = state.analyse("smoothness curve", models, "ε sweep", seed=seed, **of)
+    sweep = state.analyse("smoothness curve", models, "ε sweep", **drawn, **of)
     with right:
         st.subheader("ℓₛ against ε", anchor=False)
         show(sweep, "curve", "curve", regression=regression)

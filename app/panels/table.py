@@ -24,7 +24,7 @@ def page() -> None:
         st.stop()
     with st.sidebar:
         run = widgets.run_choice(list(runs.values()), "A TextAT run, ended or still training.")
-        top = st.slider("Rows", 5, 50, 20, 5, key="top", bind="query-params", help="How many of the largest rows.")
+        top = widgets.asked("table", "top")["top"]
     st.caption(f"Run {plain(run.id)}: {run.status}, step {run.step} of {run.max_steps or '?'}.")
 
     @st.fragment(run_every=3.0 if run.status in ACTIVE else None)

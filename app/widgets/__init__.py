@@ -7,8 +7,6 @@ from app.widgets.inputs import (
     draw_number,
     label_choice,
     linked,
-    radius_input,
-    seed_input,
     sentence,
 )
 from app.widgets.models import (
@@ -38,9 +36,7 @@ __all__ = [
     "linked",
     "method_choice",
     "method_settings",
-    "radius_input",
     "run_choice",
-    "seed_input",
     "sentence",
     "setting",
     "settings",

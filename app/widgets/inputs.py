@@ -96,20 +96,3 @@ def draw_again() -> None:
 
 def _next_draw() -> None:
     st.session_state["draw"] = int(st.session_state.get("draw", 0)) + 1
-
-
-def seed_input() -> int:
-    """The seed of whatever an analysis draws."""
-    return int(
-        st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params", help="Seed of everything random.")
-    )
-
-
-def radius_input(default: float = 0.5) -> float:
-    """ε, shared by all methods that are compared."""
-    return float(
-        st.number_input(
-            "Epsilon", 0.001, 100.0, default, 0.05, key="epsilon", bind="query-params", format="%.4g",
-            help="Radius ε of the ball that δ stays in (Frobenius norm per sentence, embedding units).",
-        )
-    )  # fmt: skip

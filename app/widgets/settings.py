@@ -19,7 +19,10 @@ def _bounds(schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
 
 
 def setting(name: str, schema: dict[str, Any], key: str, default: Any = None, *, linked_to_address: bool = True) -> Any:
-    """One widget for one field, with its bounds and help; returns its value."""
+    """One widget for one field, with its bounds and help; returns its value.
+
+    A number is chosen by a slider where its field names a `handy` range: first, last, step.
+    """
     inner, optional = _bounds(schema)
     default = schema.get("default") if default is None else default
     label = name.replace("_", " ").capitalize()
@@ -31,10 +34,14 @@ def setting(name: str, schema: dict[str, Any], key: str, default: Any = None, *,
     if inner.get("type") == "boolean":
         return st.checkbox(label, value=default, **shared)
     if inner.get("type") not in ("integer", "number"):
+        shown = ", ".join(f"{each:g}" for each in default) if inner.get("type") == "array" else default
         return st.text_input(
-            label, value="" if default is None else str(default), max_chars=inner.get("maxLength"), **shared
+            label, value="" if shown is None else str(shown), max_chars=inner.get("maxLength"), **shared
         )
     kind = int if inner["type"] == "integer" else float
+    if "handy" in schema:
+        first, last, step = map(kind, schema["handy"])
+        return st.slider(label, first, last, kind(default), step, **shared)
     low, high = inner.get("minimum", inner.get("exclusiveMinimum")), inner.get("maximum")
     return st.number_input(
         f"{label} (empty: none)" if optional else label,

@@ -167,8 +167,8 @@ class Comparison(Result):
 class AttributionSettings(Ascent):
     """A sentence, a method and an algorithm of Captum's."""
 
-    algorithm: str = "integrated gradients"
-    """integrated gradients, gradient × input, gradient SHAP or occlusion."""
+    algorithm: str = Field(default="integrated gradients", json_schema_extra={"enum": list(ALGORITHMS)})
+    """integrated gradients, gradient × input, gradient SHAP or occlusion (by Captum)."""
     points: int = Field(default=50, ge=1, le=1000)
     """Points of the integral (integrated gradients), or samples (gradient SHAP)."""
 

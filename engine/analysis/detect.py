@@ -25,9 +25,9 @@ TOP = 5
 class DetectSettings(Text):
     """A text, and how the generator fills it."""
 
-    temperature: float = Field(default=1.0, gt=0, le=10)
+    temperature: float = Field(default=1.0, gt=0, le=10, json_schema_extra={"handy": [0.1, 3.0, 0.1]})
     """Temperature of the generator's softmax; low: its best guess, high: almost any token (paper: 1)."""
-    share: float = Field(default=0.15, gt=0, lt=1)
+    share: float = Field(default=0.15, gt=0, lt=1, json_schema_extra={"handy": [0.05, 0.5, 0.05]})
     """Share of the tokens that is masked (paper: 0.15)."""
 
 

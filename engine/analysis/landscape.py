@@ -83,10 +83,10 @@ class LandscapeSettings(Sentence):
     """Radius ε of the ball (Frobenius norm per sentence, embedding units)."""
     towards: tuple[int, str] | None = None
     """Second direction, as PLACE:WORD: the token at PLACE becomes WORD (empty: a random direction)."""
-    points: int = Field(default=41, ge=3, le=201)
+    points: int = Field(default=41, ge=3, le=201, json_schema_extra={"handy": [11, 61, 10]})
     """Points of the grid, each way; odd, so that the middle is X itself."""
-    extent: float = Field(default=1.5, gt=0, le=100)
-    """How far the plane reaches, in ε."""
+    extent: float = Field(default=1.5, gt=0, le=100, json_schema_extra={"handy": [1.0, 4.0, 0.5]})
+    """How far the plane reaches, in ε: half its width; 1 ends at the ball's edge."""
     paths: tuple[str, ...] = PATHS
     """Methods whose ascent is drawn."""
     steps: int = Field(default=ASCENT_STEPS, ge=1, le=50)

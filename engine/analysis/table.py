@@ -18,7 +18,7 @@ from engine.tables import columns
 class TableSettings(Settings):
     """How many rows."""
 
-    top: int = Field(default=20, ge=1, le=2**31 - 1)
+    top: int = Field(default=20, ge=1, le=2**31 - 1, json_schema_extra={"handy": [5, 50, 5]})
     """How many of the largest rows to show."""
 
 

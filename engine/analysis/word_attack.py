@@ -26,7 +26,7 @@ class WordAttackSettings(Sample, Limits):
 
     limit: int | None = Field(default=50, ge=1, le=2**31 - 1)
     """How many examples: a fixed random sample of the split (empty: all)."""
-    search: str = "greedy"
+    search: str = Field(default="greedy", json_schema_extra={"enum": [*SEARCHES.modules()]})
     """greedy: the most important words first. hotflip: by gradients. typos: changed letters. random: by chance."""
     similar: str = ""
     """Similar words: en, zh or a word2vec file; empty: by the language of the texts."""
