@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from engine.methods import get_method
 from engine.methods.base import Method
 from engine.methods.precision import full_precision
+from engine.sites import EMBEDDINGS
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ def climb(
     return points
 
 
-def at_radius(name: str, epsilon: float, steps: int, **options: Any) -> Method[Any]:
-    """A method set up so that all of them can be compared at one ε (Frobenius, embedding units) over K steps.
+def at_radius(name: str, epsilon: float, steps: int, site: str = EMBEDDINGS, **options: Any) -> Method[Any]:
+    """A method set up so that all of them can be compared at one ε (Frobenius, in the site's units) over K steps.
 
     The step size is 2ε/K, so that every method can reach the ball's surface and turn there. Random starts scale with
     ε: FreeLB's ε_0 = ε (‖δ_0‖ ≈ 0.58 ε); SMART is given the Frobenius ball and σ = ε/1000.
@@ -72,6 +73,7 @@ def at_radius(name: str, epsilon: float, steps: int, **options: Any) -> Method[A
         name: the method's.
         epsilon: ε.
         steps: K.
+        site: where δ enters.
         options: of `Method.__init__` (`special_token_ids`, `seed`).
     """
     method = get_method(name)
@@ -81,6 +83,7 @@ def at_radius(name: str, epsilon: float, steps: int, **options: Any) -> Method[A
         "ascent_steps": max(steps, 1),
         "norm": "frobenius",
         "start_sigma": epsilon / 1000,
+        "site": site,
     }
     if name in ("freelb", "textat"):
         wanted["start_magnitude"] = epsilon

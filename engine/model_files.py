@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from engine.anatomy import word_embeddings
 from engine.errors import UserError
-from engine.lookup import embeddings_of
 from engine.paths import regular_file
 
 # What wrappers (DataParallel, torch.compile) put before every name; taken off when weights are read.
@@ -207,11 +207,10 @@ def check_embeddings(model: Any, tokenizer: Any, name: str) -> None:
         UserError: the model has no table of word embeddings, or one with fewer rows than the tokenizer has tokens.
     """
     try:
-        rows = embeddings_of(model).weight.shape[0]
-    except (NotImplementedError, AttributeError) as problem:
-        raise UserError(
-            f"{name}: a {model.config.model_type} model cannot be perturbed at its word embeddings: {problem}."
-        ) from None
+        table: Any = word_embeddings(model)
+    except UserError as problem:
+        raise UserError(f"{name}: {problem}") from None
+    rows = table.weight.shape[0]
     highest = max(tokenizer.get_vocab().values(), default=0)
     if highest >= rows:
         raise UserError(

@@ -14,9 +14,9 @@ from torch import nn
 
 from engine.data.tasks import Task
 from engine.errors import UserError
-from engine.lookup import difference, embeddings_of
 from engine.model_files import PREFIXES, check_embeddings, check_folder, check_tokenizer, check_weights
 from engine.paths import exists, path_of
+from engine.sites import EMBEDDINGS, site_of
 
 BUILTIN = {
     "minilm": "all-MiniLM-L6-v2: BERT architecture, 6 layers, width 384, 22.7 M parameters, English (Apache-2.0).",
@@ -151,7 +151,7 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
     model, missing = load_weights(AutoModelForSequenceClassification, name, folder, config, seed)
     model.eval()
     check_embeddings(model, tokenizer, name)
-    check_takes_embeddings(model, name)
+    check_can_be_moved(model, tokenizer, name)
     return Loaded(model, tokenizer, reads(config, tokenizer), not missing)
 
 
@@ -223,15 +223,19 @@ def load_tokenizer(name: str) -> Any:
     return config_and_tokenizer(name, folder_of(name))[1]
 
 
-def check_takes_embeddings(model: Any, name: str) -> None:
-    """Check that the model computes the same from its looked-up word embeddings as from token ids (see `engine.lookup`).
+def check_can_be_moved(model: Any, tokenizer: Any, name: str) -> None:
+    """Check that δ can be put in at the model's word embeddings (see `engine.sites`), on a short text.
 
     Raises:
         UserError: says which model and why.
     """
-    rows = embeddings_of(model).weight.shape[0]
-    pad = model.config.pad_token_id or 0
-    ids = torch.tensor([[7, 5, 9, 6], [8, 6, pad, pad]]).remainder(rows)
-    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
-    if problem := difference(model, ids, {"attention_mask": mask}):
-        raise UserError(f"{name}: {problem}.")
+    inputs = dict(tokenizer("a b", return_tensors="pt"))
+    try:
+        site_of(model, EMBEDDINGS, inputs)
+    except UserError as problem:
+        raise UserError(f"{name}: {problem}") from None
+    except Exception as problem:  # Each architecture says in its own way what it wants.
+        reason = (str(problem).strip().splitlines() or [type(problem).__name__])[0][:120]
+        raise UserError(
+            f"{name}: a {model.config.model_type} model cannot be run on the tokens of a text ({reason})."
+        ) from None

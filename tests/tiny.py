@@ -6,12 +6,21 @@ import torch
 from transformers import (
     AlbertConfig,
     AutoModelForSequenceClassification,
+    BartConfig,
     BertConfig,
     DebertaV2Config,
     DistilBertConfig,
     ElectraConfig,
+    FunnelConfig,
+    GPT2Config,
+    LlamaConfig,
+    ModernBertConfig,
     MPNetConfig,
+    Qwen2Config,
     RobertaConfig,
+    T5Config,
+    XLMRobertaConfig,
+    XLNetConfig,
 )
 
 SMALL = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
@@ -27,7 +36,29 @@ CONFIGS = {
     "deberta-v2": lambda: DebertaV2Config(
         **SMALL, max_position_embeddings=40, relative_attention=True, pos_att_type=["p2c", "c2p"], position_buckets=8
     ),
-}
+    "xlm-roberta": lambda: XLMRobertaConfig(**SMALL, max_position_embeddings=40, pad_token_id=1),
+    "modernbert": lambda: ModernBertConfig(
+        **SMALL, max_position_embeddings=40, pad_token_id=0, cls_token_id=2, sep_token_id=3, bos_token_id=2,
+        eos_token_id=3, reference_compile=False, attn_implementation="eager",
+    ),
+    "xlnet": lambda: XLNetConfig(vocab_size=60, d_model=16, n_layer=2, n_head=2, d_inner=24),
+    "funnel": lambda: FunnelConfig(
+        vocab_size=60, d_model=16, n_head=2, d_head=8, d_inner=24, block_sizes=[1, 1], num_decoder_layers=1
+    ),
+    "gpt2": lambda: GPT2Config(vocab_size=60, n_embd=16, n_layer=2, n_head=2, n_positions=40, pad_token_id=0),
+    "llama": lambda: LlamaConfig(**SMALL, pad_token_id=0),
+    "qwen2": lambda: Qwen2Config(**SMALL, num_key_value_heads=2, pad_token_id=0),
+    "bart": lambda: BartConfig(
+        vocab_size=60, d_model=16, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2, pad_token_id=1,
+        decoder_attention_heads=2, encoder_ffn_dim=24, decoder_ffn_dim=24, max_position_embeddings=40, eos_token_id=2,
+        scale_embedding=True,
+    ),
+    "t5": lambda: T5Config(
+        vocab_size=60, d_model=16, d_kv=8, d_ff=24, num_layers=2, num_heads=2, pad_token_id=0, eos_token_id=2,
+        decoder_start_token_id=0,
+    ),
+}  # fmt: skip
+ENDED = ("bart", "t5")  # They read the sentence off the token that ends it, which every example must have.
 LENGTHS = (7, 3, 5, 7)
 
 
@@ -37,7 +68,7 @@ def model(architecture="bert", num_labels=2, dropout=0.0, seed=0, dtype=torch.fl
     config.num_labels = num_labels
     config.problem_type = "regression" if num_labels == 1 else "single_label_classification"
     for name in vars(config):
-        if "dropout" in name and isinstance(getattr(config, name), float):
+        if ("dropout" in name or name.endswith("_pdrop")) and isinstance(getattr(config, name), float):
             setattr(config, name, dropout)
     config.classifier_dropout = dropout
     config.seq_classif_dropout = dropout
@@ -46,8 +77,8 @@ def model(architecture="bert", num_labels=2, dropout=0.0, seed=0, dtype=torch.fl
     return AutoModelForSequenceClassification.from_config(config).to(dtype).train()
 
 
-def batch(num_labels=2, lengths=LENGTHS, pad=0, pad_to=None, seed=1, vocabulary=60):
-    """Random ids (5 and up), padded on the right."""
+def batch(num_labels=2, lengths=LENGTHS, pad=0, pad_to=None, seed=1, vocabulary=60, ended=False):
+    """Random ids (5 and up), padded on the right. `ended`: the last one of each is 2, which ends a sentence."""
     generator = torch.Generator().manual_seed(seed)
     width = pad_to or max(lengths)
     ids = torch.full((len(lengths), width), pad)
@@ -55,11 +86,22 @@ def batch(num_labels=2, lengths=LENGTHS, pad=0, pad_to=None, seed=1, vocabulary=
     for row, length in enumerate(lengths):
         ids[row, :length] = torch.randint(5, vocabulary, (length,), generator=generator)
         mask[row, :length] = 1
+        if ended:
+            ids[row, length - 1] = 2
     if num_labels == 1:
         labels = torch.randn(len(lengths), generator=generator, dtype=torch.float64)
     else:
         labels = torch.randint(0, num_labels, (len(lengths),), generator=generator)
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def left(batch):
+    """The same examples, padded on the left."""
+    order = [torch.argsort(row, stable=True) for row in batch["attention_mask"]]
+    return {
+        name: torch.stack([each[row][at] for row, at in enumerate(order)]) if each.ndim == 2 else each
+        for name, each in batch.items()
+    }
 
 
 def gradients(model):

@@ -56,7 +56,8 @@ def setting(name: str, schema: dict[str, Any], key: str, default: Any = None, *,
 
 def settings(schemas: dict[str, dict[str, Any]], prefix: str, names: list[str] | None = None) -> dict[str, Any]:
     """Widgets for the fields of a `Settings` class (all, or those named); returns the values."""
-    return {name: setting(name, schemas[name], f"{prefix}-{name}") for name in names or schemas}
+    wanted = [name for name in names or schemas if "const" not in schemas[name]]
+    return {name: setting(name, schemas[name], f"{prefix}-{name}") for name in wanted}
 
 
 def asked(analysis: str, *names: str, **first: Any) -> dict[str, Any]:

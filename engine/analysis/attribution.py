@@ -1,7 +1,7 @@
 """Which tokens a model's output rests on, by Captum, for the clean and for the perturbed input."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,13 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor, nn
 
 from engine.analysis import Result, analysis
+from engine.anatomy import word_embeddings
 from engine.ascent import climb
 from engine.errors import known
 from engine.perturbation import token_norms
 from engine.progress import Progress
 from engine.settings import CONFIG
+from engine.sites import EMBEDDINGS, Site, site_of
 from engine.subjects.classifier import Classifier
 from engine.subjects.sentences import Ascent, resolve_label
 from engine.tables import columns
@@ -31,18 +33,25 @@ ALGORITHMS = {
 
 
 class _FromEmbeddings(nn.Module):
-    """The model as a function of its word embeddings; attributions are taken where they enter, at `inputs`."""
+    """The model as a function of one example's word embeddings; attributions are taken where they enter, at `inputs`.
 
-    def __init__(self, model: Any) -> None:
+    `held`: a δ further inside that stays as it is, and where.
+    """
+
+    def __init__(self, model: Any, batch: Mapping[str, Tensor], held: tuple[Site, Tensor] | None) -> None:
         super().__init__()
-        self.model, self.inputs = model, nn.Identity()
+        self.model, self.inputs, self.held = model, nn.Identity(), held
+        self.batch = {name: each for name, each in batch.items() if name != "labels"}
+        self.site = site_of(model, EMBEDDINGS, self.batch)
 
-    def forward(self, embeddings: Tensor, mask: Tensor, types: Tensor | None = None) -> Tensor:
-        count = len(embeddings)
-        more = {} if types is None else {"token_type_ids": types.expand(count, -1)}
-        logits: Tensor = self.model(
-            inputs_embeds=self.inputs(embeddings), attention_mask=mask.expand(count, -1), **more
-        ).logits
+    def forward(self, embeddings: Tensor) -> Tensor:
+        rows = {name: each.expand(len(embeddings), *each.shape[1:]) for name, each in self.batch.items()}
+        with ExitStack() as stack:
+            stack.enter_context(self.site.putting(self.inputs(embeddings)))
+            if self.held is not None:
+                site, delta = self.held
+                stack.enter_context(site.adding(delta.expand(len(embeddings), -1, -1)))
+            logits: Tensor = self.model(**rows).logits
         return logits
 
 
@@ -83,6 +92,7 @@ def attribute(
     delta: Tensor | None = None,
     algorithm: str = "integrated gradients",
     *,
+    site: str = EMBEDDINGS,
     target: int = 0,
     steps: int = 50,
     seed: int = 0,
@@ -92,6 +102,7 @@ def attribute(
     Args:
         batch: of one example.
         delta: δ `[1, L, D]`, or None for the clean input.
+        site: where δ enters. Attributions are of the words all the same: a δ further inside stays as it is.
         algorithm: one of `ALGORITHMS`.
         steps: points of the integral (integrated gradients) or samples (gradient SHAP).
         seed: of gradient SHAP.
@@ -100,12 +111,14 @@ def attribute(
         UserError: unknown algorithm.
     """
     known("attribution algorithm", algorithm, list(ALGORITHMS))
-    ids, look_up = batch["input_ids"], classifier.model.get_input_embeddings()
+    ids, look_up = batch["input_ids"], word_embeddings(classifier.model)
     special = torch.isin(ids, torch.tensor(classifier.tokenizer.all_special_ids, device=ids.device))
     blank = look_up(torch.where(special, ids, torch.full_like(ids, classifier.tokenizer.pad_token_id or 0))).detach()
-    inputs = look_up(ids).detach() if delta is None else look_up(ids).detach() + delta
-    function, more = _FromEmbeddings(classifier.model), (batch["attention_mask"], batch.get("token_type_ids"))
-    shared: dict[str, Any] = {"target": target, "additional_forward_args": more}
+    moved = delta is not None and site == EMBEDDINGS
+    inputs = look_up(ids).detach() + delta if moved else look_up(ids).detach()
+    held = None if moved or delta is None else (site_of(classifier.model, site, batch), delta)
+    function = _FromEmbeddings(classifier.model, batch, held)
+    shared: dict[str, Any] = {"target": target}
     convergence: float | None = None
     with _seeded(seed):
         if algorithm == "integrated gradients":
@@ -124,7 +137,7 @@ def attribute(
             window = (1, inputs.shape[-1])
             found = Occlusion(function).attribute(inputs, window, baselines=blank, **shared)[..., :1]
     with torch.no_grad():
-        output, baseline = (float(function(each, *more)[0, target]) for each in (inputs, blank))
+        output, baseline = (float(function(each)[0, target]) for each in (inputs, blank))
     values = found.detach().sum(dim=-1)[0]
     return Attribution(values.tolist(), output, baseline, float(values.sum()) - (output - baseline), convergence)
 
@@ -186,10 +199,10 @@ def attribution(classifier: Classifier, asked: AttributionSettings, progress: Pr
     batch = encoded.batch
     labels, _ = resolve_label(classifier, asked.label, batch)
     target = 0 if classifier.is_regression else int(labels[0])
-    count = getattr(method.settings, "ascent_steps", 1)
+    count, site = getattr(method.settings, "ascent_steps", 1), getattr(method.settings, "site", EMBEDDINGS)
     delta = climb(method, classifier.model, {**batch, "labels": labels}, steps=count, seed=seed)[-1].delta
     clean, perturbed = (
-        attribute(classifier, batch, each, asked.algorithm, target=target, steps=asked.points, seed=seed)
+        attribute(classifier, batch, each, asked.algorithm, site=site, target=target, steps=asked.points, seed=seed)
         for each in (None, delta)
     )
     ids = encoded.ids.tolist()

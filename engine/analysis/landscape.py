@@ -9,13 +9,15 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.analysis import Result, analysis
+from engine.anatomy import vocabulary
 from engine.ascent import at_radius, climb
 from engine.errors import UserError
-from engine.methods.losses import task_losses
-from engine.methods.passes import EmbeddedBatch
+from engine.methods import get_method
+from engine.methods.passes import PerturbedBatch
 from engine.perturbation import example_noise, unit_example
 from engine.progress import Progress, told
 from engine.settings import CONFIG
+from engine.sites import EMBEDDINGS, SiteName
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import margins
 from engine.subjects.sentences import Sentence, resolve_label
@@ -63,15 +65,17 @@ class Landscape(Result):
         return text + columns(rows, ("method", "step", "a", "b", "off the plane", "loss"))
 
 
-def _towards_word(classifier: Classifier, batch: EmbeddedBatch, place: int, word: str) -> Tensor:
+def _towards_word(classifier: Classifier, batch: PerturbedBatch, place: int, word: str) -> Tensor:
     ids = classifier.tokenizer(word, add_special_tokens=False)["input_ids"]
     if len(ids) != 1 or ids[0] == classifier.tokenizer.unk_token_id:
         raise UserError(f"{word[:40]!r} must be one token of the model's vocabulary, but it is not.")
-    if not 0 <= place < batch.embeddings.shape[1]:
-        raise UserError(f"The token to replace must be 0 to {batch.embeddings.shape[1] - 1}, but it is {place}.")
-    target = classifier.model.get_input_embeddings().weight[ids[0]].detach()
-    direction = torch.zeros_like(batch.embeddings)
-    direction[0, place] = target - batch.embeddings[0, place]
+    if batch.site.name != EMBEDDINGS:
+        raise UserError("towards leads to a word's embedding: that direction is there at the word embeddings alone.")
+    if not 0 <= place < batch.like.shape[1]:
+        raise UserError(f"The token to replace must be 0 to {batch.like.shape[1] - 1}, but it is {place}.")
+    target = vocabulary(classifier.model)[ids[0]]
+    direction = torch.zeros_like(batch.like)
+    direction[0, place] = target - batch.like[0, place]
     return direction
 
 
@@ -91,6 +95,8 @@ class LandscapeSettings(Sentence):
     """Methods whose ascent is drawn."""
     steps: int = Field(default=ASCENT_STEPS, ge=1, le=50)
     """K, the ascent steps."""
+    site: SiteName = EMBEDDINGS
+    """Where δ enters: embeddings, or layer:N, the hidden states that go into block N (from 0)."""
 
     @field_validator("points")
     @classmethod
@@ -127,30 +133,31 @@ def landscape(classifier: Classifier, asked: LandscapeSettings, progress: Progre
     batch["labels"] = labels
     model = classifier.model
     followed = {
-        name: climb(classifier.at_radius(name, epsilon, steps), model, batch, steps=steps, seed=seed)
+        name: climb(classifier.at_radius(name, epsilon, steps, site=asked.site), model, batch, steps=steps, seed=seed)
         for name in asked.paths
+        if asked.site == EMBEDDINGS or get_method(name).takes_sites()
     }
-    best = followed.get("pgd") or climb(at_radius("pgd", epsilon, steps), model, batch, steps=steps, seed=seed)
+    pgd = at_radius("pgd", epsilon, steps, site=asked.site)
+    best = followed.get("pgd") or climb(pgd, model, batch, steps=steps, seed=seed)
     u = unit_example(best[-1].delta)
-    embedded = EmbeddedBatch(model, batch)
+    embedded = PerturbedBatch(model, batch, site=asked.site)
     if asked.towards is None:
-        second = example_noise(embedded.mask, embedded.keys(), embedded.embeddings, seed=seed + 1, normal=True)
+        second = example_noise(embedded.mask, embedded.keys(), embedded.like, seed=seed + 1, normal=True)
     else:
         second = _towards_word(classifier, embedded, *asked.towards)
     v = unit_example(second - (second * u).sum() * u)
     axis = torch.linspace(-asked.extent * epsilon, asked.extent * epsilon, points)
     axis[points // 2] = 0.0
     grid = torch.cartesian_prod(axis, axis).to(u)  # (b, a), a runs fastest.
-    extra = {name: tensor for name, tensor in batch.items() if name not in ("input_ids", "labels")}
     losses, heights = [], []
     with torch.no_grad():
         for start in range(0, len(grid), BATCH):
             part = grid[start : start + BATCH]
-            moved = embedded.embeddings + part[:, 1, None, None] * u + part[:, 0, None, None] * v
-            inputs = {name: tensor.expand(len(part), -1) for name, tensor in extra.items()}
-            logits = model(inputs_embeds=moved, **inputs).logits
-            own = task_losses(logits, labels.expand(len(part)))
-            losses.append(own)
+            rows = {name: tensor.expand(len(part), *tensor.shape[1:]) for name, tensor in batch.items()}
+            grid_batch = PerturbedBatch(model, rows, site=asked.site)
+            moved = part[:, 1, None, None] * u + part[:, 0, None, None] * v
+            logits = grid_batch.forward(moved, ascent=False).logits
+            losses.append(grid_batch.losses(logits))
             heights.append(logits[:, 0] if classifier.is_regression else margins(logits, labels.expand(len(part))))
             told(progress, start + BATCH, len(grid))
     return Landscape(

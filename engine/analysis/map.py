@@ -14,7 +14,7 @@ from engine.analysis import Result, analysis
 from engine.ascent import climb
 from engine.errors import UserError
 from engine.methods import get_method
-from engine.methods.passes import EmbeddedBatch
+from engine.methods.passes import PerturbedBatch
 from engine.progress import Progress
 from engine.projection import LEAST, umap_map
 from engine.settings import CONFIG
@@ -79,7 +79,7 @@ def mapped(classifier: Classifier, table: pd.DataFrame, asked: MapSettings, prog
     vectors: dict[int, tuple[NDArray[np.floating], NDArray[np.floating]]] = {}
     for places, batch in batches(classifier, table, progress=progress):
         path = climb(attack, classifier.model, batch, steps=asked.steps, seed=asked.seed)
-        embedded = EmbeddedBatch(classifier.model, batch)
+        embedded = PerturbedBatch(classifier.model, batch)
         before = sentence_vectors(classifier, embedded, None).cpu().numpy()
         after = sentence_vectors(classifier, embedded, path[-1].delta).cpu().numpy()
         with torch.no_grad():
@@ -104,12 +104,11 @@ def mapped(classifier: Classifier, table: pd.DataFrame, asked: MapSettings, prog
     )
 
 
-def sentence_vectors(classifier: Classifier, embedded: EmbeddedBatch, delta: torch.Tensor | None) -> torch.Tensor:
+def sentence_vectors(classifier: Classifier, embedded: PerturbedBatch, delta: torch.Tensor | None) -> torch.Tensor:
     """The sentence embedding `[B, D]`: the last hidden states at X + δ, averaged over the real tokens."""
-    inputs = {name: tensor for name, tensor in embedded.inputs().items() if name not in ("input_ids", "labels")}
-    words = embedded.embeddings if delta is None else embedded.embeddings + delta
-    with torch.no_grad():
-        hidden = classifier.model.base_model(inputs_embeds=words, **inputs).last_hidden_state
+    inputs = {name: tensor for name, tensor in embedded.inputs().items() if name != "labels"}
+    with torch.no_grad(), embedded.moved(delta):
+        hidden = classifier.model.base_model(**inputs).last_hidden_state
     mask = inputs["attention_mask"][..., None].to(hidden.dtype)
     vectors: torch.Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
     return vectors

@@ -14,6 +14,7 @@ from engine.errors import UserError
 from engine.progress import Progress, told
 from engine.robustness.embedding import falls
 from engine.settings import CONFIG
+from engine.sites import EMBEDDINGS, SiteName
 from engine.statistics import bootstrap
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import Sample, batches
@@ -35,6 +36,8 @@ class RobustSettings(Sample):
     """Attacks per example and ε, the first from δ = 0."""
     schedule: Literal["linear", "constant"] = "linear"
     """Step size: it starts at 2.5 ε / K and then falls (linear) or stays the same (constant)."""
+    site: SiteName = EMBEDDINGS
+    """Where δ enters: embeddings, or layer:N, the hidden states that go into block N (from 0)."""
 
     @field_validator("epsilons", mode="before")
     @classmethod
@@ -128,7 +131,7 @@ def curve_of(
                         break
                     part = {key: tensor[holding.to(tensor.device)] for key, tensor in batch.items()}
                     down[holding] |= falls(
-                        classifier, part, epsilon, count, asked.schedule, asked.seed + restart, restart > 0
+                        classifier, part, epsilon, count, asked.schedule, asked.seed + restart, restart > 0, asked.site
                     )
                 fallen[name][at, places] = down
                 done += 1

@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.analysis import Result, analysis
 from engine.ascent import climb
 from engine.methods.base import Method
-from engine.methods.passes import EmbeddedBatch
+from engine.methods.passes import PerturbedBatch
 from engine.methods.smart import SMART, divergence
 from engine.perturbation import example_noise, project, token_norms, unit_example
 from engine.progress import Progress
@@ -98,9 +98,9 @@ def smoothness(classifier: Classifier, asked: SmoothnessSettings, progress: Prog
     return Smoothness(classifier.origin, asked.dataset, asked.settings, found)
 
 
-def random_delta(batch: EmbeddedBatch, method: SMART, seed: int) -> Tensor:
+def random_delta(batch: PerturbedBatch, method: SMART, seed: int) -> Tensor:
     """A random point of the ball's surface: ±ε in every coordinate (L∞), a random direction of length ε (Frobenius)."""
-    noise = example_noise(batch.mask, batch.keys(), batch.embeddings, seed=seed, normal=True)
+    noise = example_noise(batch.mask, batch.keys(), batch.like, seed=seed, normal=True)
     epsilon = method.settings.epsilon or 0.0
     return project(epsilon * (noise.sign() if method.norm == "max" else unit_example(noise)), epsilon, method.norm)
 

@@ -9,11 +9,13 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.analysis import Result, analysis
+from engine.anatomy import vocabulary
 from engine.ascent import climb
 from engine.methods.base import Method
 from engine.perturbation import token_norms
 from engine.progress import Progress
 from engine.settings import CONFIG
+from engine.sites import EMBEDDINGS
 from engine.subjects.classifier import Classifier, precise
 from engine.subjects.sentences import Ascent, Sentence, resolve_label
 from engine.tables import columns
@@ -110,8 +112,13 @@ def follow(classifier: Classifier, method: Method[Any], sentence: Sentence, step
     probabilities = torch.stack([point.logits[0].float() for point in path])
     if not classifier.is_regression:
         probabilities = probabilities.softmax(dim=-1)
-    looked_up = model.get_input_embeddings()(batch["input_ids"])[0]
     ids = encoded.ids
+    near: list[list[dict[str, Any]]] = [[] for _ in ids]
+    gaps = [0.0 for _ in ids]
+    if getattr(method.settings, "site", EMBEDDINGS) == EMBEDDINGS:  # Tokens lie near one another there alone.
+        looked_up = vocabulary(model)[ids]
+        near = nearest_tokens(classifier, looked_up + path[-1].delta[0], ids)
+        gaps = [one[0]["distance"] if one else 0.0 for one in nearest_tokens(classifier, looked_up, ids, 1)]
     special = set(classifier.tokenizer.all_special_ids)
     return Trace(
         method=method.name,
@@ -127,8 +134,8 @@ def follow(classifier: Classifier, method: Method[Any], sentence: Sentence, step
         labels=list(classifier.labels),
         label=labels[0].item(),
         label_given=given,
-        nearest=nearest_tokens(classifier, looked_up + path[-1].delta[0], ids),
-        gaps=[near[0]["distance"] if near else 0.0 for near in nearest_tokens(classifier, looked_up, ids, 1)],
+        nearest=near,
+        gaps=gaps,
         truncated=encoded.truncated,
         origin=classifier.origin,
     )
@@ -141,17 +148,17 @@ def nearest_tokens(
 
     A token itself, special tokens and unused vocabulary places are left out.
     """
-    weights = classifier.model.get_input_embeddings().weight
-    vocabulary = classifier.tokenizer.convert_ids_to_tokens(list(range(min(len(classifier.tokenizer), len(weights)))))
-    unused = [place for place, token in enumerate(vocabulary) if token is None or token.startswith("[unused")]
+    weights = vocabulary(classifier.model)
+    names = classifier.tokenizer.convert_ids_to_tokens(list(range(min(len(classifier.tokenizer), len(weights)))))
+    unused = [place for place, token in enumerate(names) if token is None or token.startswith("[unused")]
     distances = torch.cdist(embeddings[None], weights[None].to(embeddings.dtype))[0]
-    distances[:, len(vocabulary) :] = float("inf")
+    distances[:, len(names) :] = float("inf")
     distances[:, [*unused, *classifier.tokenizer.all_special_ids]] = float("inf")
     distances[torch.arange(len(ids), device=ids.device), ids] = float("inf")
     values, places = distances.topk(min(count, distances.shape[1]), largest=False)
     return [
         [
-            {"token": vocabulary[place], "distance": value}
+            {"token": names[place], "distance": value}
             for value, place in zip(row, found, strict=True)
             if value != float("inf")
         ]

@@ -17,11 +17,12 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from engine.errors import UserError, known
-from engine.methods.passes import EmbeddedBatch, Report
+from engine.methods.passes import PerturbedBatch, Report
 from engine.methods.precision import full_precision
 from engine.methods.presets import Presets
 from engine.registry import Recipe
 from engine.settings import CONFIG, Settings
+from engine.sites import EMBEDDINGS, SiteName
 
 S = TypeVar("S", bound=Settings)
 
@@ -41,10 +42,13 @@ class AscentSettings(Settings):
     """The ball's norm: frobenius (of the whole sentence) or max (L∞: ε bounds every coordinate)."""
     perturb_special_tokens: bool = True
     """Perturb [CLS] and [SEP] too, as the papers do."""
+    site: SiteName = EMBEDDINGS
+    """Where δ enters: embeddings (the papers' word embeddings), or layer:N, the hidden states that go into block N (from 0).
+    ε and α are in that place's units."""
 
 
 class Method(Recipe, ABC, Generic[S]):
-    """One way to fine-tune. It works on any model that takes `inputs_embeds`, with or without a Trainer.
+    """One way to fine-tune. It works on any model with a look-up of words or a row of blocks, with or without a Trainer.
 
     Args:
         settings: an instance of the method's `Settings`; or give single settings by name.
@@ -82,6 +86,11 @@ class Method(Recipe, ABC, Generic[S]):
         known("preset", name, list(cls.presets))
         return dict(cls.presets[name]), dict(cls.preset_runs.get(name, {}))
 
+    @classmethod
+    def takes_sites(cls) -> bool:
+        """Whether δ may enter elsewhere than at the word embeddings."""
+        return "const" not in cls.Settings.schema().get("site", {"const": EMBEDDINGS})
+
     @property
     def replays(self) -> int:
         """How often each minibatch is fed to `step` in a row (FreeAT's m; else 1)."""
@@ -92,10 +101,11 @@ class Method(Recipe, ABC, Generic[S]):
         """Cost of one minibatch in units of a forward pass (algorithms: vanilla = 3)."""
         return 3.0
 
-    def embed(self, model: nn.Module, batch: Mapping[str, Tensor], **options: Any) -> EmbeddedBatch:
+    def embed(self, model: nn.Module, batch: Mapping[str, Tensor], **options: Any) -> PerturbedBatch:
         """The batch as this method perturbs it."""
-        return EmbeddedBatch(
-            model, batch, special_token_ids=self._unperturbed, precise=self.takes_differences, **options
+        site = getattr(self.settings, "site", EMBEDDINGS)
+        return PerturbedBatch(
+            model, batch, site=site, special_token_ids=self._unperturbed, precise=self.takes_differences, **options
         )
 
     def step(
@@ -115,8 +125,7 @@ class Method(Recipe, ABC, Generic[S]):
             micro_batch: place of the batch within its optimiser step (0 without accumulation).
 
         Raises:
-            UserError: a batch whose shapes or labels do not fit the model, or a model that gives another output from its
-                word embeddings than from the tokens (see `engine.lookup`).
+            UserError: a batch whose shapes or labels do not fit the model, or a model that has not the site.
         """
         with full_precision(self.takes_differences):
             embedded = self.embed(model, batch, backward=backward, label_smoothing=label_smoothing)
@@ -125,25 +134,25 @@ class Method(Recipe, ABC, Generic[S]):
         return report
 
     @abstractmethod
-    def accumulate(self, batch: EmbeddedBatch, scale: float, micro_batch: int) -> Report:
+    def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """The method itself: all passes over one batch."""
 
-    # The perturbation's path. `state` is what the method ascends; X + total(state) is what the model sees.
+    # The perturbation's path. `state` is what the method ascends; total(state) is added at the site.
 
-    def start(self, batch: EmbeddedBatch) -> Any:
+    def start(self, batch: PerturbedBatch) -> Any:
         """The state before the first ascent step (default: δ_0 = 0)."""
-        return torch.zeros_like(batch.embeddings)
+        return torch.zeros_like(batch.like)
 
     def total(self, state: Any) -> Tensor:
-        """What is added to X, `[B, L, D]`."""
+        """What is added at the site, `[B, L, D]`."""
         delta: Tensor = state
         return delta
 
-    def ascend(self, state: Any, gradient: Tensor, batch: EmbeddedBatch) -> Any:
+    def ascend(self, state: Any, gradient: Tensor, batch: PerturbedBatch) -> Any:
         """One ascent step (default: none, as in vanilla)."""
         return state
 
-    def ascent_objective(self, batch: EmbeddedBatch) -> Callable[[Tensor], Tensor]:
+    def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Tensor], Tensor]:
         """What the ascent maximises, as a function logits → `[B]` (default: the task's loss)."""
         return batch.losses
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.methods import METHODS
 from engine.methods.base import AscentSettings, Method
-from engine.methods.passes import EmbeddedBatch, Report, random_start
+from engine.methods.passes import PerturbedBatch, Report, random_start
 from engine.methods.presets import of_scripts, published
 from engine.perturbation import ascend, project
 from engine.settings import CONFIG
@@ -87,7 +87,7 @@ class FreeAT(Method[FreeATSettings]):
         """3m per minibatch."""
         return 3.0 * self.replays
 
-    def accumulate(self, batch: EmbeddedBatch, scale: float, micro_batch: int) -> Report:
+    def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """One replay."""
         replay = self._replay.get(micro_batch, 0)
         delta = self._start_of(replay, micro_batch, batch)
@@ -100,19 +100,19 @@ class FreeAT(Method[FreeATSettings]):
         self._replay[micro_batch] = (replay + 1) % self.replays
         return report
 
-    def _start_of(self, replay: int, micro_batch: int, batch: EmbeddedBatch) -> Tensor:
+    def _start_of(self, replay: int, micro_batch: int, batch: PerturbedBatch) -> Tensor:
         if self.settings.random_restart and replay == 0:
             return random_start(batch, self.settings)
         return self._fitted(self.carried.get(micro_batch), batch)
 
-    def _fitted(self, carried: Tensor | None, batch: EmbeddedBatch) -> Tensor:
-        delta = batch.embeddings.new_zeros(batch.embeddings.shape)
+    def _fitted(self, carried: Tensor | None, batch: PerturbedBatch) -> Tensor:
+        delta = batch.like.new_zeros(batch.like.shape)
         if carried is not None:
             rows, length = min(len(carried), len(delta)), min(carried.shape[1], delta.shape[1])
             delta[:rows, :length] = carried[:rows, :length].to(delta)
         return project(delta * batch.mask3, self.settings.epsilon, self.settings.norm)
 
-    def ascend(self, state: Tensor, gradient: Tensor, batch: EmbeddedBatch) -> Tensor:
+    def ascend(self, state: Tensor, gradient: Tensor, batch: PerturbedBatch) -> Tensor:
         """Slides eq. (2), once per replay."""
         settings = self.settings
         return ascend(state, gradient, step_size=settings.step_size, epsilon=settings.epsilon, norm=settings.norm)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from engine.methods import METHODS
 from engine.methods.base import AscentSettings, Method
-from engine.methods.passes import EmbeddedBatch, FixedDropout, Report, random_start
+from engine.methods.passes import FixedDropout, PerturbedBatch, Report, random_start
 from engine.methods.presets import of_scripts, published
 from engine.perturbation import ascend
 from engine.settings import CONFIG
@@ -82,10 +82,10 @@ class FreeLB(Method[FreeLBSettings]):
         """3K, and 3 more for the clean loss."""
         return 3.0 * self.settings.ascent_steps + (3 if self.settings.clean_loss_weight else 0)
 
-    def accumulate(self, batch: EmbeddedBatch, scale: float, micro_batch: int) -> Report:
+    def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """Algorithm 1, lines 4 to 12."""
         steps = self.settings.ascent_steps
-        report = Report(batch.embeddings.new_zeros(()))
+        report = Report(batch.like.new_zeros(()))
         state = self.start(batch)
         dropout = FixedDropout(batch.ids.device, self.settings.fixed_dropout)
         for step in range(1, steps + 1):
@@ -103,14 +103,14 @@ class FreeLB(Method[FreeLBSettings]):
 
     keeps_last_ascent = False
 
-    def keep(self, state: Any, batch: EmbeddedBatch) -> None:
+    def keep(self, state: Any, batch: PerturbedBatch) -> None:
         """What is kept of the last state (FreeLB: nothing)."""
 
-    def start(self, batch: EmbeddedBatch) -> Any:
+    def start(self, batch: PerturbedBatch) -> Any:
         """δ_0 = U(-ε_0, ε_0) / √N_δ, per example; inside the ball unless `project_start` is off."""
         return random_start(batch, self.settings)
 
-    def ascend(self, state: Any, gradient: Tensor, batch: EmbeddedBatch) -> Any:
+    def ascend(self, state: Any, gradient: Tensor, batch: PerturbedBatch) -> Any:
         """Algorithm 1, line 11."""
         settings = self.settings
         return ascend(state, gradient, step_size=settings.step_size, epsilon=settings.epsilon, norm=settings.norm)

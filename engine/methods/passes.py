@@ -1,46 +1,51 @@
-"""The passes over one batch that methods are made of: embeddings looked up once, forward, gradients, report."""
+"""The passes over one batch that methods are made of: forward at a site, gradients, report."""
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from accelerate.utils import extract_model_from_parallel
 from torch import Tensor, nn
 
+from engine.anatomy import word_embeddings
 from engine.errors import UserError
-from engine.lookup import difference
 from engine.methods.losses import Problem, counted, fitting_labels, problem_of, task_losses
 from engine.methods.precision import plain_forward
 from engine.perturbation import project, token_norms, uniform_start
+from engine.sites import EMBEDDINGS, site_of
 
 
 @dataclass
 class Pass:
-    """One forward pass: `inputs` is the leaf X + δ `[B, L, D]`, `logits` `[B, C]`."""
+    """One forward pass: `inputs` `[B, L, D]` is the leaf whose gradient is ∇_δ (None: nothing was perturbed), `logits`
+    `[B, C]`.
+    """
 
-    inputs: Tensor
+    inputs: Tensor | None
     logits: Tensor
 
 
-class EmbeddedBatch:
-    """A batch as the methods see it: the word embeddings X looked up once, shared by all passes.
+class PerturbedBatch:
+    """A batch as the methods see it: passes with δ put in at a site.
 
-    Each pass starts from a leaf `X + δ`, whose gradient is both ∇_δ L and ∇_X L. The latter is summed over the
-    passes and pushed into the embedding weights once, by `finish`: K passes cost one look-up and one scatter.
+    At the word embeddings, X is looked up once: each pass has a leaf `X + δ` there, whose gradient is both ∇_δ L and ∇_X L.
+    The latter is summed over the passes and pushed into the embedding weights once, by `finish`: K passes cost one scatter.
+    At a layer, and where the weights are spread over processes, δ itself is the leaf, added to what comes.
 
     Args:
-        model: the model, possibly wrapped (DDP, `torch.compile`).
+        model: the model, possibly wrapped (DDP, FSDP, `torch.compile`).
         batch: `input_ids` `[B, L]`, optional `attention_mask`, `token_type_ids` …, and `labels`: `[B]`, or `[B, C]`
             for several labels or scores per example.
+        site: where δ is put in (see `engine.sites`).
         special_token_ids: tokens that must not be perturbed.
         backward: how to run a backward pass (`accelerator.backward` under a Trainer).
         precise: run the forward passes in full precision, outside of autocast.
 
     Raises:
-        UserError: the batch has not the shape that the model takes, or the model cannot be perturbed at its embeddings.
+        UserError: the batch has not the shape that the model takes, or the model has no such site.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class EmbeddedBatch:
         model: nn.Module,
         batch: Mapping[str, Tensor],
         *,
+        site: str = EMBEDDINGS,
         special_token_ids: Iterable[int] = (),
         backward: Callable[[Tensor], None] | None = None,
         label_smoothing: float = 0.0,
@@ -57,23 +63,28 @@ class EmbeddedBatch:
         self.model = model
         self._call = plain_forward(model) if precise else model
         self.ids, self.labels, attention = _checked(inputs)
-        self._forward_inputs = {**inputs, "attention_mask": attention}
+        self._forward_inputs = {**inputs, "input_ids": self.ids, "attention_mask": attention}
         self._backward = backward or torch.Tensor.backward
         self._label_smoothing = label_smoothing
         module: Any = extract_model_from_parallel(model, keep_torch_compile=False)
         self.problem: Problem = problem_of(module.config, self.labels)
-        _check_lookup(module, self.ids, self._forward_inputs)
-        self.vocabulary_size: int = module.get_input_embeddings().weight.shape[0]
-        self.looked_up: Tensor = module.get_input_embeddings()(self.ids)
-        self.embeddings = self.looked_up.detach()
+        self.site = site_of(module, site, self._forward_inputs)
+        weight: Tensor = word_embeddings(module).weight
+        self.vocabulary_size: int = getattr(weight, "ds_shape", weight.shape)[0]
+        # What δ is like: its shape [B, L, D], type and device.
+        self.like = torch.zeros((), dtype=weight.dtype, device=self.ids.device).expand(*self.ids.shape, self.site.width)
+        self.looked_up: Tensor | None = None
+        if site == EMBEDDINGS and _is_whole(weight):
+            self.looked_up = self.site.module(self.ids)
+            self.like = self.looked_up.detach()
         self._gradient: Tensor | None = None
         special = torch.as_tensor(list(special_token_ids), device=self.ids.device, dtype=self.ids.dtype)
         self.mask = attention.bool() & ~torch.isin(self.ids, special)
 
     @property
     def mask3(self) -> Tensor:
-        """The mask as `[B, L, 1]`, in the embeddings' dtype."""
-        return self.mask[..., None].to(self.embeddings.dtype)
+        """The mask as `[B, L, 1]`, in δ's dtype."""
+        return self.mask[..., None].to(self.like.dtype)
 
     def keys(self) -> list[int]:
         """One number per example that depends on its real tokens only: what its random start is drawn from."""
@@ -82,14 +93,29 @@ class EmbeddedBatch:
         return [zlib.crc32(ids[b][attention[b]].numpy().tobytes()) for b in range(ids.shape[0])]
 
     def forward(self, delta: Tensor | None = None, *, ascent: bool = True) -> Pass:
-        """Run the model on X + δ. `ascent=False` where the method does not need ∇_δ."""
-        leaf = (self.embeddings if delta is None else self.embeddings + delta.to(self.embeddings.dtype)).detach()
-        leaf.requires_grad_(ascent or self.looked_up.requires_grad)
-        return Pass(leaf, self._call(inputs_embeds=leaf, **self._forward_inputs).logits)
+        """Run the model with δ. `ascent=False` where the method does not need ∇_δ."""
+        with self.moved(delta, ascent=ascent) as leaf:
+            return Pass(leaf, self._call(**self._forward_inputs).logits)
+
+    @contextmanager
+    def moved(self, delta: Tensor | None = None, *, ascent: bool = False) -> Iterator[Tensor | None]:
+        """Passes of the model over this batch's inputs have δ in this block; gives the leaf that ∇_δ is taken of."""
+        if self.looked_up is not None:
+            leaf = (self.like if delta is None else self.like + delta.to(self.like.dtype)).detach()
+            leaf.requires_grad_(ascent or self.looked_up.requires_grad)
+            with self.site.putting(leaf):
+                yield leaf
+        elif delta is None and not ascent:
+            yield None
+        else:
+            leaf = torch.zeros_like(self.like) if delta is None else delta.detach().to(self.like.dtype).clone()
+            leaf.requires_grad_(ascent)
+            with self.site.adding(leaf):
+                yield leaf
 
     def inputs(self) -> dict[str, Tensor]:
         """The batch as it came, for a second model."""
-        return {"input_ids": self.ids, "labels": self.labels, **self._forward_inputs}
+        return {"labels": self.labels, **self._forward_inputs}
 
     def losses(self, logits: Tensor) -> Tensor:
         """The task's loss per example, `[B]`; 0 where the label is -100."""
@@ -106,25 +132,26 @@ class EmbeddedBatch:
 
     def input_gradient(self, objective: Tensor, of: Pass) -> Tensor:
         """∇_δ of the objective, masked; gradients of parameters are not computed."""
+        assert of.inputs is not None, "a pass that was perturbed"
         (gradient,) = torch.autograd.grad(objective, of.inputs)
         return gradient * self.mask3
 
     def backward(self, loss: Tensor, *passes: Pass) -> Tensor:
         """Backward into parameters and inputs together; returns ∇_δ (masked) of the last pass named."""
         self._backward(loss)
-        gradient = self.embeddings
+        gradient = self.like
         for each in passes:
-            if each.inputs.grad is None:
+            if each.inputs is None or each.inputs.grad is None:
                 continue
             gradient = each.inputs.grad
-            if self.looked_up.requires_grad:
+            if self.looked_up is not None and self.looked_up.requires_grad:
                 self._gradient = gradient if self._gradient is None else self._gradient + gradient
         return gradient * self.mask3
 
     def add_clean_loss(self, weight: float, scale: float, dropout: "FixedDropout | None" = None) -> Tensor:
         """Add `weight` × the clean loss (one more pass) to the gradients; returns what it adds to the loss."""
         if not weight:
-            return self.embeddings.new_zeros(())
+            return self.like.new_zeros(())
         with dropout or FixedDropout(self.ids.device, enabled=False):
             clean = self.forward(ascent=False)
         loss = weight * self.loss(clean.logits)
@@ -133,7 +160,7 @@ class EmbeddedBatch:
 
     def finish(self) -> None:
         """Push the summed ∇_X into the embedding weights. Call once, after the last pass."""
-        if self._gradient is not None:
+        if self._gradient is not None and self.looked_up is not None:
             self.looked_up.backward(self._gradient)
             self._gradient = None
 
@@ -203,28 +230,15 @@ def _checked(inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     return ids, labels, attention
 
 
-# What was found to be the same from word embeddings as from ids: per model, the sides that had padding.
-_LOOKED_UP: WeakKeyDictionary[nn.Module, set[tuple[bool, bool]]] = WeakKeyDictionary()
+def _is_whole(weight: Tensor) -> bool:
+    """Whether a parameter lies here as a whole, not spread over processes (FSDP's DTensor, ZeRO-3's empty tensor)."""
+    return not hasattr(weight, "device_mesh") and not hasattr(weight, "ds_id")
 
 
-def _check_lookup(module: Any, ids: Tensor, inputs: dict[str, Tensor]) -> None:
-    """Check the look-up of embeddings once per model and kind of padding, on a few rows of the batch that show it."""
-    mask = inputs["attention_mask"].bool()
-    kind = (bool((~mask[:, 0]).any()), bool((~mask[:, -1]).any()))
-    seen = _LOOKED_UP.setdefault(module, set())
-    if kind in seen:
-        return
-    rows = mask.sum(dim=1).argsort()[:4]
-    of_rows = {name: each[rows] for name, each in inputs.items() if len(each) == len(ids)}
-    if problem := difference(module, ids[rows], of_rows):
-        raise UserError(f"This model cannot be used: {problem}.")
-    seen.add(kind)
-
-
-def random_start(batch: EmbeddedBatch, settings: Any) -> Tensor:
+def random_start(batch: PerturbedBatch, settings: Any) -> Tensor:
     """δ_0 by the settings `start_magnitude`, `norm`, and, unless `project_start` is off, `epsilon`: `[B, L, D]`."""
     start = uniform_start(
-        batch.mask, batch.keys(), batch.embeddings, magnitude=settings.start_magnitude, seed=batch_seed(),
+        batch.mask, batch.keys(), batch.like, magnitude=settings.start_magnitude, seed=batch_seed(),
         norm=settings.norm,
     )  # fmt: skip
     return project(start, settings.epsilon, settings.norm) if settings.project_start else start

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from engine.methods import METHODS
 from engine.methods.base import AscentSettings, Method
-from engine.methods.passes import EmbeddedBatch, Report, random_start
+from engine.methods.passes import PerturbedBatch, Report, random_start
 from engine.methods.presets import of_scripts, published
 from engine.perturbation import ascend
 from engine.settings import CONFIG
@@ -64,9 +64,9 @@ class PGD(Method[PGDSettings]):
         """2K + 3, and 3 more for the clean loss."""
         return 2.0 * self.settings.ascent_steps + 3 + (3 if self.settings.clean_loss_weight else 0)
 
-    def accumulate(self, batch: EmbeddedBatch, scale: float, micro_batch: int) -> Report:
+    def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """K passes for δ alone, then the pass that θ learns from."""
-        report = Report(batch.embeddings.new_zeros(()))
+        report = Report(batch.like.new_zeros(()))
         delta = self.start(batch)
         for _ in range(self.settings.ascent_steps):
             attempt = batch.forward(delta)
@@ -80,14 +80,14 @@ class PGD(Method[PGDSettings]):
         report.loss = loss.detach() + batch.add_clean_loss(self.settings.clean_loss_weight, scale)
         return report
 
-    def start(self, batch: EmbeddedBatch) -> Tensor:
+    def start(self, batch: PerturbedBatch) -> Tensor:
         """δ_0 = 0, or the random start."""
         settings = self.settings
         if not settings.start_magnitude:
             return super().start(batch)
         return random_start(batch, settings)
 
-    def ascend(self, state: Tensor, gradient: Tensor, batch: EmbeddedBatch) -> Tensor:
+    def ascend(self, state: Tensor, gradient: Tensor, batch: PerturbedBatch) -> Tensor:
         """Slides eq. (2)."""
         settings = self.settings
         return ascend(state, gradient, step_size=settings.step_size, epsilon=settings.epsilon, norm=settings.norm)

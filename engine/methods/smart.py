@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from engine.methods import METHODS
 from engine.methods.base import AscentSettings, Method
 from engine.methods.losses import Problem
-from engine.methods.passes import EmbeddedBatch, FixedDropout, Report, batch_seed
+from engine.methods.passes import FixedDropout, PerturbedBatch, Report, batch_seed
 from engine.perturbation import Norm, ascend, gaussian_start
 from engine.settings import CONFIG
 
@@ -111,7 +111,7 @@ class SMART(Method[SMARTSettings]):
         """The ball's norm."""
         return self.settings.norm
 
-    def accumulate(self, batch: EmbeddedBatch, scale: float, micro_batch: int) -> Report:
+    def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """The clean pass, T passes for x̃ alone, the pass at x̃, one backward for both."""
         settings = self.settings
         dropout = FixedDropout(batch.ids.device, settings.fixed_dropout)
@@ -143,28 +143,26 @@ class SMART(Method[SMARTSettings]):
         report.loss = loss.detach()
         return report
 
-    def start(self, batch: EmbeddedBatch) -> Tensor:
+    def start(self, batch: PerturbedBatch) -> Tensor:
         """N(0, σ²) on the tokens that may be perturbed."""
-        return gaussian_start(
-            batch.mask, batch.keys(), batch.embeddings, sigma=self.settings.start_sigma, seed=batch_seed()
-        )
+        return gaussian_start(batch.mask, batch.keys(), batch.like, sigma=self.settings.start_sigma, seed=batch_seed())
 
-    def ascend(self, state: Tensor, gradient: Tensor, batch: EmbeddedBatch) -> Tensor:
+    def ascend(self, state: Tensor, gradient: Tensor, batch: PerturbedBatch) -> Tensor:
         """x̃ ← Π_ε(x̃ + η g/‖g‖_p)."""
         settings = self.settings
         return ascend(state, gradient, step_size=settings.step_size, epsilon=settings.epsilon, norm=self.norm)
 
     @staticmethod
-    def _divergence_from(clean: Tensor, batch: EmbeddedBatch) -> Callable[[Tensor], Tensor]:
+    def _divergence_from(clean: Tensor, batch: PerturbedBatch) -> Callable[[Tensor], Tensor]:
         fixed = clean.detach()
         return lambda logits: divergence(logits, fixed, batch.problem)
 
-    def ascent_objective(self, batch: EmbeddedBatch) -> Callable[[Tensor], Tensor]:
+    def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Tensor], Tensor]:
         """ℓₛ against the clean output, which is held fixed."""
         with torch.no_grad():
             return self._divergence_from(batch.forward(ascent=False).logits, batch)
 
-    def _average_logits(self, batch: EmbeddedBatch, micro_batch: int) -> Tensor:
+    def _average_logits(self, batch: PerturbedBatch, micro_batch: int) -> Tensor:
         # θ̃ moves once per optimiser step, before the step's first batch.
         model = extract_model_from_parallel(batch.model, keep_torch_compile=False)
         with torch.no_grad():
@@ -175,7 +173,7 @@ class SMART(Method[SMARTSettings]):
                     self._follow(model)
             elif micro_batch == 0:
                 self._follow(model)
-            average = EmbeddedBatch(self._average, batch.inputs(), precise=True)
+            average = PerturbedBatch(self._average, batch.inputs(), precise=True)
             return average.forward(ascent=False).logits
 
     def _follow(self, model: nn.Module) -> None:

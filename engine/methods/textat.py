@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from engine.methods import METHODS
 from engine.methods.freelb import FreeLB, FreeLBSettings
-from engine.methods.passes import EmbeddedBatch, random_start
+from engine.methods.passes import PerturbedBatch, random_start
 from engine.methods.presets import Presets
 from engine.methods.token_table import TokenTable
 from engine.perturbation import shrink_factor, token_norms, unit_example, unit_token
 from engine.settings import CONFIG
+from engine.sites import EMBEDDINGS
 
 
 @dataclass(config=CONFIG, kw_only=True, frozen=True)
@@ -29,9 +30,18 @@ class TextATSettings(FreeLBSettings):
     """Starts: δ at U(-ε₀, ε₀)/√N, rows of Z at U(-ε₀, ε₀)/√D."""
     norm: Literal["frobenius"] = "frobenius"
     """The ball's norm; the joint projection of δ + η is Frobenius's alone."""
+    site: str = Field(default=EMBEDDINGS, json_schema_extra={"const": EMBEDDINGS})
+    """Z holds perturbations of words: they enter at the word embeddings, at no layer."""
     table_update: Literal["mean", "add"] = "mean"
     """How a token's occurrences in a batch enter Z: their mean, or (published code) their sum added to Z. With add, rows
     of Z are kept in the ball of radius ε too, and epsilon must be given: otherwise Z would grow without bound."""
+
+    @field_validator("site")
+    @classmethod
+    def _of_words(cls, given: str) -> str:
+        if given != EMBEDDINGS:
+            raise ValueError(f"site: TextAT's table belongs to the word embeddings, not to {given[:20]!r}.")
+        return given
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -78,15 +88,15 @@ class TextAT(FreeLB):
     table: TokenTable | None = None
     _pending: Mapping[str, Tensor] | None = None
 
-    def start(self, batch: EmbeddedBatch) -> tuple[Tensor, Tensor]:
+    def start(self, batch: PerturbedBatch) -> tuple[Tensor, Tensor]:
         """(δ_0, η_0), jointly inside the ball."""
         if self.table is None:
             self.table = TokenTable(
                 batch.vocabulary_size,
-                batch.embeddings.shape[-1],
+                batch.like.shape[-1],
                 magnitude=self.settings.start_magnitude,
                 seed=self.seed,
-                like=batch.embeddings,
+                like=batch.like,
             )
             if self._pending is not None:
                 self.table.load_state_dict(self._pending)
@@ -99,7 +109,7 @@ class TextAT(FreeLB):
         """δ + η."""
         return state[0] + state[1]
 
-    def ascend(self, state: tuple[Tensor, Tensor], gradient: Tensor, batch: EmbeddedBatch) -> tuple[Tensor, Tensor]:
+    def ascend(self, state: tuple[Tensor, Tensor], gradient: Tensor, batch: PerturbedBatch) -> tuple[Tensor, Tensor]:
         """Slides eq. (3), (4)."""
         alpha = self.settings.step_size
         delta = state[0] + alpha * unit_example(gradient)
@@ -115,7 +125,7 @@ class TextAT(FreeLB):
         factor = shrink_factor(delta + eta, self.settings.epsilon)
         return delta * factor, eta * factor
 
-    def keep(self, state: tuple[Tensor, Tensor], batch: EmbeddedBatch) -> None:
+    def keep(self, state: tuple[Tensor, Tensor], batch: PerturbedBatch) -> None:
         """Z[w_i] ← η_K^i; with `add` Z[w_i] += η_K^i, inside the ball."""
         assert self.table is not None
         add = self.settings.table_update == "add"

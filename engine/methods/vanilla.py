@@ -2,7 +2,7 @@
 
 from engine.methods import METHODS
 from engine.methods.base import Method
-from engine.methods.passes import EmbeddedBatch, Report
+from engine.methods.passes import PerturbedBatch, Report
 from engine.settings import Settings
 
 
@@ -23,7 +23,7 @@ class Vanilla(Method[Settings]):
     summary = "Fine-tunes on the clean sentences only. δ stays 0: this is what the others are compared with."
     Settings = Settings
 
-    def accumulate(self, batch: EmbeddedBatch, scale: float, micro_batch: int) -> Report:
+    def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """One pass over the clean embeddings."""
         clean = batch.forward(ascent=False)
         loss = batch.loss(clean.logits)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.methods.passes import PerturbedBatch
 from engine.robustness.text import BATCH
 from engine.subjects.classifier import Classifier
 
@@ -48,11 +49,8 @@ class Victim:
         offsets = encoded.pop("offset_mapping")[0].tolist()
         first = [side == 0 for side in encoded.sequence_ids(0)]
         batch = encoded.to(model.device)
-        ids = batch.pop("input_ids")
-        looked_up = model.get_input_embeddings()(ids).detach().requires_grad_()
         self.queries += 1
-        loss = torch.nn.functional.cross_entropy(
-            model(inputs_embeds=looked_up, **batch).logits, torch.tensor([label], device=model.device)
-        )
-        (gradient,) = torch.autograd.grad(loss, looked_up)
+        here = PerturbedBatch(model, {**batch, "labels": torch.tensor([label], device=model.device)})
+        at = here.forward()
+        gradient = here.input_gradient(here.loss(at.logits), at)
         return gradient[0], [tuple(at) if own else (0, 0) for at, own in zip(offsets, first, strict=True)]

@@ -24,6 +24,7 @@ from engine.runs.config import TrainConfig, is_pretraining
 from engine.runs.ready import ready
 from engine.runs.run import RUN
 from engine.runs.store import Store
+from engine.sites import EMBEDDINGS
 
 HEADS = r"(module\.|_orig_mod\.)*(classifier|pre_classifier|score|logits_proj|classification_head|out_proj)\."
 READY_DATASET = "movie-sentiment"
@@ -69,10 +70,10 @@ class Classifier:
         special = self.tokenizer.all_special_ids
         return self.fitted(made(made.Settings.parse(settings or {}), special_token_ids=special, seed=seed))
 
-    def at_radius(self, name: str, epsilon: float, steps: int, seed: int = 0) -> Method[Any]:
+    def at_radius(self, name: str, epsilon: float, steps: int, seed: int = 0, site: str = EMBEDDINGS) -> Method[Any]:
         """As `method`, set up so that all methods can be compared at one ε (see `engine.ascent.at_radius`)."""
         special = self.tokenizer.all_special_ids
-        return self.fitted(at_radius(name, epsilon, steps, special_token_ids=special, seed=seed))
+        return self.fitted(at_radius(name, epsilon, steps, site, special_token_ids=special, seed=seed))
 
     def logits(self, batch: Mapping[str, Tensor]) -> Tensor:
         """What the model says of a batch as it stands, `[B, C]`, without gradients."""

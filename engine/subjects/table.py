@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engine.anatomy import vocabulary
 from engine.data.sources import load_dataset
 from engine.errors import UserError
+from engine.methods.passes import PerturbedBatch
 from engine.models import load_tokenizer
 from engine.perturbation import token_norms
 from engine.runs.run import Run
@@ -131,12 +133,12 @@ def class_direction(classifier: Classifier, texts: Sequence[str], batch_size: in
             truncation=True,
             max_length=classifier.max_length,
         ).to(classifier.device)
-        ids = batch.pop("input_ids")
-        looked_up = model.get_input_embeddings()(ids).detach().requires_grad_()
-        logits = model(inputs_embeds=looked_up, **batch).logits
-        margin = logits[:, -1] - (0.0 if classifier.is_regression else logits[:, 0])
-        (gradient,) = torch.autograd.grad(margin.sum(), looked_up)
-        part = gradient[batch["attention_mask"].bool()].sum(0)
+        kind = torch.float if classifier.is_regression else torch.long
+        labels = torch.zeros(len(batch["input_ids"]), dtype=kind, device=classifier.device)  # Not looked at.
+        here = PerturbedBatch(model, {**batch, "labels": labels})
+        at = here.forward()
+        margin = at.logits[:, -1] - (0.0 if classifier.is_regression else at.logits[:, 0])
+        part = here.input_gradient(margin.sum(), at)[batch["attention_mask"].bool()].sum(0)
         total = part if total is None else total + part
     if total is None:
         raise UserError("A class direction needs at least one text.")
@@ -152,7 +154,7 @@ def cosines(rows: Tensor, direction: Tensor) -> Tensor:
 def _model_side(run: str, model: str | None, dataset: str) -> tuple[Tensor, Tensor]:
     classifier = load_classifier(model, None if model else run)
     texts = load_dataset(dataset).splits["validation"]["text"].tolist()[:DIRECTION_TEXTS]
-    return classifier.model.get_input_embeddings().weight.detach().cpu(), class_direction(classifier, texts)
+    return vocabulary(classifier.model).cpu(), class_direction(classifier, texts)
 
 
 def model_side(run: Run) -> tuple[Tensor, Tensor]:

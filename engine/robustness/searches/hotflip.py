@@ -2,6 +2,7 @@
 
 import torch
 
+from engine.anatomy import vocabulary
 from engine.robustness.searches import MOST_QUERIES, allowed, budget, search
 from engine.robustness.text import Limits, State
 from engine.robustness.victim import Victim
@@ -35,7 +36,7 @@ def first_order(victim: Victim, state: State, options: dict[int, list[str]]) -> 
     """
     text = state.text()
     gradient, offsets = victim.gradient(text, state.label)
-    weights = victim.classifier.model.get_input_embeddings().weight
+    vectors = vocabulary(victim.classifier.model)
     tokenizer = victim.classifier.tokenizer
     ids = tokenizer(text, victim.pair, truncation=True, max_length=victim.classifier.max_length)["input_ids"]
     found = []
@@ -47,6 +48,6 @@ def first_order(victim: Victim, state: State, options: dict[int, list[str]]) -> 
             new = tokenizer(" " * spaced + word, add_special_tokens=False)["input_ids"]
             if len(new) != len(tokens) or not tokens:
                 continue
-            move = weights[new] - weights[[ids[at] for at in tokens]]
+            move = vectors[new] - vectors[[ids[at] for at in tokens]]
             found.append((float((move * gradient[tokens]).sum()), place, word))
     return sorted(found, key=lambda each: -each[0])

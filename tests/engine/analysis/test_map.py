@@ -6,14 +6,14 @@ import torch
 
 from engine.analysis.map import MapSettings, mapped, sentence_vectors
 from engine.errors import UserError
-from engine.methods.passes import EmbeddedBatch
+from engine.methods.passes import PerturbedBatch
 from engine.projection import umap_map
 
 
 def test_sentence_vectors_are_means_over_real_tokens(classifier, table):
     texts = [*table["text"].tolist()[:3], "good"]
     encoded = classifier.tokenizer(texts, return_tensors="pt", padding=True)
-    embedded = EmbeddedBatch(classifier.model, {**encoded, "labels": torch.zeros(4, dtype=torch.long)})
+    embedded = PerturbedBatch(classifier.model, {**encoded, "labels": torch.zeros(4, dtype=torch.long)})
     found = sentence_vectors(classifier, embedded, None)
     for row, text in enumerate(texts):
         alone = classifier.model.base_model(**classifier.tokenizer(text, return_tensors="pt")).last_hidden_state

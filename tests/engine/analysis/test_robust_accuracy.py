@@ -33,10 +33,10 @@ def test_a_linear_model_falls_exactly_at_its_distance_from_the_boundary(classifi
         mask, embeddings_ = torch.ones(1, 4), embeddings
 
         def __init__(self):
-            self.embeddings = embeddings
+            self.like = embeddings
 
         def forward(self, delta):
-            moved = (self.embeddings + delta).requires_grad_()
+            moved = (self.like + delta).requires_grad_()
             score = (moved.sum(1) @ weight)[:, None] + 3.0
             return type("At", (), {"logits": torch.cat([-score / 2, score / 2], 1), "inputs": moved})()
 

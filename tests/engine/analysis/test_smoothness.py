@@ -23,7 +23,7 @@ def test_each_example_is_the_plain_inner_maximisation(classifier, table):
     model = copy.deepcopy(classifier.model).double()
     torch.manual_seed(3)
     drawn = int(torch.randint(2**31, ()).item())
-    from engine.methods.passes import EmbeddedBatch
+    from engine.methods.passes import PerturbedBatch
     from engine.perturbation import gaussian_start
 
     least = sorted(found, key=lambda each: -each.adversarial)[:LEAST_SMOOTH]
@@ -31,9 +31,9 @@ def test_each_example_is_the_plain_inner_maximisation(classifier, table):
     for place in {0, 7, 23, least[0].place}:
         encoded = classifier.tokenizer(table["text"][place], return_tensors="pt")
         batch = {**encoded, "labels": torch.tensor([0])}
-        embedded = EmbeddedBatch(model, batch)
-        delta = gaussian_start(embedded.mask, embedded.keys(), embedded.embeddings, sigma=0.01, seed=drawn)
-        words = embedded.embeddings
+        embedded = PerturbedBatch(model, batch)
+        delta = gaussian_start(embedded.mask, embedded.keys(), embedded.like, sigma=0.01, seed=drawn)
+        words = embedded.like
         clean = model(inputs_embeds=words, attention_mask=encoded["attention_mask"]).logits.detach()
         for _ in range(2):
             delta = delta.detach().requires_grad_()
@@ -74,7 +74,7 @@ def test_no_radius_no_change(classifier, table):
 def test_the_random_direction_is_on_the_surface_of_the_same_ball(classifier, table):
     encoded = classifier.tokenizer(table["text"].tolist()[:3], return_tensors="pt", padding=True)
     batch = SMART().embed(classifier.model, {**encoded, "labels": torch.zeros(3, dtype=torch.long)})
-    real = batch.mask[..., None].expand_as(batch.embeddings)
+    real = batch.mask[..., None].expand_as(batch.like)
     delta = random_delta(batch, SMART(epsilon=0.2), 0)
     assert torch.equal(delta[real].abs(), torch.full_like(delta[real], 0.2))
     assert delta[~real].abs().sum() == 0

@@ -15,7 +15,7 @@ def first_delta(method, model, batch, seed):
     drawn = int(torch.randint(2**31, ()).item())
     settings = method.settings
     return uniform_start(
-        batch["attention_mask"], embedded.keys(), embedded.embeddings, magnitude=settings.start_magnitude, seed=drawn
+        batch["attention_mask"], embedded.keys(), embedded.like, magnitude=settings.start_magnitude, seed=drawn
     )
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, GPT2Config, LlamaConfig
 
 from engine.errors import UserError
 from engine.methods import get_method
@@ -75,45 +74,16 @@ def test_a_batch_without_labels_or_with_a_mask_of_another_shape_is_refused():
         get_method("pgd")().step(model, {**batch, "attention_mask": batch["attention_mask"][:, :3]})
 
 
-DECODERS = {
-    "gpt2": lambda: GPT2Config(vocab_size=60, n_embd=16, n_layer=2, n_head=2, n_positions=40, pad_token_id=0),
-    "llama": lambda: LlamaConfig(
-        vocab_size=60, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, pad_token_id=0
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", DECODERS)
-def test_a_decoder_that_would_pool_the_padding_is_refused(kind):
-    model = AutoModelForSequenceClassification.from_config(DECODERS[kind]())
-    with pytest.raises(UserError, match="with this padding, another output from its word embeddings"):
-        get_method("freelb")().step(model, tiny.batch())
-
-
-def left(batch):
-    """The same examples, padded on the left."""
-    order = [torch.argsort(row, stable=True) for row in batch["attention_mask"]]
-    return {
-        name: torch.stack([each[row][at] for row, at in enumerate(order)]) if each.ndim == 2 else each
-        for name, each in batch.items()
-    }
-
-
-@pytest.mark.parametrize("architecture, right", [("bert", False), ("roberta", True), ("mpnet", True)])
-def test_padding_on_the_left_is_right_or_refused(architecture, right):
-    """RoBERTa's and MPNet's positions follow the ids' padding, which embeddings do not show; BERT's do not."""
-    pad = {"bert": 0}.get(architecture, 1)
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("architecture", tiny.CONFIGS)
+def test_the_clean_loss_is_the_models_own_whatever_the_padding(architecture, side):
+    """Decoders pool where the ids end, RoBERTa's positions follow the ids' padding: the model is called with its ids."""
     model = tiny.model(architecture)
-    batch = tiny.batch(pad=pad)
-    get_method("freelb")().step(model, batch)  # On the right it is the same.
-    model.zero_grad()
-    if right:
-        with pytest.raises(UserError, match="with this padding, another output"):
-            get_method("freelb")().step(model, left(batch))
-    else:
-        expected = model(**left(batch)).loss
-        report = still("freelb").step(model, left(batch))
-        torch.testing.assert_close(report.loss, expected.detach())
+    batch = tiny.batch(pad=model.config.pad_token_id or 0, ended=architecture in tiny.ENDED)
+    batch = batch if side == "right" else tiny.left(batch)
+    expected = model(**batch).loss
+    report = still("freelb").step(model, batch)
+    torch.testing.assert_close(report.loss, expected.detach())
 
 
 def test_the_look_leaves_modes_and_the_random_state_alone():

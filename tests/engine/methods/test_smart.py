@@ -50,7 +50,7 @@ def noise_of(method, model, batch, seed):
     torch.manual_seed(seed)
     drawn = int(torch.randint(2**31, ()).item())
     sigma = method.settings.start_sigma
-    return gaussian_start(batch["attention_mask"], embedded.keys(), embedded.embeddings, sigma=sigma, seed=drawn)
+    return gaussian_start(batch["attention_mask"], embedded.keys(), embedded.like, sigma=sigma, seed=drawn)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
