@@ -1,6 +1,8 @@
 """Maps in two dimensions, by UMAP."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,24 @@ from numpy.typing import NDArray
 from engine.errors import UserError
 
 LEAST = 10
+
+
+@contextmanager
+def _compiled_once() -> Iterator[None]:
+    """Keep on disk what umap and pynndescent compile in this block: they leave some of it out, 9 s in every process."""
+    import numba
+
+    plain = numba.njit
+    numba.njit = lambda *given, **options: plain(*given, **{"cache": True, **options})
+    try:
+        yield
+    finally:
+        numba.njit = plain
+
+
+def compile_once() -> None:
+    """Have UMAP compiled and kept, so that the first map of a process takes one second instead of ten."""
+    umap_map(np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32))
 
 
 def umap_map(points: NDArray[np.floating], *, seed: int = 0, neighbours: int = 15) -> NDArray[np.floating]:
@@ -18,9 +38,9 @@ def umap_map(points: NDArray[np.floating], *, seed: int = 0, neighbours: int = 1
     """
     if len(points) < LEAST:
         raise UserError(f"A map needs at least {LEAST} points, but there are {len(points)}.")
-    from umap import UMAP
+    with _compiled_once(), warnings.catch_warnings():
+        from umap import UMAP
 
-    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # It says that a fixed seed uses one thread.
         mapper = UMAP(n_neighbors=min(neighbours, len(points) - 1), random_state=seed, n_jobs=1)
         return np.asarray(mapper.fit_transform(points), dtype=float)

@@ -155,8 +155,10 @@ def _resume(options: argparse.Namespace) -> None:
 
 def _prepare(options: argparse.Namespace) -> None:
     from engine.data.builtin import prepare
+    from engine.projection import compile_once
     from engine.subjects.classifier import load_classifier
 
     prepare()
+    compile_once()
     classifier = load_classifier(progress=progress("fine-tuning the ready-made classifier, once"))
     print(f"Ready: {classifier.origin}.")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def _textat(encoder, tmp_path_factory):
+def textat_once(encoder, tmp_path_factory):
     """A home folder with one completed TextAT run of 6 steps."""
     from tests import tiny
 
@@ -33,9 +33,9 @@ def _textat(encoder, tmp_path_factory):
 
 
 @pytest.fixture
-def textat(_textat, monkeypatch):
+def textat(textat_once, monkeypatch):
     """A completed TextAT run, and its home folder in use."""
-    home, run = _textat
+    home, run = textat_once
     monkeypatch.setenv("DELTABOOK_HOME", str(home))
     return run
 

@@ -61,16 +61,20 @@ def settings(sentences, run):
     }
 
 
-@pytest.fixture
-def results(small, sentences, textat):
+@pytest.fixture(scope="module")
+def results(small, textat_once):
     """One result of every analysis that needs no ELECTRA pair."""
-    cell = studies.cells(studies.study_from(settings(sentences, textat)["study"]["definition"]))[0]
-    Store().update(textat.id, info={**textat.info, "cell": cell.key})
-    subjects = {"classifier": str(small), "run": textat.id, "nothing": ""}
-    return {
-        name: analyse(name, load(name, subjects[ANALYSES.get(name).kind]), **values)
-        for name, values in settings(sentences, textat).items()
-    }
+    home, run = textat_once
+    asked = settings(run.config["dataset"], run)
+    subjects = {"classifier": str(small), "run": run.id, "nothing": ""}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DELTABOOK_HOME", str(home))
+        cell = studies.cells(studies.study_from(asked["study"]["definition"]))[0]
+        Store().update(run.id, info={**run.info, "cell": cell.key})
+        return {
+            name: analyse(name, load(name, subjects[ANALYSES.get(name).kind]), **values)
+            for name, values in asked.items()
+        }
 
 
 def test_every_view_draws_and_can_be_kept(results):

@@ -75,9 +75,9 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """A server for the tests of one file."""
+    """A server that files share; one whose tests need a home without runs, or stop their server, makes its own."""
     started = Server(tmp_path_factory.mktemp("browser") / "home").start()
     yield started
     started.stop()
