@@ -223,15 +223,15 @@ def load_tokenizer(name: str) -> Any:
     return config_and_tokenizer(name, folder_of(name))[1]
 
 
-def check_can_be_moved(model: Any, tokenizer: Any, name: str) -> None:
-    """Check that δ can be put in at the model's word embeddings (see `engine.sites`), on a short text.
+def check_can_be_moved(model: Any, tokenizer: Any, name: str, site: str = EMBEDDINGS) -> None:
+    """Check that δ can be put in at a site of the model (see `engine.sites`), on a short text.
 
     Raises:
         UserError: says which model and why.
     """
     inputs = dict(tokenizer("a b", return_tensors="pt"))
     try:
-        site_of(model, EMBEDDINGS, inputs)
+        site_of(model, site, inputs)
     except UserError as problem:
         raise UserError(f"{name}: {problem}") from None
     except Exception as problem:  # Each architecture says in its own way what it wants.

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 
 from engine import distributed
+from engine.adapters import is_adapted, save_adapted
 from engine.errors import NonFiniteLoss
 from engine.methods import get_method
 from engine.methods.base import Method
@@ -128,6 +129,16 @@ class AdversarialTrainer(SeededTrainer):
             pin_memory=self.args.dataloader_pin_memory,
         )
         return self.accelerator.prepare(loader)
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Trainer's; of a model with adapters, but for checkpoints, the whole model and the adapter in `adapter/`."""
+        if not _internal_call and output_dir is not None and is_adapted(self.model):
+            if self.args.should_save:
+                save_adapted(self.model, Path(output_dir))
+                if self.processing_class is not None:
+                    self.processing_class.save_pretrained(output_dir)
+        else:
+            super().save_model(output_dir, _internal_call)
 
     # The method's own state lies in every checkpoint, beside the optimiser's.
 

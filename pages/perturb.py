@@ -8,4 +8,9 @@ heading(
     "A perturbation δ is added to the word embeddings of your sentence and climbs, step by step, towards a higher"
     " loss. The darker a token, the further the adversary has moved it.",
 )
-body("perturb", view_choice(("One method", "Methods side by side", "Across training", "A data set's examples")))
+body(
+    "perturb",
+    view_choice(
+        ("One method", "Methods side by side", "Through the layers", "Across training", "A data set's examples")
+    ),
+)

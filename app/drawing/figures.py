@@ -109,23 +109,38 @@ def token_bars(
     return made
 
 
-def token_heatmap(tokens: Sequence[str], norms: Sequence[Sequence[float]]) -> go.Figure:
-    """‖δ^i‖ for every token (across) and ascent step (upwards)."""
-    made = figure("token", "ascent step", max(220, 34 * len(norms) + 150))
-    places = list(range(len(tokens)))
-    names = [escape(token) for token in tokens]
+def heatmap(
+    across: Sequence[str],
+    upwards: Sequence[str],
+    values: Sequence[Sequence[float]],
+    x: str,
+    y: str,
+    what: str,
+    hover: str,
+) -> go.Figure:
+    """Amounts from 0 on over two rows of names; `hover` is a template in which `customdata` is the name across."""
+    made = figure(x, y, max(220, 34 * len(upwards) + 150))
+    places, names = list(range(len(across))), [escape(name) for name in across]
     made.add_heatmap(
-        z=norms,
+        z=values,
         x=places,
-        y=list(range(len(norms))),
+        y=list(upwards),
         colorscale=AMOUNT,
         zmin=0,
-        customdata=[names for _ in norms],
-        colorbar={"title": "‖δ‖"},
-        hovertemplate="%{customdata}<br>step %{y}<br>‖δ‖ %{z:.4g} (embedding units)<extra></extra>",
+        customdata=[names for _ in values],
+        colorbar={"title": what},
+        hovertemplate=f"{hover}<extra></extra>",
     )
     made.update_xaxes(tickvals=places, ticktext=names, tickangle=-45)
-    made.update_yaxes(dtick=1)
+    return made
+
+
+def token_heatmap(tokens: Sequence[str], norms: Sequence[Sequence[float]]) -> go.Figure:
+    """‖δ^i‖ for every token (across) and ascent step (upwards)."""
+    steps = [str(step) for step in range(len(norms))]
+    hover = "%{customdata}<br>step %{y}<br>‖δ‖ %{z:.4g} (embedding units)"
+    made = heatmap(tokens, steps, norms, "token", "ascent step", "‖δ‖", hover)
+    made.update_yaxes(type="category")
     return made
 
 

@@ -22,7 +22,7 @@ def embedding_attack() -> None:
     with st.sidebar:
         models = widgets.classifiers_choice("robust accuracy")
         of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
-        names = ("steps", "restarts", "schedule", "epsilons", "seed")
+        names = ("steps", "restarts", "schedule", "epsilons", "site", "seed")
         how = widgets.asked("robust accuracy", *names, steps=5, restarts=1)
     models = widgets.about_all(models, of)
     found = state.analyse("robust accuracy", models, "Attacking", **how, **of)

@@ -12,7 +12,7 @@ def page() -> None:
     of = widgets.sentence()
     with st.sidebar:
         classifier = widgets.classifier_choice()
-        how = widgets.asked("landscape", "epsilon", "points", "extent", "seed", points=21)
+        how = widgets.asked("landscape", "epsilon", "points", "extent", "site", "seed", points=21)
     widgets.about(classifier, of)
     label = widgets.label_choice(classifier)
     first, second, third = st.columns([2, 1, 1], vertical_alignment="bottom")

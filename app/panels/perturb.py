@@ -9,6 +9,7 @@ from app.notebook.pins import show
 from app.shell import state
 from app.shell.layout import plain
 from app.views.trace import verdict
+from engine.analysis.layers import Layers
 from engine.analysis.trace import Trace
 from engine.methods import get_method
 
@@ -18,7 +19,10 @@ def page(view: str) -> None:
     if view == "A data set's examples":
         examples()
         return
-    {"Methods side by side": side_by_side, "Across training": across_training}.get(view, one_method)(widgets.sentence())
+    views = {
+        "Methods side by side": side_by_side, "Through the layers": through_the_layers, "Across training": across_training
+    }  # fmt: skip
+    views.get(view, one_method)(widgets.sentence())
 
 
 @st.fragment
@@ -29,7 +33,7 @@ def _strip(found: state.Finding) -> None:
     show(found, "tokens", "tokens", step=step)
 
 
-def _note_if_cut(found: Trace) -> None:
+def _note_if_cut(found: Trace | Layers) -> None:
     if found.truncated:
         st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
 
@@ -68,6 +72,8 @@ def one_method(of: dict[str, Any]) -> None:
             show(found, name, name)
     st.subheader("Every token at every step", anchor=False)
     show(found, "every step", "heatmap")
+    if not any(found.result.gaps):  # Tokens lie near one another at the word embeddings alone.
+        return
     st.subheader("How far is that?", anchor=False)
     st.markdown(
         "How far each token was moved, as a share of the distance to the nearest other token of the vocabulary."
@@ -114,6 +120,46 @@ def side_by_side(of: dict[str, Any]) -> None:
     never = [get_method(name).title for name, value in flips.result.flip_epsilon.items() if value is None]
     if never:
         st.caption(f"Not up to ε = 8: {', '.join(never)}.")
+
+
+def through_the_layers(of: dict[str, Any]) -> None:
+    """What a method's last δ does to the hidden states, block by block."""
+    with st.sidebar:
+        classifier = widgets.classifier_choice()
+        method = widgets.method_choice()
+        settings = widgets.method_settings(method, "perturb")
+        drawn = widgets.asked("layers", "seed")
+    widgets.about(classifier, of)
+    label = widgets.label_choice(classifier)
+    found = state.analyse(
+        "layers", classifier, "Climbing, then block by block", method=method.name, settings=settings.as_dict(), label=label,
+        **drawn, **of,
+    )  # fmt: skip
+    _note_if_cut(found.result)
+    turns = found.result.turns
+    st.markdown(
+        f"δ enters at {found.result.site}. "
+        + (
+            "**The prediction does not turn.**"
+            if turns is None
+            else "**The prediction turns before the first block.**"
+            if turns == 0
+            else f"**The prediction turns in block {turns - 1}**: from there on the head says another class."
+        )
+    )
+    st.subheader("How far every token's hidden state moves", anchor=False)
+    show(found, "moved", "moved")
+    st.subheader("What the classifier's head says at every block", anchor=False)
+    show(found, "prediction", "prediction")
+    st.caption(
+        "The head is read off every block (a “logit lens”). It was trained on the last block alone: of the others it is an"
+        " approximation that shows where the two inputs part, not what the model knew there."
+    )
+    st.subheader("How much the attention of every head changes", anchor=False)
+    if found.result.heads:
+        show(found, "heads", "heads")
+    else:
+        st.caption("This model does not give the weights of its attention.")
 
 
 def across_training(of: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import torch
 from transformers import PrinterCallback, TrainingArguments
 
 from engine import distributed
+from engine.adapters import with_lora
 from engine.data import encoding
 from engine.data.encoding import LENGTH, by_length, collator, encode, is_lazy
 from engine.data.legibility import sample_of, unreadable
@@ -15,8 +16,9 @@ from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import ONE_CLASS, TaskData, metrics_of, one_class_share
 from engine.errors import UserError
 from engine.methods import get_method
-from engine.models import PAIRS, Loaded, best_device, load_model
+from engine.models import PAIRS, Loaded, best_device, check_can_be_moved, load_model
 from engine.runs.config import TrainConfig, is_pretraining
+from engine.sites import EMBEDDINGS, checkpointing
 from engine.trainer import AdversarialTrainer
 
 LOGGED_POINTS = 500
@@ -97,8 +99,10 @@ def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: P
     arguments = training_arguments(config, folder, -(-len(train) // config.batch_size))
     # A lazy split makes its columns when it is read: none of those that it has now is left out.
     arguments.remove_unused_columns = not (is_lazy(train) or is_lazy(validation))
+    if config.gradient_checkpointing:
+        checkpointing(loaded.model)
     trainer = AdversarialTrainer(
-        loaded.model,
+        with_lora(loaded.model, config.lora) if config.lora else loaded.model,
         arguments,
         data_collator=collator(loaded.tokenizer, _bucket(config)),
         train_dataset=train,
@@ -233,10 +237,17 @@ def check(config: TrainConfig) -> list[str]:
         UserError: says what is wrong.
     """
     if is_pretraining(config.method):
+        if config.lora or config.gradient_checkpointing:
+            raise UserError("lora and gradient_checkpointing are of fine-tuning: pre-training trains all weights.")
         texts = load_texts(config.dataset)
         _objective(config, texts["train"])
         return [f"Texts: {len(texts['train']):,} train, {len(texts['validation']):,} validation."]
     data = load_dataset(config.dataset)
     loaded = load_model(config.model, data.task, config.seed)
+    check_can_be_moved(loaded.model, loaded.tokenizer, config.model, config.method_settings.get("site", EMBEDDINGS))
+    if config.gradient_checkpointing:
+        checkpointing(loaded.model)
+    if config.lora:
+        with_lora(loaded.model, config.lora)
     cannot = unreadable(loaded.tokenizer, sample_of(data.splits["train"]))
     return [*data.described(), *([cannot] if cannot else [])]

@@ -68,6 +68,10 @@ class TrainConfig(Settings):
     """Keep the model of every evaluation, to look back at how it changed (each takes the model's full size)."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Number format: bf16 on a GPU that has it, else fp32."""
+    lora: int | None = Field(default=None, ge=1, le=1024)
+    """Rank of LoRA adapters: only they and the head are trained, so that a large model fits. Empty: all weights."""
+    gradient_checkpointing: bool = False
+    """Compute the blocks anew in the backward pass: about a third more time, far less memory."""
     compile: bool = False
     """Compile the model with torch.compile (slow start, faster steps on a GPU)."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)

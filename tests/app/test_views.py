@@ -37,6 +37,7 @@ def settings(sentences, run):
         "landscape": {"text": TEXT, "points": 5},
         "attribution": {**OF_METHOD, "text": TEXT},
         "erasure": {"text": TEXT},
+        "layers": {**OF_METHOD, "text": TEXT},
         "map": {**of, "epsilon": 0.5},
         "robust accuracy": {**of, "steps": 2},
         "calibration": of,

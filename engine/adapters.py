@@ -1,0 +1,52 @@
+"""LoRA adapters (Hu et al. 2022) by peft: a model's weights stay as they are, small ones beside them are trained.
+
+from peft import PeftModel                                # An adapter of a run is loaded in three lines:
+base = load_model("minilm", task).model                   # the model that the run began with,
+model = PeftModel.from_pretrained(base, "RUN/model/adapter")  # and what it learned.
+"""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from engine.errors import UserError
+
+FOLDER = "adapter"
+
+
+def with_lora(model: Any, rank: int) -> Any:
+    """The model with LoRA adapters of a rank at peft's own places for its architecture; they and the head are trained.
+
+    Args:
+        model: an `AutoModelForSequenceClassification`.
+        rank: r; the updates are scaled by α/r with α = 2r.
+
+    Raises:
+        UserError: peft knows no places in such a model.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    head = [
+        name
+        for name, part in model.named_children()
+        if name != model.base_model_prefix and any(True for _ in part.parameters())
+    ]
+    settings = LoraConfig(
+        task_type=TaskType.SEQ_CLS, r=rank, lora_alpha=2 * rank, lora_dropout=0.0, modules_to_save=head
+    )
+    try:
+        return get_peft_model(model, settings)
+    except (ValueError, TypeError) as problem:  # No layers of the kind, or an architecture that it does not know.
+        reason = str(problem).strip().splitlines()[0][:120]
+        raise UserError(f"lora: a {model.config.model_type} model cannot have adapters ({reason}).") from None
+
+
+def is_adapted(model: Any) -> bool:
+    """Whether a model has adapters."""
+    return hasattr(model, "peft_config")
+
+
+def save_adapted(model: Any, folder: Path) -> None:
+    """Save the whole model as if it had been trained without adapters, and the adapter alone in `folder/adapter`."""
+    model.save_pretrained(folder / FOLDER, safe_serialization=True)
+    copy.deepcopy(model).merge_and_unload().save_pretrained(folder)
