@@ -15,7 +15,8 @@ FOLDER = "adapter"
 
 
 def with_lora(model: Any, rank: int) -> Any:
-    """The model with LoRA adapters of a rank at peft's own places for its architecture; they and the head are trained.
+    """The model with LoRA adapters of a rank at peft's own places for its architecture (where it knows none, at all linear
+    layers); they and the head are trained.
 
     Args:
         model: an `AutoModelForSequenceClassification`.
@@ -25,6 +26,7 @@ def with_lora(model: Any, rank: int) -> Any:
         UserError: peft knows no places in such a model.
     """
     from peft import LoraConfig, TaskType, get_peft_model
+    from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 
     head = [
         name
@@ -34,11 +36,13 @@ def with_lora(model: Any, rank: int) -> Any:
     settings = LoraConfig(
         task_type=TaskType.SEQ_CLS, r=rank, lora_alpha=2 * rank, lora_dropout=0.0, modules_to_save=head
     )
+    if model.config.model_type not in TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING:
+        settings.target_modules = "all-linear"
     try:
         return get_peft_model(model, settings)
-    except (ValueError, TypeError) as problem:  # No layers of the kind, or an architecture that it does not know.
+    except (ValueError, TypeError, RuntimeError) as problem:
         reason = str(problem).strip().splitlines()[0][:120]
-        raise UserError(f"lora: a {model.config.model_type} model cannot have adapters ({reason}).") from None
+        raise UserError(f"lora: {model.config.model_type} models cannot have adapters ({reason}).") from None
 
 
 def is_adapted(model: Any) -> bool:

@@ -35,7 +35,7 @@ def word_embeddings(module: Any) -> Any:
     except (NotImplementedError, AttributeError):
         found = None
     if not isinstance(found, nn.Module) or getattr(getattr(found, "weight", None), "ndim", 0) != 2:
-        raise UserError(f"A {kind} model has no table of word embeddings, so they cannot be perturbed.")
+        raise UserError(f"{kind} models have no table of word embeddings, so these cannot be perturbed.")
     return found
 
 
@@ -60,7 +60,7 @@ def looked_up(module: Any, inputs: Mapping[str, Tensor]) -> Passed:
     passed = passes(module, inputs, [word_embeddings(module)], after=True)
     if not passed or passed[0].tokens_first is None:
         raise UserError(
-            f"A {module.config.model_type} model does not look its tokens up one by one, so they cannot be perturbed."
+            f"{module.config.model_type} models do not look their tokens up one by one, so these cannot be perturbed."
         )
     return passed[0]
 

@@ -136,6 +136,12 @@ def _names(classes: Any) -> tuple[str, ...]:
     return classes if isinstance(classes, tuple) else (classes,)
 
 
+def _tied(model: Any) -> set[str]:
+    """Other names of weights that have one already (BART's encoder and decoder share a table, which is saved once)."""
+    once = {key for key, _ in model.named_parameters()}
+    return {key for key, _ in model.named_parameters(remove_duplicate=False)} - once
+
+
 def check_weights(model: Any, report: Mapping[str, Any], name: str) -> list[str]:
     """Check that the file filled the whole encoder with finite numbers; returns what of the head it did not fill.
 
@@ -145,7 +151,7 @@ def check_weights(model: Any, report: Mapping[str, Any], name: str) -> list[str]
     Raises:
         UserError: encoder weights that are missing, of another shape, left over, NaN or infinite; names the first.
     """
-    absent = sorted({*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])})
+    absent = sorted({*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])} - _tied(model))
     prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
     encoder = [key for key, _ in model.named_parameters() if key.startswith(prefix) and ".pooler." not in f".{key}"]
     lacking = [key for key in encoder if key in set(absent)]

@@ -138,7 +138,7 @@ def checkpointing(module: Any) -> None:
         module.activation_checkpointing_enable({"use_reentrant": False, "context_fn": contexts})
     except ValueError:
         raise UserError(
-            f"gradient_checkpointing: a {module.config.model_type} model cannot compute its blocks anew in the backward pass."
+            f"gradient_checkpointing: {module.config.model_type} models cannot compute their blocks anew in the backward pass."
         ) from None
     _CHECKPOINTED.add(module)
 
@@ -149,7 +149,7 @@ def _site(module: Any, name: str, inputs: Mapping[str, Tensor]) -> Site:
     there, place, kind = blocks(module, inputs), int(name.partition(":")[2]), module.config.model_type
     if not there:
         raise UserError(
-            f"{name}: a {kind} model has no row of blocks that keep one vector per token. Allowed is {EMBEDDINGS}."
+            f"{name}: {kind} models have no row of blocks that keep one vector per token. Allowed is {EMBEDDINGS}."
         )
     if place >= len(there):
         raise UserError(f"{name}: this {kind} model has the blocks layer:0 to layer:{len(there) - 1}.")

@@ -4,6 +4,8 @@ All else is Trainer's: schedules, clipping, accumulation, mixed precision, check
 """
 
 import copy
+import logging
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +35,11 @@ class AdversarialTrainer(SeededTrainer):
 
     With FreeAT each minibatch is replayed m times and `num_train_epochs` is divided by m, so the cost is vanilla's.
 
-    Under a launcher of several processes (DDP) the passes of a batch stay local and the gradients are averaged once.
+    Under a launcher of several processes (DDP) the passes of a batch stay local and the gradients are averaged once. FSDP2
+    (`fsdp_config={"fsdp_version": 2, …}`) spreads the weights over the processes.
 
     Raises:
-        ValueError: a `compute_loss_func`, or DeepSpeed or FSDP.
+        ValueError: a `compute_loss_func`, or DeepSpeed or FSDP1.
         NonFiniteLoss: the loss became NaN or infinite; a checkpoint of the last good weights is kept.
     """
 
@@ -44,10 +47,10 @@ class AdversarialTrainer(SeededTrainer):
         if kwargs.get("compute_loss_func") is not None:
             raise ValueError("compute_loss_func cannot be used: the method decides what is minimised")
         super().__init__(*args, **kwargs)
-        if self.is_deepspeed_enabled or self.is_fsdp_enabled:
-            raise ValueError(
-                "several processes each hold the whole model here (DDP); DeepSpeed and FSDP are not supported"
-            )
+        if self.is_deepspeed_enabled or (self.is_fsdp_enabled and not self.accelerator.is_fsdp2):
+            raise ValueError("of sharded training FSDP2 (fsdp_version 2) is supported, not FSDP1 or DeepSpeed")
+        if self.args.fsdp and not self.is_fsdp_enabled:
+            logging.getLogger(__name__).warning("FSDP was asked for, but accelerate shards nothing here: this is DDP.")
         if isinstance(method, str):
             special = getattr(self.processing_class, "all_special_ids", ())
             method = get_method(method)(special_token_ids=special, seed=self.args.seed)
@@ -65,8 +68,9 @@ class AdversarialTrainer(SeededTrainer):
         model.train()
         inputs = self._prepare_inputs(inputs)
         scale = 1.0 / self.current_gradient_accumulation_steps
-        # Several processes: all passes of an optimiser step are local, then the gradients are averaged once.
-        with self.accelerator.no_sync(model):
+        # Several processes: all passes of an optimiser step are local, then the gradients are averaged once. With FSDP2 no
+        # process holds all of them: every backward pass averages its own.
+        with nullcontext() if self.is_fsdp_enabled else self.accelerator.no_sync(model):
             report = self.method.step(
                 model,
                 inputs,
@@ -76,7 +80,8 @@ class AdversarialTrainer(SeededTrainer):
                 label_smoothing=self.args.label_smoothing_factor,
             )
         shared = report.loss.clone()
-        ready = model.parameters() if self.accelerator.sync_gradients else ()
+        local = self.accelerator.sync_gradients and not self.is_fsdp_enabled
+        ready = model.parameters() if local else ()
         distributed.average([*(each.grad for each in ready if each.grad is not None), shared])
         if not torch.isfinite(shared):
             self._stop_unstable(model, float(shared))

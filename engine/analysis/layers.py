@@ -90,7 +90,7 @@ def layers(classifier: Classifier, asked: LayersSettings, progress: Progress = N
     here, there = method.embed(classifier.model, batch), blocks(classifier.model, encoded.batch)
     if not there:
         raise UserError(
-            f"A {classifier.model.config.model_type} model has no row of blocks that keep one vector per token."
+            f"{classifier.model.config.model_type} models have no row of blocks that keep one vector per token."
         )
     with torch.no_grad():
         clean, perturbed = (_states(here, there, each) for each in (None, delta))

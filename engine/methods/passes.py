@@ -74,7 +74,7 @@ class PerturbedBatch:
         # What δ is like: its shape [B, L, D], type and device.
         self.like = torch.zeros((), dtype=weight.dtype, device=self.ids.device).expand(*self.ids.shape, self.site.width)
         self.looked_up: Tensor | None = None
-        if site == EMBEDDINGS and _is_whole(weight):
+        if site == EMBEDDINGS and is_whole(module):
             self.looked_up = self.site.module(self.ids)
             self.like = self.looked_up.detach()
         self._gradient: Tensor | None = None
@@ -230,9 +230,12 @@ def _checked(inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     return ids, labels, attention
 
 
-def _is_whole(weight: Tensor) -> bool:
-    """Whether a parameter lies here as a whole, not spread over processes (FSDP's DTensor, ZeRO-3's empty tensor)."""
-    return not hasattr(weight, "device_mesh") and not hasattr(weight, "ds_id")
+def is_whole(module: nn.Module) -> bool:
+    """Whether a model's weights lie here as a whole, outside of the forward pass too: not spread over processes by FSDP,
+    whose modules bear a state (a weight itself is whole for a while after a pass), or by ZeRO-3.
+    """
+    sharded = any(hasattr(each, "_get_fsdp_state") for each in module.modules())
+    return not sharded and not any(hasattr(each, "ds_id") for each in module.parameters())
 
 
 def random_start(batch: PerturbedBatch, settings: Any) -> Tensor:

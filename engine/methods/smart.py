@@ -11,10 +11,11 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.errors import UserError
 from engine.methods import METHODS
 from engine.methods.base import AscentSettings, Method
 from engine.methods.losses import Problem
-from engine.methods.passes import FixedDropout, PerturbedBatch, Report, batch_seed
+from engine.methods.passes import FixedDropout, PerturbedBatch, Report, batch_seed, is_whole
 from engine.perturbation import Norm, ascend, gaussian_start
 from engine.settings import CONFIG
 
@@ -167,6 +168,10 @@ class SMART(Method[SMARTSettings]):
         model = extract_model_from_parallel(batch.model, keep_torch_compile=False)
         with torch.no_grad():
             if self._average is None:
+                if not is_whole(model):
+                    raise UserError(
+                        "bregman_weight: a second copy of weights that are spread over processes is not kept."
+                    )
                 self._average = copy.deepcopy(model).eval().requires_grad_(False)
                 if self._average_state:
                     self._average.load_state_dict(dict(self._average_state), strict=False)

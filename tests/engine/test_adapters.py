@@ -74,12 +74,32 @@ def test_it_is_looked_at_like_any_other(run, capsys):
     assert len(json.loads(capsys.readouterr().out)["loss"]) == 3
 
 
-def test_a_model_without_places_for_adapters_is_refused():
-    model = tiny.model("funnel")
-    with pytest.raises(UserError, match="^lora: a funnel model cannot have adapters"):
-        with_lora(model, 4)
+@pytest.mark.parametrize("architecture", tiny.CONFIGS)
+def test_every_architecture_has_places_for_adapters(architecture):
+    model = tiny.model(architecture)
+    batch = tiny.batch(pad=model.config.pad_token_id or 0, ended=architecture in tiny.ENDED)
+    adapted = with_lora(model, 2)
+    get_method("freelb")().step(adapted, batch)
+    learnt = [name for name, each in adapted.named_parameters() if each.grad is not None]
+    assert any("lora_B" in name for name in learnt) and any("modules_to_save" in name for name in learnt)
+
+
+def test_a_model_without_linear_layers_is_refused():
+    class Bare(torch.nn.Module):
+        base_model_prefix = "body"
+
+        def __init__(self):
+            super().__init__()
+            self.config = tiny.CONFIGS["funnel"]()
+            self.body = torch.nn.Embedding(4, 4)
+
+    with pytest.raises(UserError, match=r"^lora: funnel models cannot have adapters"):
+        with_lora(Bare(), 4)
 
 
 def test_pretraining_has_no_adapters(encoder, sentences, capsys):
-    assert main(["train", "--method", "electra", "--dataset", str(sentences), "--model", str(encoder), "--set", "lora=4"]) == 2
+    assert (
+        main(["train", "--method", "electra", "--dataset", str(sentences), "--model", str(encoder), "--set", "lora=4"])
+        == 2
+    )
     assert "of fine-tuning" in capsys.readouterr().err

@@ -71,6 +71,16 @@ def test_gradients_are_exchanged_once_per_optimiser_step(trained, method):
     assert together[method]["exchanges"] == ([1, whole] if method == "freelb" else [whole]) * 6
 
 
+def test_sharded_weights_get_the_gradients_of_whole_ones(tmp_path):
+    """FSDP2 over two processes: every method, at the words and at a layer."""
+    file = tmp_path / "told.json"
+    subprocess.run(launcher("tests/engine/sharded.py", file), cwd=ROOT, check=True, timeout=120, capture_output=True)
+    told = json.loads(file.read_text())
+    assert {each.split()[0] for each in told} == set(METHODS.names()) and "freelb layer:1" in told
+    for name, each in told.items():
+        assert each["loss"] < 1e-12 and each["gradients"] < 1e-12 and each["largest"] > 0.01, name
+
+
 @pytest.mark.long(short=1, full=5)
 def test_a_process_that_leaves_right_after_an_exchange_ends(amount):
     for _ in range(amount):

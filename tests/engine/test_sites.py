@@ -162,7 +162,7 @@ def test_checkpointing_computes_blocks_again():
 
 
 def test_a_model_that_cannot_checkpoint_says_so():
-    with pytest.raises(UserError, match="albert model cannot compute its blocks anew"):
+    with pytest.raises(UserError, match="albert models cannot compute their blocks anew"):
         checkpointing(made("albert")[0])
 
 
