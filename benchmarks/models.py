@@ -71,7 +71,7 @@ def columns() -> dict[str, Callable[[Classifier], Any]]:
 
 
 def tried(action: Callable[[Classifier], Any], classifier: Classifier) -> str:
-    """ "✓", or why not."""
+    """A tick, or why it cannot be done."""
     try:
         action(classifier)
     except UserError as problem:

@@ -17,7 +17,7 @@ ROOMS = (
     "engine/studies",
 )
 SINGLE = ("engine/perturbation", "engine/ascent", "engine/trainer", "engine/catalogue", "engine/registry", "engine/settings",
-          "engine/statistics", "engine/models")  # fmt: skip
+          "engine/statistics", "engine/models", "engine/sites", "engine/anatomy", "engine/adapters")  # fmt: skip
 
 
 def _page(name: str, config: Any) -> str:

@@ -183,7 +183,8 @@ def _bare(key: str, prefix: str) -> str:
 def check_tokenizer(tokenizer: Any, config: Any, name: str) -> None:
     """Check that a tokenizer can be a model's: it has words, and can pad.
 
-    Where only the padding token's name is missing, the config's `pad_token_id` says which token it is.
+    Where only the padding token's name is missing, the config's `pad_token_id` says which token it is; where that is missing
+    too (GPT-2, Llama), the token that ends a text pads (see `padding_said`).
 
     Raises:
         UserError: says what is wrong and what to do.
@@ -197,13 +198,22 @@ def check_tokenizer(tokenizer: Any, config: Any, name: str) -> None:
         )
     if tokenizer.pad_token_id is None:
         pad = getattr(config, "pad_token_id", None)
-        token = None if pad is None else tokenizer.convert_ids_to_tokens(pad)
+        token = tokenizer.eos_token if pad is None else tokenizer.convert_ids_to_tokens(pad)
         if token is None:
             raise UserError(
                 f"{name}: its tokenizer has no padding token, so that texts of different lengths cannot be put together."
                 " Set tokenizer.pad_token (and model.config.pad_token_id) and save both again."
             )
         tokenizer.pad_token = token
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = tokenizer.pad_token_id  # Decoders find the end of a text by it.
+
+
+def padding_said(tokenizer: Any) -> str:
+    """What people should know of the padding, in a sentence; "" if there is nothing."""
+    if tokenizer.eos_token is None or tokenizer.pad_token_id != tokenizer.eos_token_id:
+        return ""
+    return f"The model has no padding token of its own: {tokenizer.eos_token}, which ends a text, pads too."
 
 
 def check_embeddings(model: Any, tokenizer: Any, name: str) -> None:

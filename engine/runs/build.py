@@ -16,6 +16,7 @@ from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import ONE_CLASS, TaskData, metrics_of, one_class_share
 from engine.errors import UserError
 from engine.methods import get_method
+from engine.model_files import padding_said
 from engine.models import PAIRS, Loaded, best_device, check_can_be_moved, load_model
 from engine.runs.config import TrainConfig, is_pretraining
 from engine.sites import EMBEDDINGS, checkpointing
@@ -250,4 +251,4 @@ def check(config: TrainConfig) -> list[str]:
     if config.lora:
         with_lora(loaded.model, config.lora)
     cannot = unreadable(loaded.tokenizer, sample_of(data.splits["train"]))
-    return [*data.described(), *([cannot] if cannot else [])]
+    return [*data.described(), *(said for said in (cannot, padding_said(loaded.tokenizer)) if said)]

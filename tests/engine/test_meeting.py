@@ -22,6 +22,7 @@ from engine.cli import main
 from engine.data.legibility import unreadable
 from engine.data.tasks import Task, collapsed
 from engine.errors import UserError
+from engine.model_files import padding_said
 from engine.models import load_model, load_tokenizer, reads
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
@@ -279,6 +280,23 @@ def test_a_tokenizer_without_a_padding_token(taught, tmp_path):
     (other / "config.json").write_text(json.dumps(config | {"pad_token_id": None}))
     with pytest.raises(UserError, match="no padding token"):
         load_model(str(other), TASK)
+    ending = json.loads((other / "tokenizer_config.json").read_text()) | {"eos_token": "[SEP]"}
+    (other / "tokenizer_config.json").write_text(json.dumps(ending))
+    loaded = load_model(str(other), TASK)
+    assert loaded.tokenizer.pad_token == "[SEP]" and loaded.model.config.pad_token_id == loaded.tokenizer.sep_token_id
+    assert "[SEP], which ends a text, pads too" in padding_said(loaded.tokenizer)
+    assert padding_said(load_model(str(taught), TASK).tokenizer) == ""
+
+
+def test_a_decoder_whose_config_names_no_padding_pools_at_the_end_of_each_text(encoder, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    config = ODD["gpt2"](len(tokenizer))
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path / "gpt2")
+    tokenizer.save_pretrained(tmp_path / "gpt2")
+    model = load_model(str(tmp_path / "gpt2")).model
+    together = tokenizer(["a dull film with music", "good"], padding=True, return_tensors="pt")
+    alone = tokenizer("good", return_tensors="pt")
+    torch.testing.assert_close(model(**together).logits[1], model(**alone).logits[0], atol=1e-5, rtol=1e-4)
 
 
 def test_several_labels_per_text_are_refused(taught, tmp_path):
