@@ -21,6 +21,11 @@ EMBEDDINGS = "embeddings"
 ALLOWED = re.compile(r"embeddings|layer:[0-9]{1,4}")
 
 
+def units(name: str) -> str:
+    """What lengths of δ at a site are measured in, for people."""
+    return "embedding units" if name == EMBEDDINGS else f"units of {name}"
+
+
 class Site:
     """A place in a model where δ is put in. One model has each of its sites once (see `site_of`).
 

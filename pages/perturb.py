@@ -5,8 +5,8 @@ from app.shell.layout import heading, view_choice
 
 heading(
     "Perturb",
-    "A perturbation δ is added to the word embeddings of your sentence and climbs, step by step, towards a higher"
-    " loss. The darker a token, the further the adversary has moved it.",
+    "A perturbation δ is added to the word embeddings of your sentence (or, with another Site, further inside) and climbs,"
+    " step by step, towards a higher loss. The darker a token, the further it is moved.",
 )
 body(
     "perturb",

@@ -1,5 +1,6 @@
 """Figures, as Plotly. Colours: Okabe–Ito for series, steadily darkening scales for amounts; every text is escaped."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape as escape
 from typing import Any
@@ -117,8 +118,15 @@ def heatmap(
     y: str,
     what: str,
     hover: str,
+    *,
+    log: bool = False,
 ) -> go.Figure:
-    """Amounts from 0 on over two rows of names; `hover` is a template in which `customdata` is the name across."""
+    """Amounts from 0 on over two rows of names; `hover` is a template in which `customdata` is the name across.
+
+    `log`: the colours follow powers of ten; where nothing is there the ground shows.
+    """
+    if log:
+        return _log_heatmap(across, upwards, values, x, y, what, hover)
     made = figure(x, y, max(220, 34 * len(upwards) + 150))
     places, names = list(range(len(across))), [escape(name) for name in across]
     made.add_heatmap(
@@ -135,10 +143,27 @@ def heatmap(
     return made
 
 
-def token_heatmap(tokens: Sequence[str], norms: Sequence[Sequence[float]]) -> go.Figure:
+def _log_heatmap(
+    across: Sequence[str],
+    upwards: Sequence[str],
+    values: Sequence[Sequence[float]],
+    x: str,
+    y: str,
+    what: str,
+    hover: str,
+) -> go.Figure:
+    powers = [[math.log10(value) if value > 0 else None for value in row] for row in values]
+    made = heatmap(across, upwards, [[0.0] * len(row) for row in values], x, y, what, hover.replace("%{z", "%{text"))
+    made.data[0].update(z=powers, zmin=None, text=values, hoverongaps=False)
+    ticks = list(range(-6, 4))
+    made.data[0].colorbar.update(tickvals=ticks, ticktext=[f"{10.0**power:g}" for power in ticks])
+    return made
+
+
+def token_heatmap(tokens: Sequence[str], norms: Sequence[Sequence[float]], unit: str = "embedding units") -> go.Figure:
     """‖δ^i‖ for every token (across) and ascent step (upwards)."""
     steps = [str(step) for step in range(len(norms))]
-    hover = "%{customdata}<br>step %{y}<br>‖δ‖ %{z:.4g} (embedding units)"
+    hover = f"%{{customdata}}<br>step %{{y}}<br>‖δ‖ %{{z:.4g}} ({unit})"
     made = heatmap(tokens, steps, norms, "token", "ascent step", "‖δ‖", hover)
     made.update_yaxes(type="category")
     return made

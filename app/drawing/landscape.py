@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from app.drawing.figures import HEIGHT_SCALE, MARKERS, SERIES, figure
 from engine.methods import get_method
+from engine.sites import units
 
 
 def _heights(found: Any, height: str) -> tuple[list[list[float]], str]:
@@ -31,7 +32,7 @@ def _ball(found: Any) -> tuple[list[float], list[float]]:
 def contour(found: Any, height: str = "loss") -> go.Figure:
     """Contour lines with the ε ball (its cut with the plane is a circle) and the ascent paths."""
     values, title = _heights(found, height)
-    made = figure(f"{found.horizontal} (embedding units)", f"{found.vertical} (embedding units)", 520)
+    made = figure(f"{found.horizontal} ({units(found.site)})", f"{found.vertical} ({units(found.site)})", 520)
     made.add_contour(
         x=found.axis,
         y=found.axis,
@@ -113,8 +114,8 @@ def surface(found: Any, height: str = "loss") -> go.Figure:
         legend={"orientation": "h", "y": 1.05, "x": 0},
         scene={
             "camera": {"eye": {"x": 1.6, "y": 1.6, "z": 1.1}},
-            "xaxis": {"title": "a (embedding units)"},
-            "yaxis": {"title": "b (embedding units)"},
+            "xaxis": {"title": f"a ({units(found.site)})"},
+            "yaxis": {"title": f"b ({units(found.site)})"},
             "zaxis": {"title": title},
         },
     )

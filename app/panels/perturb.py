@@ -136,17 +136,7 @@ def through_the_layers(of: dict[str, Any]) -> None:
         **drawn, **of,
     )  # fmt: skip
     _note_if_cut(found.result)
-    turns = found.result.turns
-    st.markdown(
-        f"δ enters at {found.result.site}. "
-        + (
-            "**The prediction does not turn.**"
-            if turns is None
-            else "**The prediction turns before the first block.**"
-            if turns == 0
-            else f"**The prediction turns in block {turns - 1}**: from there on the head says another class."
-        )
-    )
+    st.markdown(f"**{plain(found.result.verdict())}**")
     st.subheader("How far every token's hidden state moves", anchor=False)
     show(found, "moved", "moved")
     st.subheader("What the classifier's head says at every block", anchor=False)

@@ -10,6 +10,8 @@ from engine.runs import queue
 from engine.runs.run import ACTIVE, Run, last_lines
 from engine.runs.store import Store
 
+UNDER_WAY = ("queued", *ACTIVE)
+
 
 @st.dialog("Delete this run?")
 def confirm(run: Run) -> None:
@@ -83,13 +85,17 @@ def page() -> None:
         link("train", "Open Train")
         st.stop()
 
-    @st.fragment(run_every=2.0 if any(run.status in ("queued", *ACTIVE) for run in everything) else None)
+    refreshing = any(run.status in UNDER_WAY for run in everything)
+
+    @st.fragment(run_every=2.0 if refreshing else None)
     def board() -> None:
         """The list and what is chosen; drawn again by itself while something trains."""
         with errors_in_a_box():
             queue.glance()  # Also what notices that a process is gone.
             runs = Store().all()
-            if not runs:  # The last one was deleted while this part was about to be drawn again.
+            # The last one was deleted while this part was about to be drawn again; or nothing trains any more: it is then
+            # drawn again no longer, which would pull an open dialog away.
+            if not runs or (refreshing and not any(run.status in UNDER_WAY for run in runs)):
                 st.rerun()
             chosen = table(runs)
             found = live.curve_figures(chosen, "compare")

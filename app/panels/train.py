@@ -26,6 +26,8 @@ RARE = [
     "checkpoints",
     "keep_models",
     "precision",
+    "lora",
+    "gradient_checkpointing",
     "compile",
 ]
 

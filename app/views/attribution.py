@@ -28,7 +28,7 @@ def where(found: Comparison) -> Figure:
             [abs(found.clean.values[at]) for at in kept],
             [found.token_norms[at] for at in kept],
             "|attribution|, clean (logits)",
-            "‖δ‖ (embedding units)",
+            "‖δ‖ (units of where δ enters)",
             hover,
             height=320,
         )

@@ -16,7 +16,7 @@ CURVES = {
     "eval_pearson": "validation Pearson r",
     "eval_spearman": "validation Spearman ρ",
     "eval_loss": "validation loss (nats)",
-    "delta_norm": "mean ‖δ‖ (Frobenius, embedding units)",
+    "delta_norm": "mean ‖δ‖ (Frobenius, units of the site)",
     "smoothness_kl": "SMART's ℓₛ (nats)",
     "eval_auc": "validation AUC of the discriminator",
     "eval_precision": "precision of the discriminator",

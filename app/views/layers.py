@@ -13,7 +13,8 @@ view = VIEWS.add(Views("layers", "perturb", part="Through the layers"))
 
 
 def _places(found: Layers) -> list[str]:
-    return ["into block 0", *(f"out of block {block}" for block in range(len(found.moved) - 1))]
+    """A state's name is the site where it goes in; the last one goes into the head."""
+    return [*(f"layer:{block}" for block in range(len(found.moved) - 1)), "head"]
 
 
 @view("moved", "How far every token's hidden state moves")
@@ -26,7 +27,8 @@ def moved(found: Layers) -> Figure:
         "token",
         "hidden states",
         "‖h′−h‖ / ‖h‖",
-        "%{y}<br>%{customdata}<br>moved by %{z:.1%}",
+        "what goes into %{y}<br>%{customdata}<br>moved by %{z:.2%}",
+        log=True,
     )
     return Figure(made)
 
@@ -37,7 +39,7 @@ def heads(found: Layers) -> Figure:
     names = [str(head) for head in range(len(found.heads[0]))] if found.heads else []
     blocks = [f"block {block}" for block in range(len(found.heads))]
     hover = "%{y}, head %{customdata}<br>%{z:.1%} of its attention goes elsewhere"
-    return Figure(figures.heatmap(names, blocks, found.heads, "attention head", "block", "change", hover))
+    return Figure(figures.heatmap(names, blocks, found.heads, "attention head", "block", "share moved", hover))
 
 
 @view("prediction", "What the classifier's head says at every block")
@@ -50,6 +52,7 @@ def prediction(found: Layers) -> Figure:
         for place in classes
         for word, rows in (("clean", found.clean), ("perturbed", found.perturbed))
     }
-    made: go.Figure = figures.lines(curves, "blocks passed", "score" if len(found.labels) == 1 else "probability")
-    made.update_xaxes(dtick=1)
+    what = "score" if len(found.labels) == 1 else "probability"
+    made: go.Figure = figures.lines(curves, "read off what goes into", what)
+    made.update_xaxes(tickvals=list(range(len(found.moved))), ticktext=_places(found))
     return Figure(made)

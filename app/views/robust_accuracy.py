@@ -6,6 +6,7 @@ from app.drawing import figures
 from app.drawing.shown import Figure
 from app.views import VIEWS, Views
 from engine.analysis.robust_accuracy import RobustAccuracy
+from engine.sites import units
 
 view = VIEWS.add(Views("robust accuracy", "compare", several_models=True))
 
@@ -19,6 +20,7 @@ def curve(found: Mapping[str, RobustAccuracy]) -> Figure:
         curves[title] = [(point.epsilon, point.accuracy) for point in each.curve]
         bands[title] = [(point.low, point.high) for point in each.curve]
         curves[f"{title}, twice the steps"] = [(point.epsilon, point.longer) for point in each.curve]
-    made = figures.lines(curves, "ε (Frobenius per sentence, embedding units)", "accuracy", bands=bands)
+    unit = units(next(iter(found.values())).site) if found else ""
+    made = figures.lines(curves, f"ε (Frobenius per sentence, {unit})", "accuracy", bands=bands)
     made.update_yaxes(range=[-0.02, 1.02])
     return Figure(made)

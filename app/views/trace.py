@@ -8,6 +8,7 @@ from app.drawing import figures
 from app.drawing.shown import Figure, Strip, Strips, Table
 from app.views import VIEWS, Views
 from engine.analysis.trace import Trace, shift_to_gap
+from engine.sites import EMBEDDINGS, units
 
 view = VIEWS.add(Views("trace", "perturb"))
 
@@ -22,6 +23,10 @@ def verdict(found: Trace) -> str:
     before, after = (max(range(len(row)), key=row.__getitem__) for row in (first, final))
     said = f"{found.labels[before]} ({first[before]:.1%}) before, {found.labels[after]} ({final[after]:.1%}) after {steps}."
     return f"{said} {'The label flips.' if before != after else 'The label holds.'}"
+
+
+def _units(found: Trace) -> str:
+    return units(str(found.settings.get("site", EMBEDDINGS)))
 
 
 def _strip(found: Trace, step: int, heading: str = "") -> Strip:
@@ -40,7 +45,7 @@ def tokens(found: Trace, *, step: int | None = None) -> Strips:
     """The tokens at one ascent step; all steps share one scale."""
     last = len(found.loss) - 1
     step = last if step is None else max(0, min(step, last))
-    return Strips([_strip(found, step)], max(max(row) for row in found.token_norms))
+    return Strips([_strip(found, step)], max(max(row) for row in found.token_norms), unit=_units(found))
 
 
 @view("loss", "Loss over the ascent")
@@ -66,14 +71,14 @@ def probabilities(found: Trace) -> Figure:
 def size(found: Trace) -> Figure:
     """The Frobenius norm of δ."""
     return Figure(
-        figures.lines({"‖δ‖": list(enumerate(found.norms))}, "ascent step", "‖δ‖ (Frobenius, embedding units)")
+        figures.lines({"‖δ‖": list(enumerate(found.norms))}, "ascent step", f"‖δ‖ (Frobenius, {_units(found)})")
     )
 
 
 @view("every step", "Every token at every step")
 def every_step(found: Trace) -> Figure:
     """‖δ^i‖ over tokens and steps."""
-    return Figure(figures.token_heatmap(found.tokens, found.token_norms))
+    return Figure(figures.token_heatmap(found.tokens, found.token_norms, _units(found)))
 
 
 @view("yardstick", "How far, as a share of the distance to the nearest other token")
@@ -105,7 +110,7 @@ def last_strips(found: Mapping[str, Trace]) -> Strips:
     """One strip per trace, after the last step, on one scale."""
     largest = max(max(each.token_norms[-1]) for each in found.values())
     strips = [_strip(each, len(each.loss) - 1, f"{name} · {verdict(each)}") for name, each in found.items()]
-    return Strips(strips, largest)
+    return Strips(strips, largest, unit=_units(next(iter(found.values()))))
 
 
 @view("models", "The same sentence under several models", several=True)

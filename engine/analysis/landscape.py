@@ -52,6 +52,7 @@ class Landscape(Result):
     horizontal: str
     vertical: str
     truncated: bool
+    site: str = EMBEDDINGS
 
     def text(self) -> str:
         """The methods' paths."""
@@ -183,4 +184,5 @@ def landscape(classifier: Classifier, asked: LandscapeSettings, progress: Progre
         horizontal="adversarial direction u",
         vertical="random direction v" if asked.towards is None else f"direction v towards {asked.towards[1]!r}",
         truncated=encoded.truncated,
+        site=asked.site,
     )

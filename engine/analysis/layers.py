@@ -63,7 +63,7 @@ class Layers(Result):
         """Block by block."""
         rows = [
             (
-                "into block 0" if at == 0 else f"out of block {at - 1}",
+                f"layer:{at}" if at < len(self.moved) - 1 else "head",
                 f"{max(moved):.4f}",
                 self.tokens[moved.index(max(moved))],
                 *("  ".join(f"{value:.3f}" for value in each[at]) for each in (self.clean, self.perturbed)),
@@ -71,8 +71,16 @@ class Layers(Result):
             for at, moved in enumerate(self.moved)
         ]
         names = "  ".join(self.labels)
-        found = columns(rows, ("where", "moved most", "token", f"clean {names}", f"perturbed {names}"))
-        return f"{self.origin}\n\n{found}"
+        found = columns(rows, ("into", "moved most", "token", f"clean {names}", f"perturbed {names}"))
+        return f"{self.origin}\n\n{self.verdict()}\n\n{found}"
+
+    def verdict(self) -> str:
+        """Where δ enters and where the prediction turns, in two sentences."""
+        turned = {None: "does not turn", 0: "turns before the first block"}
+        how = turned.get(
+            self.turns, f"turns in block {(self.turns or 0) - 1}: from there on the head says another class"
+        )
+        return f"The δ of {self.method} enters at {self.site}. The prediction {how}."
 
 
 @analysis("layers", "Through the layers", LayersSettings)

@@ -66,14 +66,16 @@ class RobustPoint:
 
 @dataclass(frozen=True)
 class RobustAccuracy(Result):
-    """`curve`: a point per ε, rising."""
+    """`curve`: a point per ε, rising. `site`: where δ enters."""
 
     origin: str
     curve: list[RobustPoint]
+    site: str = EMBEDDINGS
 
     def document(self) -> dict[str, Any]:
         """The curve; whether each point has converged."""
-        return {"origin": self.origin, "curve": [{**asdict(each), "converged": each.converged} for each in self.curve]}
+        curve = [{**asdict(each), "converged": each.converged} for each in self.curve]
+        return {"origin": self.origin, "curve": curve, "site": self.site}
 
     def text(self) -> str:
         """A row per ε."""
@@ -94,6 +96,8 @@ def radii(text: str) -> list[float]:
         found = sorted({float(part) for part in text.split(",") if part.strip()})
     except ValueError:
         found = []
+    if len(found) > 40:
+        raise UserError(f"The radii ε must be 1 to 40 numbers, but there are {len(found)}.")
     if not 1 <= len(found) <= 40 or not all(0 <= epsilon <= 1e6 for epsilon in found):
         raise UserError(
             f"The radii ε must be 1 to 40 numbers from 0 on with commas between, but they are {text[:60]!r}."
@@ -109,7 +113,7 @@ def robust_accuracy(classifier: Classifier, asked: RobustSettings, progress: Pro
     example that falls at a smaller ε counts as fallen at every larger one: its δ lies in that ball too; so the curve
     never rises.
     """
-    return RobustAccuracy(classifier.origin, curve_of(classifier, asked.table(classifier), asked, progress))
+    return RobustAccuracy(classifier.origin, curve_of(classifier, asked.table(classifier), asked, progress), asked.site)
 
 
 def curve_of(

@@ -68,11 +68,14 @@ class Trace(Result):
             (step, f"{norm:.4g}", f"{loss:.4f}", "  ".join(f"{value:.4f}" for value in row))
             for step, (norm, loss, row) in enumerate(zip(self.norms, self.loss, self.probabilities, strict=True))
         ]
+        text = f"{self.origin}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(self.labels)))}\n\n"
+        if not any(self.nearest):  # At a layer no tokens lie near.
+            moved = [(token, f"{norm:.4g}") for token, norm in zip(self.tokens, self.token_norms[-1], strict=True)]
+            return text + columns(moved, ("token", "|delta|"))
         tokens = [
             (token, f"{norm:.4g}", near[0]["token"] if near else "-", f"{near[0]['distance']:.3f}" if near else "-")
             for token, norm, near in zip(self.tokens, self.token_norms[-1], self.nearest, strict=True)
         ]
-        text = f"{self.origin}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(self.labels)))}\n\n"
         return text + columns(tokens, ("token", "|delta|", "nearest other", "distance"))
 
 
