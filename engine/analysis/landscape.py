@@ -77,6 +77,8 @@ def _towards_word(classifier: Classifier, batch: PerturbedBatch, place: int, wor
     target = vocabulary(classifier.model)[ids[0]]
     direction = torch.zeros_like(batch.like)
     direction[0, place] = target - batch.like[0, place]
+    if not direction.any():
+        raise UserError(f"Token {place} is {word[:40]!r} already: there is no direction from it to itself.")
     return direction
 
 

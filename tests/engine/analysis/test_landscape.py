@@ -95,3 +95,8 @@ def test_41_by_41_points_of_a_32_token_sentence_within_15_seconds():
     found = landscape(classifier, text, points=41)
     assert len(found.tokens) == 32
     assert time.monotonic() - began < 15
+
+
+def test_a_word_that_stands_there_already_gives_no_direction(classifier):
+    with pytest.raises(UserError, match="Token 1 is 'good' already"):
+        landscape(classifier, "good film", points=3, towards=(1, "good"))
