@@ -121,49 +121,35 @@ def heatmap(
     *,
     log: bool = False,
 ) -> go.Figure:
-    """Amounts from 0 on over two rows of names; `hover` is a template in which `customdata` is the name across.
+    """Amounts from 0 on over two rows of names; `hover` is a template in which `customdata` is the name across and `text` the
+    amount.
 
     `log`: the colours follow powers of ten; where nothing is there the ground shows.
     """
-    if log:
-        return _log_heatmap(across, upwards, values, x, y, what, hover)
+    powers = [[math.log10(value) if value > 0 else None for value in row] for row in values] if log else None
+    ticks = list(range(-6, 4))
     made = figure(x, y, max(220, 34 * len(upwards) + 150))
     places, names = list(range(len(across))), [escape(name) for name in across]
     made.add_heatmap(
-        z=values,
+        z=powers or values,
         x=places,
         y=list(upwards),
         colorscale=AMOUNT,
-        zmin=0,
+        zmin=None if log else 0,
+        text=values,
         customdata=[names for _ in values],
-        colorbar={"title": what},
+        colorbar={"title": what} | ({"tickvals": ticks, "ticktext": [f"{10.0**at:g}" for at in ticks]} if log else {}),
+        hoverongaps=False,
         hovertemplate=f"{hover}<extra></extra>",
     )
     made.update_xaxes(tickvals=places, ticktext=names, tickangle=-45)
     return made
 
 
-def _log_heatmap(
-    across: Sequence[str],
-    upwards: Sequence[str],
-    values: Sequence[Sequence[float]],
-    x: str,
-    y: str,
-    what: str,
-    hover: str,
-) -> go.Figure:
-    powers = [[math.log10(value) if value > 0 else None for value in row] for row in values]
-    made = heatmap(across, upwards, [[0.0] * len(row) for row in values], x, y, what, hover.replace("%{z", "%{text"))
-    made.data[0].update(z=powers, zmin=None, text=values, hoverongaps=False)
-    ticks = list(range(-6, 4))
-    made.data[0].colorbar.update(tickvals=ticks, ticktext=[f"{10.0**power:g}" for power in ticks])
-    return made
-
-
 def token_heatmap(tokens: Sequence[str], norms: Sequence[Sequence[float]], unit: str = "embedding units") -> go.Figure:
     """‖δ^i‖ for every token (across) and ascent step (upwards)."""
     steps = [str(step) for step in range(len(norms))]
-    hover = f"%{{customdata}}<br>step %{{y}}<br>‖δ‖ %{{z:.4g}} ({unit})"
+    hover = f"%{{customdata}}<br>step %{{y}}<br>‖δ‖ %{{text:.4g}} ({unit})"
     made = heatmap(tokens, steps, norms, "token", "ascent step", "‖δ‖", hover)
     made.update_yaxes(type="category")
     return made

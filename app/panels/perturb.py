@@ -46,13 +46,16 @@ def _note_if_far_from_the_edge(found: Trace, norm: str) -> None:
         )
 
 
+def _model_and_method(analysis: str) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """The sidebar of a view of one model and one method: these, the method's settings, and the seed."""
+    with st.sidebar:
+        classifier, method = widgets.classifier_choice(), widgets.method_choice()
+        return classifier, method, widgets.method_settings(method, "perturb"), widgets.asked(analysis, "seed")
+
+
 def one_method(of: dict[str, Any]) -> None:
     """One method, step by step."""
-    with st.sidebar:
-        classifier = widgets.classifier_choice()
-        method = widgets.method_choice()
-        settings = widgets.method_settings(method, "perturb")
-        drawn = widgets.asked("trace", "seed")
+    classifier, method, settings, drawn = _model_and_method("trace")
     st.latex(method.equation)
     st.caption(f"{method.summary} {method.reference}.")
     widgets.about(classifier, of)
@@ -124,11 +127,7 @@ def side_by_side(of: dict[str, Any]) -> None:
 
 def through_the_layers(of: dict[str, Any]) -> None:
     """What a method's last δ does to the hidden states, block by block."""
-    with st.sidebar:
-        classifier = widgets.classifier_choice()
-        method = widgets.method_choice()
-        settings = widgets.method_settings(method, "perturb")
-        drawn = widgets.asked("layers", "seed")
+    classifier, method, settings, drawn = _model_and_method("layers")
     widgets.about(classifier, of)
     label = widgets.label_choice(classifier)
     found = state.analyse(

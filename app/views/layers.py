@@ -27,7 +27,7 @@ def moved(found: Layers) -> Figure:
         "token",
         "hidden states",
         "‖h′−h‖ / ‖h‖",
-        "what goes into %{y}<br>%{customdata}<br>moved by %{z:.2%}",
+        "what goes into %{y}<br>%{customdata}<br>moved by %{text:.2%}",
         log=True,
     )
     return Figure(made)
@@ -38,7 +38,7 @@ def heads(found: Layers) -> Figure:
     """Total variation of the attention over heads (across) and blocks (upwards)."""
     names = [str(head) for head in range(len(found.heads[0]))] if found.heads else []
     blocks = [f"block {block}" for block in range(len(found.heads))]
-    hover = "%{y}, head %{customdata}<br>%{z:.1%} of its attention goes elsewhere"
+    hover = "%{y}, head %{customdata}<br>%{text:.1%} of its attention goes elsewhere"
     return Figure(figures.heatmap(names, blocks, found.heads, "attention head", "block", "share moved", hover))
 
 

@@ -40,6 +40,7 @@ class Landscape(Result):
             the plane), `loss` (its own, not the surface's) and `norm`.
         epsilon: ε; the ball cuts the plane in a circle of that radius.
         tokens: the example's.
+        site: where δ enters; axis, paths and ε are in its units.
     """
 
     axis: list[float]

@@ -6,29 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pydantic import Field
-from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.analysis import Result, analysis
+from engine.analysis.trace import TraceSettings
 from engine.anatomy import Passed, blocks
 from engine.ascent import climb
 from engine.errors import UserError
 from engine.methods.passes import PerturbedBatch
 from engine.progress import Progress
-from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS
 from engine.subjects.classifier import Classifier
-from engine.subjects.sentences import Ascent, resolve_label
+from engine.subjects.sentences import resolve_label
 from engine.tables import columns
-
-
-@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
-class LayersSettings(Ascent):
-    """A sentence and a method."""
-
-    steps: int | None = Field(default=None, ge=0, le=50)
-    """K, the ascent steps; empty: as many as the method's settings say."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +73,8 @@ class Layers(Result):
         return f"The δ of {self.method} enters at {self.site}. The prediction {how}."
 
 
-@analysis("layers", "Through the layers", LayersSettings)
-def layers(classifier: Classifier, asked: LayersSettings, progress: Progress = None) -> Layers:
+@analysis("layers", "Through the layers", TraceSettings)
+def layers(classifier: Classifier, asked: TraceSettings, progress: Progress = None) -> Layers:
     """Follow the δ of a method's ascent through the blocks of the model.
 
     Raises:

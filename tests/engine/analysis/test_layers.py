@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from engine.analysis.layers import LayersSettings, layers
+from engine.analysis.layers import layers
+from engine.analysis.trace import TraceSettings
 from engine.catalogue import analyse
 from engine.errors import UserError
 from engine.subjects.classifier import Classifier
@@ -67,7 +68,7 @@ def test_every_architecture_with_a_row_of_blocks(architecture, classifier):
         model.resize_token_embeddings(len(classifier.tokenizer), mean_resizing=False)
     model.config.eos_token_id = classifier.tokenizer.sep_token_id
     subject = Classifier(model, classifier.tokenizer, 32, ("no", "yes"), False, architecture, architecture)
-    asked = LayersSettings(text="a dull but good film", label="no", **OF)
+    asked = TraceSettings(text="a dull but good film", label="no", **OF)
     if architecture == "funnel":
         with pytest.raises(UserError, match="no row of blocks"):
             layers(subject, asked)
