@@ -9,6 +9,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+from engine.anatomy import gives_tags
 from engine.errors import UserError
 
 FOLDER = "adapter"
@@ -19,7 +20,7 @@ def with_lora(model: Any, rank: int) -> Any:
     layers); they and the head are trained.
 
     Args:
-        model: an `AutoModelForSequenceClassification`.
+        model: an `AutoModelForSequenceClassification` or `AutoModelForTokenClassification`.
         rank: r; the updates are scaled by α/r with α = 2r.
 
     Raises:
@@ -34,7 +35,11 @@ def with_lora(model: Any, rank: int) -> Any:
         if name != model.base_model_prefix and any(True for _ in part.parameters())
     ]
     settings = LoraConfig(
-        task_type=TaskType.SEQ_CLS, r=rank, lora_alpha=2 * rank, lora_dropout=0.0, modules_to_save=head
+        task_type=TaskType.TOKEN_CLS if gives_tags(model) else TaskType.SEQ_CLS,
+        r=rank,
+        lora_alpha=2 * rank,
+        lora_dropout=0.0,
+        modules_to_save=head,
     )
     if model.config.model_type not in TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING:
         settings.target_modules = "all-linear"

@@ -29,14 +29,15 @@ def word_embeddings(module: Any) -> Any:
         UserError: it has none that token ids are looked up in.
     """
     kind = getattr(module.config, "model_type", type(module).__name__)
-    owner = module.get_encoder() if getattr(module.config, "is_encoder_decoder", False) else module
-    try:
-        found = owner.get_input_embeddings()
-    except (NotImplementedError, AttributeError):
-        found = None
-    if not isinstance(found, nn.Module) or getattr(getattr(found, "weight", None), "ndim", 0) != 2:
-        raise UserError(f"{kind} models have no table of word embeddings, so these cannot be perturbed.")
-    return found
+    encoder = module.get_encoder() if hasattr(module, "get_encoder") else module
+    for owner in (encoder, module):  # T5's encoder has a look-up of its own, which is what reads the sentence.
+        try:
+            found = owner.get_input_embeddings()
+        except (NotImplementedError, AttributeError):
+            continue
+        if isinstance(found, nn.Module) and getattr(getattr(found, "weight", None), "ndim", 0) == 2:
+            return found
+    raise UserError(f"{kind} models have no table of word embeddings, so these cannot be perturbed.")
 
 
 def vocabulary(module: Any) -> Tensor:
@@ -122,3 +123,9 @@ def passes(module: nn.Module, inputs: Mapping[str, Tensor], watched: list[nn.Mod
         for each, training in modes:
             each.training = training
     return found
+
+
+def gives_tags(model: Any) -> bool:
+    """Whether a model says something of every token: transformers names such classes `…ForTokenClassification`."""
+    plain = model.get_base_model() if hasattr(model, "peft_config") else model
+    return type(plain).__name__.endswith("ForTokenClassification")

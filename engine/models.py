@@ -24,6 +24,7 @@ BUILTIN = {
     " 256, one token per character, vocabulary from the built-in reviews. Learns with a learning rate of about 5e-4.",
 }
 
+TEXTS, TAGS = "ForSequenceClassification", "ForTokenClassification"  # What ends the names of classes with such heads.
 PAIRS = "text_pairs"  # Of a config that was trained here: whether its examples were pairs of sentences.
 SAFE: dict[str, Any] = {
     "trust_remote_code": False,
@@ -128,7 +129,7 @@ def quietly() -> Iterator[None]:
 
 
 def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
-    """An encoder with a classification (or regression) head, in evaluation mode on the CPU.
+    """An encoder with a head for classes, a score or tags, in evaluation mode on the CPU.
 
     Args:
         name: built-in name, local folder or hub name.
@@ -138,7 +139,7 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
     Raises:
         UserError: it cannot be loaded, its files do not belong together, or it does not take word embeddings as input.
     """
-    from transformers import AutoModelForSequenceClassification
+    import transformers
 
     folder = folder_of(name)
     config, tokenizer = config_and_tokenizer(name, folder)
@@ -148,11 +149,17 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
         config.id2label = dict(enumerate(names))
         config.label2id = {label: place for place, label in enumerate(names)}
         config.problem_type = "regression" if task.kind == "regression" else "single_label_classification"
-    model, missing = load_weights(AutoModelForSequenceClassification, name, folder, config, seed)
+    family = family_of(config) if task is None else TAGS if task.tags else TEXTS
+    model, missing = load_weights(getattr(transformers, f"AutoModel{family}"), name, folder, config, seed)
     model.eval()
     check_embeddings(model, tokenizer, name)
     check_can_be_moved(model, tokenizer, name)
     return Loaded(model, tokenizer, reads(config, tokenizer), not missing)
+
+
+def family_of(config: Any) -> str:
+    """What a model's head is of, by the classes that its config names."""
+    return TAGS if any(str(name).endswith(TAGS) for name in config.architectures or ()) else TEXTS
 
 
 def config_and_tokenizer(name: str, folder: Path) -> tuple[Any, Any]:

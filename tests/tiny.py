@@ -6,6 +6,7 @@ import torch
 from transformers import (
     AlbertConfig,
     AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
     BartConfig,
     BertConfig,
     DebertaV2Config,
@@ -62,8 +63,8 @@ ENDED = ("bart", "t5")  # They read the sentence off the token that ends it, whi
 LENGTHS = (7, 3, 5, 7)
 
 
-def model(architecture="bert", num_labels=2, dropout=0.0, seed=0, dtype=torch.float64):
-    """A tiny model with random weights large enough for gradients to differ between tokens."""
+def model(architecture="bert", num_labels=2, dropout=0.0, seed=0, dtype=torch.float64, tags=False):
+    """A tiny model with random weights large enough for gradients to differ between tokens; `tags`: of every token."""
     config = CONFIGS[architecture]()
     config.num_labels = num_labels
     config.problem_type = "regression" if num_labels == 1 else "single_label_classification"
@@ -74,7 +75,8 @@ def model(architecture="bert", num_labels=2, dropout=0.0, seed=0, dtype=torch.fl
     config.seq_classif_dropout = dropout
     config.initializer_range = 0.2
     torch.manual_seed(seed)
-    return AutoModelForSequenceClassification.from_config(config).to(dtype).train()
+    family = AutoModelForTokenClassification if tags else AutoModelForSequenceClassification
+    return family.from_config(config).to(dtype).train()
 
 
 def batch(num_labels=2, lengths=LENGTHS, pad=0, pad_to=None, seed=1, vocabulary=60, ended=False):
@@ -93,6 +95,15 @@ def batch(num_labels=2, lengths=LENGTHS, pad=0, pad_to=None, seed=1, vocabulary=
     else:
         labels = torch.randint(0, num_labels, (len(lengths),), generator=generator)
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def tags(batch, num_labels=3, seed=2):
+    """The batch with a label for every second token, as for words of two pieces: -100 elsewhere."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, num_labels, batch["input_ids"].shape, generator=generator)
+    labels[batch["attention_mask"] == 0] = -100
+    labels[:, ::2] = -100
+    return {**batch, "labels": labels}
 
 
 def left(batch):
@@ -143,6 +154,20 @@ def sentences(count, seed=0):
         chance.shuffle(words)
         lines.append(f"{' '.join(words)}\t{place % 2}")
     return "\n".join(lines) + "\n"
+
+
+def tagged(count, seed=0):
+    """Sentences in CoNLL's layout in which good words are one kind of entity and bad words another, of one or two words."""
+    chance = random.Random(seed)
+    made = []
+    for _ in range(count):
+        rows = [(word, "O") for word in chance.sample(FILLER, 5)]
+        kind, words = chance.choice([("GOOD", GOOD), ("BAD", BAD)])
+        entity = chance.sample(words, chance.choice([1, 2]))
+        at = chance.randrange(len(rows) + 1)
+        rows[at:at] = [(word, f"{'I' if place else 'B'}-{kind}") for place, word in enumerate(entity)]
+        made.append("\n".join(f"{word} {tag}" for word, tag in [*rows, (str(chance.randrange(10_000)), "O")]))
+    return "\n\n".join(made) + "\n"
 
 
 def save_encoder(folder):

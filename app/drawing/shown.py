@@ -76,13 +76,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Strip:
-    """Tokens side by side. `heading`: what stands above, plain text; `faded`: special tokens."""
+    """Tokens side by side. `heading`: what stands above, plain text; `faded`: special tokens; `marks`: a word below each."""
 
     tokens: Sequence[str]
     values: Sequence[float]
     titles: Sequence[str]
     faded: Sequence[bool] = ()
     heading: str = ""
+    marks: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,12 @@ class Strips:
     def table(self) -> pd.DataFrame:
         """One row per token."""
         rows = [
-            (each.heading, place, token, value)
+            (each.heading, place, token, value, *each.marks[place : place + 1])
             for each in self.strips
             for place, (token, value) in enumerate(zip(each.tokens, each.values, strict=True))
         ]
-        return pd.DataFrame(rows, columns=["strip", "place", "token", self.legend or "value"])
+        marked = ["mark"] if any(each.marks for each in self.strips) else []
+        return pd.DataFrame(rows, columns=["strip", "place", "token", self.legend or "value", *marked])
 
     def parts(self) -> Iterator[tuple[str, str]]:
         """(heading, escaped HTML) of every strip."""
@@ -116,7 +118,9 @@ class Strips:
             legend = self.legend if place == len(self.strips) - 1 else ""
             yield (
                 each.heading,
-                token_strip(each.tokens, each.values, self.largest, each.titles, each.faded, legend, self.unit),
+                token_strip(
+                    each.tokens, each.values, self.largest, each.titles, each.faded, legend, self.unit, each.marks
+                ),
             )
 
     def _repr_html_(self) -> str:
@@ -171,6 +175,7 @@ def shown_from(document: dict[str, Any]) -> Shown:
                     [str(title) for title in each["titles"]],
                     [bool(fade) for fade in each["faded"]] or [False] * len(each["tokens"]),
                     str(each["heading"]),
+                    [str(mark) for mark in each.get("marks", ())],
                 )
                 for each in document["strips"]
             ]
@@ -202,7 +207,7 @@ def _content(document: dict[str, Any]) -> Any:
     if document["kind"] == "figure":
         return [{key: trace[key] for key in _SAYS if trace.get(key) is not None} for trace in document["data"]]
     if document["kind"] == "strips":
-        return [{"tokens": each["tokens"], "values": each["values"]} for each in document["strips"]]
+        return [{name: each.get(name, []) for name in ("tokens", "values", "marks")} for each in document["strips"]]
     return {"columns": document["columns"], "rows": document["rows"]}
 
 

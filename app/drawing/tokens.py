@@ -5,15 +5,26 @@ from html import escape
 
 from plotly.colors import sample_colorscale, unlabel_rgb
 
-from app.drawing.figures import AMOUNT
+from app.drawing.figures import AMOUNT, SERIES
 
 
-def _chip(colour: str, text: str, title: str, faded: bool) -> str:
+def _chip(colour: str, text: str, title: str, faded: bool, mark: str = "", mark_colour: str = "") -> str:
     red, green, blue = unlabel_rgb(colour)
     ink = "#111" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#fff"
     style = f"background:{colour};color:{ink};border:1px solid rgba(136,136,136,.4);border-radius:4px;padding:2px 5px;margin:2px 1px;display:inline-block"
     style += ";font-style:italic;font-size:85%" if faded else ""
-    return f'<span data-token style="{style}" title="{escape(title)}">{escape(text)}</span>'
+    chip = f'<span data-token style="{style}" title="{escape(title)}">{escape(text)}</span>'
+    if not mark_colour:
+        return chip
+    below = f'<span data-mark style="font-size:70%;line-height:1.3;border-top:4px solid {mark_colour}">{escape(mark) or "&nbsp;"}</span>'
+    return f'<span style="display:inline-flex;flex-direction:column;align-items:center;vertical-align:top">{chip}{below}</span>'
+
+
+def _mark_colours(marks: Sequence[str]) -> list[str]:
+    """A colour for each kind of mark: B-PER and I-PER are of one kind, a change has that of what it became, O has none."""
+    kinds = [mark.rpartition(" ")[2].removeprefix("B-").removeprefix("I-") for mark in marks]
+    different = sorted({kind for kind in kinds if kind not in ("", "O")})
+    return [SERIES[different.index(kind) % len(SERIES)] if kind in different else "transparent" for kind in kinds]
 
 
 def token_strip(
@@ -24,19 +35,25 @@ def token_strip(
     faded: Sequence[bool] = (),
     legend: str = "‖δ‖",
     unit: str = "embedding units",
+    marks: Sequence[str] = (),
 ) -> str:
     """Tokens side by side, each on a ground as dark as its value; every text in it is escaped.
 
     Args:
         largest: the value of the darkest ground, kept the same where strips are to be compared.
         faded: special tokens, drawn smaller. legend, unit: what the ground means; legend "" draws none.
+        marks: a word below each token, under a bar in the colour of its kind.
     """
     shares = [min(1.0, value / largest) if largest else 0.0 for value in values]
     colours = sample_colorscale(AMOUNT, shares) if shares else []
+    plain = [("", "")] * len(tokens)
     chips = "".join(
-        _chip(colour, token, title, dim)
-        for colour, token, title, dim in zip(colours, tokens, titles, faded or [False] * len(tokens), strict=True)
-    )
+        _chip(colour, token, title, dim, *mark)
+        for colour, token, title, dim, mark in zip(
+            colours, tokens, titles, faded or [False] * len(tokens),
+            list(zip(marks, _mark_colours(marks), strict=True)) or plain, strict=True,
+        )
+    )  # fmt: skip
     strip = f'<div style="line-height:2.1;font-size:1.15rem">{chips}</div>'
     if not legend:
         return strip

@@ -1,5 +1,7 @@
 """How runs are shown: state in words, progress, curves. Reads the database only."""
 
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,9 @@ def loading_code(run: Run) -> str:
     """Code that loads a finished run's model, or the encoder of a pre-training run."""
     folder = repr(str(Path(run.model_folder)))
     kind = "AutoModel" if is_pretraining(run.config["method"]) else "AutoModelForSequenceClassification"
+    with suppress(OSError, ValueError, KeyError, IndexError):
+        named = json.loads((run.model_folder / "config.json").read_text(encoding="utf-8"))["architectures"][0]
+        kind = "AutoModelForTokenClassification" if named.endswith("ForTokenClassification") else kind
     return (
         f"from transformers import {kind}, AutoTokenizer\n"
         f"model = {kind}.from_pretrained({folder})\n"

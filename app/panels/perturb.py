@@ -10,6 +10,7 @@ from app.shell import state
 from app.shell.layout import plain
 from app.views.trace import verdict
 from engine.analysis.layers import Layers
+from engine.analysis.tags import Tags
 from engine.analysis.trace import Trace
 from engine.methods import get_method
 
@@ -33,7 +34,7 @@ def _strip(found: state.Finding) -> None:
     show(found, "tokens", "tokens", step=step)
 
 
-def _note_if_cut(found: Trace | Layers) -> None:
+def _note_if_cut(found: Trace | Layers | Tags) -> None:
     if found.truncated:
         st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
 
@@ -59,6 +60,9 @@ def one_method(of: dict[str, Any]) -> None:
     st.latex(method.equation)
     st.caption(f"{method.summary} {method.reference}.")
     widgets.about(classifier, of)
+    if classifier.tags:
+        _tags(classifier, method=method.name, settings=settings.as_dict(), **drawn, **of)
+        return
     label = widgets.label_choice(classifier)
     found = state.analyse(
         "trace", classifier, "Climbing", method=method.name, settings=settings.as_dict(), label=label, **drawn, **of
@@ -85,6 +89,23 @@ def one_method(of: dict[str, Any]) -> None:
     show(found, "yardstick", "yardstick")
     with st.expander("Nearest vocabulary tokens of each perturbed token"):
         show(found, "nearest", "nearest")
+
+
+def _tags(classifier: Any, **asked: Any) -> None:
+    """One method on a model that tags every token."""
+    label = st.text_input(
+        "Loss is taken against the tags", key="tags", bind="query-params", placeholder="the model's own",
+        help=f"A tag for every word, with spaces between: {', '.join(classifier.labels[:20])}.",
+    )  # fmt: skip
+    found = state.analyse("tags", classifier, "Climbing", label=label or None, **asked)
+    _note_if_cut(found.result)
+    st.markdown(f"**{plain(found.result.verdict())}**")
+    _strip(found)
+    for column, name in zip(st.columns(2), ("loss", "held"), strict=True):
+        with column:
+            show(found, name, name)
+    st.subheader("Every token at every step", anchor=False)
+    show(found, "every step", "heatmap")
 
 
 def side_by_side(of: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import streamlit as st
 from app.shell.layout import plain
 from engine.data.apart import Examined, examine
 from engine.data.columns import KINDS, Reading
-from engine.data.reading import SUFFIXES
+from engine.data.files import ENDINGS
 from engine.data.sources import with_reading
 from engine.errors import UserError
 from engine.home import home
@@ -30,7 +30,7 @@ def folder() -> Path:
 
 def uploaded() -> list[str]:
     """The files uploaded so far, as data sets: their paths, with how they are to be read where a person said it."""
-    return sorted(with_reading(str(path), _said(path)) for path in folder().glob("*") if path.suffix in SUFFIXES)
+    return sorted(with_reading(str(path), _said(path)) for path in folder().glob("*") if path.suffix in ENDINGS)
 
 
 def _said(path: Path) -> Reading:
@@ -83,8 +83,8 @@ def _examined(
         raise UserError(
             f"{name[:80]} has {len(content) >> 20} MB; at most {MOST_BYTES >> 20} MB can be uploaded. Give larger files by path."
         )
-    if suffix not in SUFFIXES:
-        raise UserError(f"{name[:80]}: files must end in {', '.join(SUFFIXES)}.")
+    if suffix not in ENDINGS:
+        raise UserError(f"{name[:80]}: files must end in {', '.join(ENDINGS)}.")
     stem = re.sub(r"[^\w-]+", "-", Path(name).stem)[:40].strip("-") or "data"
     folder().mkdir(exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=folder()) as scratch:
@@ -112,7 +112,7 @@ def upload_box() -> None:
     """Take a file, show what was understood of it, let the person say otherwise, and keep it."""
     file: Any = st.file_uploader(
         "Upload a data file",
-        type=[suffix[1:] for suffix in SUFFIXES],
+        type=[suffix[1:] for suffix in ENDINGS],
         help="GLUE's columns: sentence, or sentence1 and sentence2 (or text, question, premise …), and label. Other names can"
         " be chosen once the file is uploaded.",
     )

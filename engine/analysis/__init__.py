@@ -13,7 +13,7 @@ from engine.registry import Registry
 from engine.settings import Settings
 
 # What an analysis looks at by what it needs: a classifier with classes is a classifier.
-KINDS = {"classes": "classifier"}
+KINDS = {"classes": "classifier", "tags": "classifier"}
 
 
 class Result:
@@ -33,8 +33,8 @@ class Analysis:
     """A function of a subject, what is asked, and a progress report.
 
     Attributes:
-        needs: `classifier`, `classes` (a classifier that is not a regression model), `pair` (an ELECTRA pair),
-            `run` or `nothing`.
+        needs: `classifier` (that says one thing of a text), `classes` (one that is not a regression model), `tags` (one that
+            says something of every token), `pair` (an ELECTRA pair), `run` or `nothing`.
         Settings: the class of what is asked.
     """
 
@@ -52,6 +52,12 @@ class Analysis:
 
     def refuses(self, subject: Any) -> str:
         """Why the analysis cannot be run on a subject, in a sentence; "" if it can."""
+        if self.kind == "classifier" and subject.tags != (self.needs == "tags"):
+            return (
+                f"{self.title} needs a model that says one thing of a text; this one tags every token: choose tags."
+                if subject.tags
+                else f"{self.title} needs a model that tags every token (token classification), not one of whole texts."
+            )
         if self.needs == "classes" and subject.is_regression:
             return f"{self.title} needs classes: choose a classifier, not a regression model."
         return ""

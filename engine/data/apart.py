@@ -77,6 +77,7 @@ def _bound_this_process() -> None:
 def _look(path: Path, how: Reading) -> Examined:
     from engine.data.files import load_file
     from engine.data.reading import read_raw
+    from engine.data.tagged import is_tagged, read_tagged
 
     columns: list[str] = []
     preview: list[dict[str, str]] = []
@@ -86,8 +87,13 @@ def _look(path: Path, how: Reading) -> Examined:
         return list(dict.fromkeys(names))[:20]
 
     with suppress(UserError):  # Of a column that is not needed.
-        frame = read_raw(path, first).frame.head(SHOWN)
-        preview = [{str(name)[:60]: value[:200] for name, value in row.items()} for row in _rows(frame)]
+        if is_tagged(path):
+            columns.extend(("tokens", "labels"))
+            for line, words, tags in read_tagged(path).rows[:SHOWN]:
+                preview.append({"line": str(line), "tokens": " ".join(words)[:200], "labels": " ".join(tags)[:200]})
+        else:
+            frame = read_raw(path, first).frame.head(SHOWN)
+            preview += [{str(name)[:60]: value[:200] for name, value in row.items()} for row in _rows(frame)]
     try:
         return Examined(columns, preview, load_file(path, how).described(), "")
     except UserError as problem:

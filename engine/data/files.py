@@ -1,4 +1,4 @@
-"""Data files as a task: TSV, CSV, JSONL, Parquet; sentences or pairs; classes or scores."""
+"""Data files as a task: TSV, CSV, JSONL, Parquet; sentences or pairs; classes or scores (a label per word: `tagged`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,13 +9,16 @@ import pandas as pd
 from engine.data.columns import Chosen, Reading, choose, recognised
 from engine.data.labels import Labels, is_none, understand
 from engine.data.reading import SUFFIXES, read_raw
-from engine.data.tasks import Task, TaskData, split_by_text
+from engine.data.tagged import SUFFIXES as TAGGED
+from engine.data.tagged import is_tagged, load_tagged
+from engine.data.tasks import SPLIT_FILES, Task, TaskData, split_by_text
 from engine.errors import UserError
 
-SPLIT_FILES = {"train": ("train",), "validation": ("validation", "dev", "valid"), "test": ("test",)}
 FEWEST = 20  # Different texts of a file that is split.
 
-__all__ = ["SUFFIXES", "load_file", "read_table"]
+ENDINGS = (*SUFFIXES, *TAGGED)  # Of data files.
+
+__all__ = ["ENDINGS", "load_file", "read_table"]
 
 
 def read_table(path: Path, *, skip_bad: bool = False) -> pd.DataFrame:
@@ -107,6 +110,12 @@ def load_file(path: Path, how: Reading | None = None) -> TaskData:
         UserError: says which file, what is wrong and what is allowed.
     """
     how = how or Reading()
+    if is_tagged(path):
+        if how != Reading():
+            raise UserError(
+                f"{path.name} has a label for every word: --text-column and the like are for tables of texts."
+            )
+        return load_tagged(path)
     return _load_folder(path, how) if path.is_dir() else _load_single(path, how)
 
 

@@ -13,7 +13,7 @@ from engine.data.rawtable import RawTable, Wanted, not_readable
 from engine.errors import UserError
 from engine.paths import regular_file
 
-SUFFIXES = (".tsv", ".csv", ".jsonl", ".parquet")
+SUFFIXES = (".tsv", ".csv", ".jsonl", ".parquet")  # Of tables; tagged words have more (`tagged.SUFFIXES`).
 
 
 def read_raw(path: Path, wanted: Wanted | None = None, *, skip_bad: bool = False) -> RawTable:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from engine.data.builtin import TASKS, load_builtin
 from engine.data.columns import Reading
-from engine.data.files import SUFFIXES, load_file
+from engine.data.files import ENDINGS, load_file
 from engine.data.glue import LAYOUTS, PREFIX, glue_name, load_glue
 from engine.data.rawtable import MOST_BYTES
 from engine.data.tasks import Task, TaskData, split_by_text
@@ -42,7 +42,7 @@ def load_dataset(name: str) -> TaskData:
     if exists(plain):
         path = path_of(plain).absolute()
         return _load_local(path, _stamp(path), how)
-    if Path(plain).suffix.lower() in SUFFIXES or plain.startswith((".", "/", "~")):
+    if Path(plain).suffix.lower() in ENDINGS or plain.startswith((".", "/", "~")):
         path_of(plain)
         raise UserError(f"There is no file {plain[:200]}.")
     return _load_hub(name)
@@ -151,7 +151,7 @@ def _from_hub(name: str, folder: Path) -> None:
         UserError: it cannot be obtained.
     """
     unknown = UserError(
-        f"Unknown data set {name[:80]!r}. Allowed: {', '.join(TASKS)}; a path to a file ({', '.join(SUFFIXES)}) or folder;"
+        f"Unknown data set {name[:80]!r}. Allowed: {', '.join(TASKS)}; a path to a file ({', '.join(ENDINGS)}) or folder;"
         f" {PREFIX}TASK@DIR for a local copy of a GLUE task ({', '.join(LAYOUTS)}); or a hub name (owner/name), which needs"
         " a network."
     )

@@ -1,15 +1,18 @@
 """What a data set asks of a model, the sentences it holds, and the metrics that judge it."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-Kind = Literal["classification", "regression"]
+Kind = Literal["classification", "regression", "token classification"]
 SPLITS = ("train", "validation", "test")
+SPLIT_FILES = {"train": ("train",), "validation": ("validation", "dev", "valid"), "test": ("test",)}
+IGNORED = -100  # A label that counts for nothing, as in torch's cross-entropy.
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Task:
 
     Attributes:
         name: of the data set.
-        kind: classification or regression.
-        label_names: one per class (empty for regression).
+        kind: classification (a class per text), regression (a score), or token classification (a tag per word).
+        label_names: one per class or tag (empty for regression).
         metrics: names from `METRICS`; the first one is the one that runs are compared by.
         description: one or two sentences for people.
         language: ISO code.
@@ -40,6 +43,11 @@ class Task:
         return len(self.label_names) or 1
 
     @property
+    def tags(self) -> bool:
+        """Whether every word has a label of its own."""
+        return self.kind == "token classification"
+
+    @property
     def main_metric(self) -> str:
         """The metric that runs are compared by."""
         return self.metrics[0]
@@ -47,7 +55,10 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskData:
-    """A task with its sentences: `splits[name]` has columns `text`, `label` and, for pairs, `text_pair`."""
+    """A task with its sentences: `splits[name]` has columns `text`, `label` and, for pairs, `text_pair`.
+
+    For token classification `label` is a list: a tag's number for every word of `text` (between single spaces).
+    """
 
     task: Task
     splits: Mapping[str, pd.DataFrame]
@@ -56,15 +67,17 @@ class TaskData:
     def described(self) -> list[str]:
         """What was understood, in sentences: texts per part, classes with counts (or the range of the scores), the notes."""
         parts = ", ".join(f"{len(table):,} {split}" for split, table in self.splits.items())
-        said = [f"{self.task.kind.capitalize()} of {'pairs of texts' if self.is_pair else 'texts'}: {parts}."]
-        labels = pd.concat([table["label"] for table in self.splits.values()])
+        texts = "pairs of texts" if self.is_pair else "texts"
+        said = [f"{self.task.kind.capitalize()}{'' if self.task.tags else f' of {texts}'}: {parts}."]
+        labels = pd.concat([self.labels(split) for split in self.splits])
         if self.task.kind == "regression":
             said.append(f"Scores from {labels.min():g} to {labels.max():g}.")
         else:
             counts = labels.value_counts()
             shown = [f"{name} ({int(counts.get(place, 0)):,})" for place, name in enumerate(self.task.label_names)]
             more = f" and {len(shown) - 12} more" if len(shown) > 12 else ""
-            said.append(f"{len(shown)} classes: {', '.join(shown[:12])}{more}.")
+            what = "tags" if self.task.tags else "classes"
+            said.append(f"{len(shown)} {what}: {', '.join(shown[:12])}{more}.")
         return [*said, *self.notes]
 
     @property
@@ -72,11 +85,16 @@ class TaskData:
         """Whether an example is a pair of sentences."""
         return "text_pair" in self.splits["train"].columns
 
+    def labels(self, split: str) -> "pd.Series[Any]":
+        """All labels of a split, one after the other: of its texts, or of their words."""
+        found = self.splits[split]["label"]
+        return found.explode().astype(int) if self.task.tags else found
+
     def majority_rate(self, split: str) -> float:
-        """Share of the most frequent class: what a model that reads nothing reaches. NaN for regression."""
+        """Share of the most frequent class (or tag): what a model that reads nothing reaches. NaN for regression."""
         if self.task.kind == "regression":
             return float("nan")
-        return float(self.splits[split]["label"].value_counts(normalize=True).max())
+        return float(self.labels(split).value_counts(normalize=True).max())
 
 
 def split_of(*texts: str) -> str:
@@ -167,11 +185,47 @@ def said_of(mark: str) -> str:
 
 
 def metrics_of(task: Task) -> Callable[[Any], dict[str, float]]:
-    """`compute_metrics` for a `transformers.Trainer`."""
+    """`compute_metrics` for a `transformers.Trainer`; of a classifier also `ONE_CLASS`."""
 
     def compute(prediction: Any) -> dict[str, float]:
         logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
-        outputs = logits.reshape(-1) if task.kind == "regression" else logits.argmax(axis=-1)
-        return {name: METRICS[name](labels, outputs) for name in task.metrics}
+        if task.kind == "regression":
+            return {name: METRICS[name](labels, logits.reshape(-1)) for name in task.metrics}
+        outputs = logits.argmax(axis=-1)
+        found = tag_metrics(task, labels, outputs) if task.tags else {}
+        counts = labels != IGNORED
+        found |= {name: METRICS[name](labels[counts], outputs[counts]) for name in task.metrics if name not in found}
+        return {**found, ONE_CLASS: one_class_share(outputs[counts])}
 
     return compute
+
+
+ENTITY_METRICS = ("entity_f1", "entity_precision", "entity_recall")
+
+
+def marks_entities(names: Sequence[str]) -> bool:
+    """Whether tags say where entities begin and go on: O, B-PER, I-PER (IOB, IOB2, BIOES)."""
+    return bool(names) and all(re.fullmatch(r"O|[BIESLU]-.+", name) for name in names) and names != ("O",)
+
+
+def tag_metrics(task: Task, labels: Any, predictions: Any) -> dict[str, float]:
+    """Precision, recall and F1 of whole entities, by seqeval (as conlleval: micro average, exact ends); {} for tags that mark
+    none.
+
+    Args:
+        labels: `[N, L]`, -100 where there is no word. predictions: `[N, L]`.
+    """
+    if not marks_entities(task.label_names):
+        return {}
+    from seqeval.metrics import f1_score, precision_score, recall_score
+
+    names = np.asarray(task.label_names, dtype=object)
+    rows = [
+        (names[row[row != IGNORED]], names[said[row != IGNORED]]) for row, said in zip(labels, predictions, strict=True)
+    ]
+    true, said = ([row[place].tolist() for row in rows] for place in (0, 1))
+    measures = (f1_score, precision_score, recall_score)
+    return {
+        name: float(measure(true, said, zero_division=0))
+        for name, measure in zip(ENTITY_METRICS, measures, strict=True)
+    }

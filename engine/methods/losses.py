@@ -1,4 +1,6 @@
-"""The task's loss per example, by the model's `problem_type`, as transformers computes it; and the labels it takes."""
+"""The task's loss per example, by what the model is trained for, and the labels it takes: as transformers computes it, but
+that a text's loss over its tokens is averaged per text, not over all tokens of a batch.
+"""
 
 from typing import Any, Literal
 
@@ -6,14 +8,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.anatomy import gives_tags
+from engine.data.tasks import IGNORED
 from engine.errors import UserError
 
-IGNORED = -100  # A label that counts for nothing, as in torch's cross-entropy.
-Problem = Literal["regression", "single_label_classification", "multi_label_classification"]
+Problem = Literal["regression", "single_label_classification", "multi_label_classification", "token_classification"]
 
 
-def problem_of(config: Any, labels: Tensor) -> Problem:
-    """What the model is trained for: its config's `problem_type`, else by width and labels, as transformers does."""
+def problem_of(model: Any, labels: Tensor) -> Problem:
+    """What the model is trained for: tags by its class, else its config's `problem_type`, else by width and labels, as
+    transformers does.
+    """
+    if gives_tags(model):
+        return "token_classification"
+    config = model.config
     given: Problem | None = getattr(config, "problem_type", None)
     if given is not None:
         return given
@@ -23,16 +31,20 @@ def problem_of(config: Any, labels: Tensor) -> Problem:
 
 
 def fitting_labels(problem: Problem, labels: Tensor, logits: Tensor) -> Tensor:
-    """The labels in the shape that the loss takes: `[B]` for classes and one score, `[B, C]` for several outputs.
+    """The labels in the shape that the loss takes: `[B]` for classes and one score, `[B, C]` for several outputs, `[B, L]`
+    for tags.
 
     Raises:
         UserError: shapes that do not belong together, which broadcasting would hide, or classes out of range.
     """
     size, width = logits.shape[0], logits.shape[-1]
-    if problem != "multi_label_classification" and labels.shape == (size, 1):
+    tags = problem == "token_classification"
+    if problem != "multi_label_classification" and not tags and labels.shape == (size, 1):
         labels = labels[:, 0]
     wanted = (
-        (size,)
+        tuple(logits.shape[:-1])
+        if tags
+        else (size,)
         if problem == "single_label_classification" or (problem == "regression" and width == 1)
         else (size, width)
     )
@@ -41,8 +53,8 @@ def fitting_labels(problem: Problem, labels: Tensor, logits: Tensor) -> Tensor:
             f"The labels have the shape {list(labels.shape)}, but {problem.replace('_', ' ')} with {width} outputs and"
             f" {size} examples takes {list(wanted)}."
         )
-    if problem == "single_label_classification" and labels.is_floating_point():
-        raise UserError("The labels are floating-point numbers, but single label classification takes class numbers.")
+    if labels.is_floating_point() and (tags or problem == "single_label_classification"):
+        raise UserError(f"The labels are floating-point numbers, but {problem.replace('_', ' ')} takes class numbers.")
     return labels
 
 
@@ -50,10 +62,10 @@ def task_losses(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, pr
     """The task's loss of every example, `[B]`; 0 where the label is -100.
 
     Cross-entropy for single labels, squared error (mean over the outputs) for regression, binary cross-entropy with
-    logits (mean over the labels) for several labels per example.
+    logits (mean over the labels) for several labels per example; for tags the mean cross-entropy of an example's tokens.
 
     Args:
-        logits: `[B, C]`.
+        logits: `[B, C]`; of tags `[B, L, C]`.
         labels: as `fitting_labels` gives them.
         problem: None: regression if C = 1, else single labels.
     """
@@ -63,11 +75,24 @@ def task_losses(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, pr
         return errors.mean(dim=-1)
     if problem == "multi_label_classification":
         return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none").mean(dim=-1)
+    if problem == "token_classification":
+        each = F.cross_entropy(
+            logits.transpose(1, 2), labels, reduction="none", label_smoothing=label_smoothing, ignore_index=IGNORED
+        )
+        return over_tokens(each, labels)
     return F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing, ignore_index=IGNORED)
 
 
+def over_tokens(values: Tensor, labels: Tensor) -> Tensor:
+    """The mean of `values` `[B, L]` over the tokens of each example that have a label, `[B]`; 0 where none has."""
+    there = labels != IGNORED
+    return (values * there).sum(dim=1) / there.sum(dim=1).clamp_min(1)
+
+
 def counted(labels: Tensor, problem: Problem) -> Tensor:
-    """Which examples count, `[B]`: all but those whose class is -100."""
+    """Which examples count, `[B]`: all but those whose class is -100, or all of whose tags are."""
+    if problem == "token_classification":
+        return (labels != IGNORED).any(dim=1)
     if problem == "single_label_classification":
         return labels.reshape(len(labels), -1)[:, 0] != IGNORED
     return torch.ones(len(labels), dtype=torch.bool, device=labels.device)

@@ -21,7 +21,7 @@ from engine.sites import EMBEDDINGS, site_of
 @dataclass
 class Pass:
     """One forward pass: `inputs` `[B, L, D]` is the leaf whose gradient is ∇_δ (None: nothing was perturbed), `logits`
-    `[B, C]`.
+    `[B, C]` (`[B, L, C]` of a model that tags tokens).
     """
 
     inputs: Tensor | None
@@ -38,7 +38,7 @@ class PerturbedBatch:
     Args:
         model: the model, possibly wrapped (DDP, FSDP, `torch.compile`).
         batch: `input_ids` `[B, L]`, optional `attention_mask`, `token_type_ids` …, and `labels`: `[B]`, or `[B, C]`
-            for several labels or scores per example.
+            for several labels or scores per example, or `[B, L]` for tags.
         site: where δ is put in (see `engine.sites`).
         special_token_ids: tokens that must not be perturbed.
         backward: how to run a backward pass (`accelerator.backward` under a Trainer).
@@ -67,7 +67,7 @@ class PerturbedBatch:
         self._backward = backward or torch.Tensor.backward
         self._label_smoothing = label_smoothing
         module: Any = extract_model_from_parallel(model, keep_torch_compile=False)
-        self.problem: Problem = problem_of(module.config, self.labels)
+        self.problem: Problem = problem_of(module, self.labels)
         self.site = site_of(module, site, self._forward_inputs)
         weight: Tensor = word_embeddings(module).weight
         self.vocabulary_size: int = getattr(weight, "ds_shape", weight.shape)[0]

@@ -13,7 +13,7 @@ from engine.data import encoding
 from engine.data.encoding import LENGTH, by_length, collator, encode, is_lazy
 from engine.data.legibility import sample_of, unreadable
 from engine.data.sources import load_dataset, load_texts
-from engine.data.tasks import ONE_CLASS, TaskData, metrics_of, one_class_share
+from engine.data.tasks import TaskData, metrics_of
 from engine.errors import UserError
 from engine.methods import get_method
 from engine.model_files import padding_said
@@ -105,28 +105,15 @@ def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: P
     trainer = AdversarialTrainer(
         with_lora(loaded.model, config.lora) if config.lora else loaded.model,
         arguments,
-        data_collator=collator(loaded.tokenizer, _bucket(config)),
+        data_collator=collator(loaded.tokenizer, _bucket(config), tags=data.task.tags),
         train_dataset=train,
         eval_dataset=by_length(validation),  # Batches of equal lengths; no metric depends on the order.
         processing_class=loaded.tokenizer,
-        compute_metrics=_judged(data),
+        compute_metrics=metrics_of(data.task),
         method=method,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _judged(data: TaskData) -> Any:
-    """The task's metrics, and of a classifier the share of its predictions that fall into one class."""
-    plain = metrics_of(data.task)
-
-    def compute(prediction: Any) -> dict[str, float]:
-        found = plain(prediction)
-        if data.task.kind == "classification":
-            found[ONE_CLASS] = one_class_share(prediction.predictions.argmax(axis=-1))
-        return found
-
-    return compute
 
 
 def _objective(config: TrainConfig, texts: list[str]) -> tuple[Any, Any, int]:
@@ -224,7 +211,7 @@ def build(config: TrainConfig, folder: Path) -> Job:
     loaded = load_model(config.model, data.task, config.seed)
     setattr(loaded.model.config, PAIRS, data.is_pair)
     trainer = build_trainer(config, loaded, data, folder)
-    majority = data.majority_rate("validation") if data.task.kind == "classification" else None
+    majority = None if data.task.kind == "regression" else data.majority_rate("validation")
     return Job(trainer, data.task.metrics, data.task.main_metric, len(data.splits["train"]), majority)
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from engine.data.builtin import TASKS
+from engine.errors import UserError
 from engine.models import BUILTIN
 from engine.runs import queue
 from engine.runs.config import is_pretraining
@@ -67,8 +68,12 @@ def check_inputs(wanted: Sequence[StudyCell]) -> None:
     Raises:
         UserError: says what is wrong.
     """
+    from engine.data.sources import load_dataset
     from engine.runs.build import check
 
+    for dataset in dict.fromkeys(cell.dataset for cell in wanted):
+        if load_dataset(dataset).task.tags:
+            raise UserError(f"{dataset} has a label for every word: studies compare models of whole texts.")
     for config in {(cell.dataset, cell.model): cell.config for cell in wanted}.values():
         check(config)
 

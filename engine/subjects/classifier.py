@@ -12,13 +12,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engine.anatomy import gives_tags
 from engine.ascent import at_radius
 from engine.digests import digest_of
 from engine.errors import UserError
 from engine.methods import get_method
 from engine.methods.base import Method
 from engine.model_files import read_config, weight_names
-from engine.models import PAIRS, Loaded, best_device, folder_of, load_model
+from engine.models import PAIRS, TAGS, TEXTS, Loaded, best_device, folder_of, load_model
 from engine.progress import Progress
 from engine.runs.config import TrainConfig, is_pretraining
 from engine.runs.ready import ready
@@ -37,6 +38,7 @@ READY_OTHERWISE = {"zh-small": {"dataset": "reviews-zh", "learning_rate": 5e-4, 
 class Classifier:
     """A model that can be analysed. `origin`: for people, where it is from. `fingerprint`: of its weights' file.
     `method_state`: a TextAT run's table, as its method keeps it.
+    `tags`: whether it says something of every token, not of a text as a whole.
     `reference`: how to get it again (see `references.load_subject`). `mark`: why it says nothing of its inputs, of a run that
     has collapsed. `pairs`: whether it was trained on pairs of sentences; None: not known.
     """
@@ -52,6 +54,7 @@ class Classifier:
     reference: str = ""
     mark: str = ""
     pairs: bool | None = None
+    tags: bool = False
 
     @property
     def device(self) -> Any:
@@ -76,7 +79,7 @@ class Classifier:
         return self.fitted(at_radius(name, epsilon, steps, site, special_token_ids=special, seed=seed))
 
     def logits(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """What the model says of a batch as it stands, `[B, C]`, without gradients."""
+        """What the model says of a batch as it stands, `[B, C]` (of tags `[B, L, C]`), without gradients."""
         with torch.no_grad():
             found: Tensor = self.model(**{name: each for name, each in batch.items() if name != "labels"}).logits
         return found
@@ -146,13 +149,14 @@ def _opened(folder: Path, origin: str, reference: str, mark: str = "") -> Classi
         loaded.tokenizer,
         loaded.max_length,
         tuple(str(config.id2label[place]) for place in range(config.num_labels)),
-        config.num_labels == 1,
+        config.num_labels == 1 and not gives_tags(loaded.model),
         origin,
         _fingerprint(folder),
         state if "rows" in state else None,
         reference,
         mark,
         getattr(config, PAIRS, None),
+        gives_tags(loaded.model),
     )
 
 
@@ -215,7 +219,7 @@ def _has_head(folder: Path) -> bool:
     architectures = read_config(folder).get("architectures")
     if not architectures:  # Then the weights say it.
         return any(re.match(HEADS, key) for key in weight_names(folder))
-    return any(str(name).endswith("ForSequenceClassification") for name in architectures)
+    return any(str(name).endswith((TEXTS, TAGS)) for name in architectures)
 
 
 def ready_made(name: str, source: Path, progress: Progress = None) -> tuple[Path, dict[str, Any]]:

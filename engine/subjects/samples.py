@@ -41,6 +41,11 @@ def matching(classifier: Classifier, dataset: str) -> tuple[list[int], str]:
         UserError: the data set is unknown, or of another kind, or with other classes than the classifier's.
     """
     task = load_dataset(dataset).task
+    if task.tags or classifier.tags:
+        raise UserError(
+            f"{dataset}: analyses of a data set are of models that say one thing of a text, not of every token. Sentences are"
+            " looked at one by one (the verb tags, the page Perturb)."
+        )
     if (task.kind == "regression") != classifier.is_regression:
         gives = "one score" if classifier.is_regression else f"classes ({', '.join(classifier.labels)[:80]})"
         raise UserError(f"{dataset} is a {task.kind} task, but the model gives {gives}: choose data like its own.")

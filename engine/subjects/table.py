@@ -123,6 +123,8 @@ def class_direction(classifier: Classifier, texts: Sequence[str], batch_size: in
     The mean over the texts' tokens of ∇_X (z_1 - z_0) (for more classes: the last against the first; for regression:
     of the score), to first order what adding the same vector to every token does.
     """
+    if classifier.tags:
+        raise UserError("A model that tags every token has no direction of a text's class: the map is of classifiers.")
     model = classifier.model
     total: Tensor | None = None
     for start in range(0, len(texts), batch_size):

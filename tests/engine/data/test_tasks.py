@@ -60,6 +60,7 @@ def test_metrics_of_a_task_read_logits_or_scores():
     assert found(SimpleNamespace(predictions=logits, label_ids=np.array([0, 1, 1]))) == {
         "accuracy": pytest.approx(2 / 3),
         "f1": pytest.approx(2 / 3),
+        "one_class": pytest.approx(2 / 3),
     }
     found = metrics_of(Task("t", "regression", metrics=("pearson",)))
     assert found(SimpleNamespace(predictions=np.array([[1.0], [2.0], [3.0]]), label_ids=np.array([2.0, 4.0, 6.0]))) == {
