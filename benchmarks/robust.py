@@ -55,11 +55,11 @@ def attacked(run: Run, limit: int, kept: dict) -> dict:
     of = {"dataset": "movie-sentiment", "limit": limit}
     if "pgd" in parts:
         curve = analyse("robust accuracy", classifier, None, **PGD, **of)
-        found["pgd"] = {str(point.epsilon): [point.accuracy, point.longer] for point in curve}
+        found["pgd"] = {str(point.epsilon): [point.accuracy, point.longer] for point in curve.curve}
     for search in (each for each in SEARCHES if each in parts):
-        found["words"][search] = analyse("word attack", classifier, None, search=search, **of)["summary"]
+        found["words"][search] = analyse("word attack", classifier, None, search=search, **of).summary
     if "ece" in parts:
-        found["ece"] = analyse("calibration", classifier, None, dataset="movie-sentiment", limit=1000)["ece"]
+        found["ece"] = analyse("calibration", classifier, None, dataset="movie-sentiment", limit=1000).ece
     return found
 
 
@@ -81,11 +81,11 @@ def spread(values: list[float]) -> str:
     return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
-def reading(found: dict[str, list[dict]], column: str, value) -> list[str]:
+def reading(found: dict[str, list[dict]], column: str, value, methods: list[str] = METHODS[1:]) -> list[str]:
     """What may be said of every method against vanilla in one column: the seeds' ranges apart, or not."""
     base = [value(one) for one in found["vanilla"]]
     groups: dict[str, list[str]] = {"higher": [], "lower": [], "": []}
-    for method in METHODS[1:]:
+    for method in methods:
         own = [value(one) for one in found[method]]
         groups["higher" if min(own) > max(base) else "lower" if max(own) < min(base) else ""].append(method)
     said = [

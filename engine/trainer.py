@@ -19,6 +19,7 @@ from engine.adapters import is_adapted, save_adapted
 from engine.errors import NonFiniteLoss
 from engine.methods import get_method
 from engine.methods.base import Method
+from engine.methods.losses import mean_loss
 from engine.ordering import ReplaySampler, SeededTrainer
 
 METHOD_FILE = "method.safetensors"
@@ -88,6 +89,19 @@ class AdversarialTrainer(SeededTrainer):
         self._micro_batch = 0 if self.accelerator.sync_gradients else self._micro_batch + 1
         self._figures = report.scalars()
         return report.loss * scale
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The task's loss without δ, of evaluations: that of the methods. Trainer's own is the sum over the processes."""
+        labels = inputs["labels"]
+        outputs = model(**{name: each for name, each in inputs.items() if name != "labels"})
+        loss = mean_loss(self.accelerator.unwrap_model(model), outputs.logits, labels, self.args.label_smoothing_factor)
+        return (loss, outputs) if return_outputs else loss
 
     def _stop_unstable(self, model: torch.nn.Module, loss: float) -> None:
         model.zero_grad()

@@ -163,7 +163,7 @@ def tagged(count, seed=0):
     for _ in range(count):
         rows = [(word, "O") for word in chance.sample(FILLER, 5)]
         kind, words = chance.choice([("GOOD", GOOD), ("BAD", BAD)])
-        entity = chance.sample(words, chance.choice([1, 2]))
+        entity = [chance.choice(words[:3]), chance.choice(words[3:])][: chance.choice([1, 2])]
         at = chance.randrange(len(rows) + 1)
         rows[at:at] = [(word, f"{'I' if place else 'B'}-{kind}") for place, word in enumerate(entity)]
         made.append("\n".join(f"{word} {tag}" for word, tag in [*rows, (str(chance.randrange(10_000)), "O")]))

@@ -83,6 +83,13 @@ def task_losses(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, pr
     return F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing, ignore_index=IGNORED)
 
 
+def mean_loss(model: Any, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """The mean over the examples that count, a scalar, for what the model is trained for (see `problem_of`)."""
+    problem = problem_of(model, labels)
+    losses = task_losses(logits, fitting_labels(problem, labels, logits), label_smoothing, problem)
+    return losses.sum() / counted(labels, problem).sum().clamp_min(1)
+
+
 def over_tokens(values: Tensor, labels: Tensor) -> Tensor:
     """The mean of `values` `[B, L]` over the tokens of each example that have a label, `[B]`; 0 where none has."""
     there = labels != IGNORED

@@ -48,6 +48,7 @@ def main(folder, batch_size):
                 train_sampling_strategy="group_by_length", length_column_name="length", logging_steps=1,
                 save_strategy="steps", save_steps=3, disable_tqdm=True, dataloader_pin_memory=False, seed=0,
             ),
+            eval_dataset=encode(data.splits["validation"], loaded.tokenizer, data.task, 32),
             train_dataset=encode(data.splits["train"], loaded.tokenizer, data.task, 32),
             data_collator=collator(loaded.tokenizer), processing_class=loaded.tokenizer,
             method=get_method(name)(seed=0, **({"ascent_steps": 3} if "ascent_steps" in get_method(name).Settings.names() else {})),
@@ -55,6 +56,7 @@ def main(folder, batch_size):
         trainer.train()
         told[name] = {
             "losses": [each["loss"] for each in trainer.state.log_history if "loss" in each],
+            "evaluated": trainer.evaluate()["eval_loss"],
             "norms": [each.get("grad_norm") for each in trainer.state.log_history if "loss" in each],
             "exchanges": list(exchanges),
             "parameters": sum(each.numel() for each in loaded.model.parameters()),

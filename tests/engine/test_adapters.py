@@ -14,10 +14,12 @@ from engine.data.tasks import Task
 from engine.errors import UserError
 from engine.methods import METHODS, get_method
 from engine.models import load_model
+from engine.runs.build import build
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 from engine.runs.worker import execute
 from tests import tiny
+from tests.engine.test_trainer import StopAt, losses
 
 TASK = Task("t", "classification", ("0", "1"))
 
@@ -67,6 +69,25 @@ def test_a_run_is_saved_whole_and_as_an_adapter(run, encoder):
     assert any("embeddings" in key for key in same) and not any("query.weight" in key for key in same)
     small = sum(each.numel() for each in load_file(run.model_folder / "adapter" / "adapter_model.safetensors").values())
     assert small < sum(each.numel() for each in after.values()) / 2
+
+
+def test_a_stopped_run_goes_on_as_if_never_stopped(encoder, sentences, tmp_path):
+    values = {"method": "textat", "dataset": str(sentences), "model": str(encoder), "max_steps": 6}
+    config = TrainConfig.build(values, {"batch_size": "8", "lora": "4", "learning_rate": "1e-2", "checkpoints": "1"})
+
+    def trainer(folder):
+        return build(config, tmp_path / folder).trainer
+
+    whole, first = trainer("whole"), trainer("halves")
+    whole.train()
+    first.add_callback(StopAt(4))
+    first.train()
+    second = trainer("halves")
+    second.train(resume_from_checkpoint=True)
+    assert second.state.global_step == 6 and losses(second) == losses(whole)
+    expected, found = whole.model.state_dict(), second.model.state_dict()
+    assert any("lora_B" in key for key in expected)
+    assert all(torch.equal(tensor, found[key]) for key, tensor in expected.items())
 
 
 def test_it_is_looked_at_like_any_other(run, capsys):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch._dynamo.testing import CompileCounter
 from transformers import TrainingArguments
 
 from engine.errors import UserError
@@ -15,6 +16,7 @@ from engine.runs.build import _bucket, training_arguments
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 from engine.runs.worker import execute
+from engine.sites import EMBEDDINGS
 from tests import tiny
 from tests.engine.test_trainer import losses, make, weights
 
@@ -126,6 +128,29 @@ def test_a_compiled_model_trains_the_same(encoder, sentences, tmp_path, method, 
     assert losses(compiled) == pytest.approx(losses(plain), abs=1e-4)
     first, second = weights(plain), weights(compiled)
     assert max(float((first[name] - second[name]).abs().max()) for name in first) < 1e-4
+
+
+@pytest.mark.parametrize("site", ["embeddings", "layer:1"])
+@pytest.mark.parametrize("name", METHODS.names())
+def test_a_step_is_compiled_once_for_each_way_through_it(name, site):
+    """With δ put in by a hook: no compilation after the first step, however many steps follow, and the same gradients."""
+    method = get_method(name)
+    if site != EMBEDDINGS and (name == "vanilla" or not method.takes_sites()):
+        pytest.skip("it has no other site")
+    settings = {} if name == "vanilla" else {"site": site}
+    torch._dynamo.reset()
+    counter = CompileCounter()
+    plain, traced = tiny.model(), tiny.model()
+    compiled, counts = torch.compile(traced, backend=counter), []
+    there, here = method(**settings), method(**settings)
+    for seed in range(4):
+        for model, each in ((plain, there), (compiled, here)):
+            torch.manual_seed(seed)
+            model.zero_grad()
+            each.step(model, tiny.batch(seed=seed))
+        tiny.assert_same(tiny.gradients(traced), tiny.gradients(plain), atol=1e-8)
+        counts.append(counter.frame_count)
+    assert 1 <= counts[0] <= 3 and counts == [counts[0]] * 4
 
 
 def test_compiled_code_and_gpus_see_few_shapes(encoder):

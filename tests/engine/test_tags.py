@@ -131,7 +131,7 @@ def settings(**more):
 def trained(encoder, tmp_path):
     path = tmp_path / "kinds.conll"
     path.write_text(tiny.tagged(300))
-    values = {"method": "freelb", "dataset": str(path), "model": str(encoder), "max_steps": 200}
+    values = {"method": "freelb", "dataset": str(path), "model": str(encoder), "max_steps": 120}
     return execute(Store().create(TrainConfig.build(values, settings()).as_dict(), status="starting").id)
 
 
@@ -142,12 +142,12 @@ def test_a_run_from_a_conll_file_learns_and_is_looked_at(trained, capsys):
     assert model.config.id2label[0] == "O" and model.config.num_labels == 5
     classifier = load_classifier(run=trained.id)
     assert classifier.tags and not classifier.is_regression
-    text = "the film was wonderful superb on monday"
+    text = "the film was lovely superb on monday"
     command = ["tags", "--run", trained.id, "--text", text, "--method", "pgd", "--steps", "4"]
     assert main([*command, "--set", "epsilon=6", "--set", "step_size=3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     at = {token: place for place, token in enumerate(found["tokens"])}
-    assert found["said"][0][at["wonderful"]] == "B-GOOD" and found["said"][0][at["superb"]] == "I-GOOD"
+    assert found["said"][0][at["lovely"]] == "B-GOOD" and found["said"][0][at["superb"]] == "I-GOOD"
     assert found["said"][0][0] == "" and found["against"] == found["said"][0]
     assert found["loss"][-1] > found["loss"][0] and found["said"][-1] != found["said"][0]
     # The same loss, by the model alone.
@@ -156,7 +156,7 @@ def test_a_run_from_a_conll_file_learns_and_is_looked_at(trained, capsys):
     each = [-logits[n].log_softmax(-1).max().item() for n, tag in enumerate(found["against"]) if tag]
     assert found["loss"][0] == pytest.approx(sum(each) / len(each), rel=1e-5)
     assert main([*command, "--label", "O O O B-BAD I-BAD O O", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["against"][at["wonderful"]] == "B-BAD"
+    assert json.loads(capsys.readouterr().out)["against"][at["lovely"]] == "B-BAD"
     # What does not fit is one line.
     for label, words in (("O O", "2 labels were given, but the text has 7 words"), ("O O O X O O O", "'X' is none of")):
         assert main([*command, "--label", label]) == 2
