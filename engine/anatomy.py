@@ -35,7 +35,8 @@ def word_embeddings(module: Any) -> Any:
             found = owner.get_input_embeddings()
         except (NotImplementedError, AttributeError):
             continue
-        if isinstance(found, nn.Module) and getattr(getattr(found, "weight", None), "ndim", 0) == 2:
+        weight = getattr(found, "weight", None)  # ZeRO-3 leaves an empty one, with its shape.
+        if isinstance(found, nn.Module) and weight is not None and len(getattr(weight, "ds_shape", weight.shape)) == 2:
             return found
     raise UserError(f"{kind} models have no table of word embeddings, so these cannot be perturbed.")
 

@@ -57,6 +57,8 @@ class Figure:
         """Its data: one row per point, with the name of its series."""
         parts = []
         for place, trace in enumerate(self.document()["data"]):
+            if trace.get("marker", {}).get("opacity") == 0:  # Drawn to be clicked: its numbers are the heat map's.
+                continue
             name = trace.get("name") or (trace["type"] if len(self.figure.data) > 1 else "")
             if trace["type"] in ("heatmap", "contour", "surface"):
                 cells = [

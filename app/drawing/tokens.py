@@ -16,14 +16,15 @@ def _chip(colour: str, text: str, title: str, faded: bool, mark: str = "", mark_
     chip = f'<span data-token style="{style}" title="{escape(title)}">{escape(text)}</span>'
     if not mark_colour:
         return chip
-    below = f'<span data-mark style="font-size:70%;line-height:1.3;border-top:4px solid {mark_colour}">{escape(mark) or "&nbsp;"}</span>'
+    below = f'<span data-mark style="font-size:70%;line-height:1.3;padding:0 4px;border-top:4px solid {mark_colour}">{escape(mark) or "&nbsp;"}</span>'
     return f'<span style="display:inline-flex;flex-direction:column;align-items:center;vertical-align:top">{chip}{below}</span>'
 
 
 def _mark_colours(marks: Sequence[str]) -> list[str]:
-    """A colour for each kind of mark: B-PER and I-PER are of one kind, a change has that of what it became, O has none."""
-    kinds = [mark.rpartition(" ")[2].removeprefix("B-").removeprefix("I-") for mark in marks]
-    different = sorted({kind for kind in kinds if kind not in ("", "O")})
+    """A colour for each kind of mark: B-PER and I-PER are of one kind, a change (A → B) is of the last kind that is not O."""
+    told = [[part for part in mark.split(" → ") if part != "O"] or [""] for mark in marks]
+    kinds = [parts[-1].removeprefix("B-").removeprefix("I-") for parts in told]
+    different = sorted({kind for kind in kinds if kind})
     return [SERIES[different.index(kind) % len(SERIES)] if kind in different else "transparent" for kind in kinds]
 
 

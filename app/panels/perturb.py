@@ -158,7 +158,18 @@ def through_the_layers(of: dict[str, Any]) -> None:
     _note_if_cut(found.result)
     st.markdown(f"**{plain(found.result.verdict())}**")
     st.subheader("How far every token's hidden state moves", anchor=False)
-    show(found, "moved", "moved")
+    clicked = show(found, "moved", "moved", {"on_select": "rerun", "selection_mode": "points"})
+    points = clicked.selection.points if clicked is not None else []
+    if points:
+        _, place, at = points[0]["customdata"]
+        tokens = found.result.tokens
+        name = f"layer:{at}" if at < len(found.result.moved) - 1 else "the head"
+        st.markdown(
+            f"**{plain(tokens[place])}** moves by {found.result.moved[at][place]:.2%} of its length into {name}."
+        )
+        show(found, "token", "token", place=place)
+    else:
+        st.caption("Click a cell for its token's numbers, block by block.")
     st.subheader("What the classifier's head says at every block", anchor=False)
     show(found, "prediction", "prediction")
     st.caption(

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from app.drawing import figures
-from app.drawing.shown import Figure
+from app.drawing.figures import escape
+from app.drawing.shown import Figure, Table
 from app.views import VIEWS, Views
 from engine.analysis.layers import Layers
 
+HOVER = "what goes into %{y}<br>%{customdata}<br>moved by %{text:.2%}"
 view = VIEWS.add(Views("layers", "perturb", part="Through the layers"))
 
 
@@ -27,10 +30,40 @@ def moved(found: Layers) -> Figure:
         "token",
         "hidden states",
         "‖h′−h‖ / ‖h‖",
-        "what goes into %{y}<br>%{customdata}<br>moved by %{text:.2%}",
+        HOVER,
         log=True,
     )
+    # What a click chooses: cells of a heat map cannot be chosen, points can.
+    cells = [(at, place) for place in range(len(found.moved)) for at in range(len(found.tokens))]
+    names = _places(found)
+    made.add_scatter(
+        x=[at for at, _ in cells],
+        y=[names[place] for _, place in cells],
+        customdata=[[escape(found.tokens[at]), at, place] for at, place in cells],
+        text=[found.moved[place][at] for at, place in cells],
+        mode="markers",
+        marker={"symbol": "square", "size": 16, "opacity": 0},
+        hovertemplate=f"{HOVER.replace('customdata', 'customdata[0]')}<extra></extra>",
+        showlegend=False,
+    )
     return Figure(made)
+
+
+@view("token", "One token through the layers")
+def token(found: Layers, *, place: int = 0) -> Table:
+    """What δ does to one token's hidden state at every block, and what the head says there."""
+    place = max(0, min(place, len(found.tokens) - 1))
+    rows = [
+        {
+            "goes into": name,
+            "‖h′−h‖ / ‖h‖": moved[place],
+            "place among the tokens": sorted(moved, reverse=True).index(moved[place]) + 1,
+            **{f"{label}, clean": value for label, value in zip(found.labels, clean, strict=True)},
+            **{f"{label}, perturbed": value for label, value in zip(found.labels, perturbed, strict=True)},
+        }
+        for name, moved, clean, perturbed in zip(_places(found), found.moved, found.clean, found.perturbed, strict=True)
+    ]
+    return Table(pd.DataFrame(rows))
 
 
 @view("heads", "How much the attention of every head changes")

@@ -1,0 +1,71 @@
+"""δ anywhere, in a real browser: a LoRA run and a tagger from a CoNLL file, from Train to Perturb; a cell of the layers."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests import tiny
+from tests.browser.driving import open_page, query, settled
+
+pytestmark = pytest.mark.browser
+
+
+def train(page, server, address):
+    open_page(page, server, f"train?{address}&run-batch_size=8&run-learning_rate=0.005")
+
+
+def started(page, name):
+    """Start the run with a name of its own, and wait until it has ended; returns its id."""
+    page.get_by_label("Name of the run (optional)").fill(name)
+    page.get_by_label("Name of the run (optional)").press("Tab")
+    page.get_by_role("button", name="Start training").click()
+    ended = page.get_by_text(re.compile(rf"{name}.*\n?.*completed")).first
+    expect(ended).to_be_visible(timeout=120_000)
+    return re.search(r"· ([\w-]+-[0-9a-f]{6})", ended.inner_text()).group(1)
+
+
+def test_a_run_with_adapters_from_train_to_perturb(page, server, encoder, sentences):
+    train(page, server, f"model={encoder}&dataset={sentences}&run-max_steps=12&method=freelb&run-lora=4")
+    run = started(page, "adapted")
+    open_page(page, server, f"perturb?of=run%3A{run}&text=a%20dull%20but%20good%20film")
+    expect(page.get_by_text(f"Classifier: run {run}")).to_be_visible()
+    expect(page.locator("[data-token]", has_text="dull")).to_be_visible()
+    expect(page.get_by_text(re.compile("The label (flips|holds)"))).to_be_visible()
+
+
+def test_a_tagger_from_a_file_to_coloured_tokens(page, server, encoder):
+    open_page(page, server, f"train?model={encoder}")
+    content = tiny.tagged(300).encode()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "kinds.conll", "mimeType": "text/plain", "buffer": content}
+    )
+    kept = page.get_by_text(re.compile(r"kinds-\w+\.conll is kept: choose it above\. Token classification: \d+ train"))
+    expect(kept).to_be_visible(timeout=60_000)
+    file = re.search(r"kinds-\w+\.conll", kept.inner_text()).group()
+    train(page, server, f"model={encoder}&dataset={server.home}/uploads/{file}&run-max_steps=120&method=pgd")
+    run = started(page, "tagger")
+    strong = "perturb-pgd-epsilon=8&perturb-pgd-step_size=4"
+    open_page(page, server, f"perturb?of=run%3A{run}&text=the%20film%20was%20lovely%20superb%20on%20monday&{strong}")
+    marks = page.locator("[data-mark]")
+    expect(marks.filter(has_text=re.compile("^B-GOOD$")).first).to_be_visible()
+    expect(marks.filter(has_text=re.compile("^I-GOOD$")).first).to_be_visible()
+    colours = marks.evaluate_all("each => each.map(mark => mark.style.borderTopColor)")
+    assert len(set(colours)) >= 2
+    expect(page.get_by_text(re.compile(r"\d of 7 words get another tag"))).to_be_visible()
+    page.get_by_role("textbox", name="Loss is taken against the tags").fill("O O")
+    page.get_by_role("textbox", name="Loss is taken against the tags").press("Tab")
+    expect(page.get_by_text("2 labels were given, but the text has 7 words")).to_be_visible()
+    open_page(page, server, f"perturb?view=Methods+side+by+side&of=run%3A{run}")
+    expect(page.get_by_text("this one tags every token")).to_be_visible()
+
+
+def test_a_cell_of_the_layers_shows_its_numbers(page, server, small, sentences):
+    open_page(page, server, f"perturb?view=Through+the+layers&{query(small, sentences)}")
+    expect(page.get_by_text("Click a cell for its token's numbers")).to_be_visible()
+    place = page.locator(".js-plotly-plot .scatterlayer .point").nth(10)
+    box = place.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.get_by_text(re.compile(r"moves by [\d.]+% of its length into"))).to_be_visible()
+    settled(page)
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
