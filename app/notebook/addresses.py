@@ -23,7 +23,9 @@ def address_of(spec: Spec) -> tuple[str, dict[str, str | list[str]]]:
     for name, value in values.items():
         if name == "settings" and isinstance(value, dict):
             prefix = shown.prefix or f"{shown.page}-{values.get('method', '')}-"
-            query |= {f"{prefix}{key}": _text(each) for key, each in value.items() if each is not None}
+            for key, each in value.items():
+                query.pop(f"{prefix}{key}-none", None)
+                query |= {f"{prefix}{key}-none": "true"} if each is None else {f"{prefix}{key}": _text(each)}
         elif name == "towards" and isinstance(value, list):
             query |= {"place": _text(value[0]), "word": _text(value[1])}
         elif name == "epsilons" and isinstance(value, list):

@@ -213,7 +213,7 @@ def _settings_form(cell: Cell, spec: Spec) -> None:
             for place, (name, schema) in enumerate(schemas.items()):
                 with columns[place % 3]:
                     chosen[name] = widgets.setting(
-                        name, schema, f"set-{cell.id}-{name}", held.get(name), linked_to_address=False
+                        name, schema, f"set-{cell.id}-{name}", held.get(name, widgets.OWN), linked_to_address=False
                     )
             # Another method has other settings: it starts from its own defaults.
             values["settings"] = chosen if values.get("method") == spec.values.get("method") else {}

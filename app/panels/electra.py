@@ -63,10 +63,17 @@ def detect(pair: Any) -> None:
     show(found, "verdicts", "verdicts")
     result = found.result
     really = replaced(result)
-    right = sum((verdict > 0.5) == was for verdict, was in zip(result.verdicts, really, strict=True))
+    special = set(pair.tokenizer.all_special_tokens)
+    judged = [
+        (verdict > 0.5, was)
+        for token, verdict, was in zip(result.tokens, result.verdicts, really, strict=True)
+        if token not in special
+    ]
+    caught, alarms = sum(said and was for said, was in judged), sum(said and not was for said, was in judged)
     st.caption(
         f"{sum(result.masked)} masked, {sum(really)} really replaced (a sampled token equal to the original counts as"
-        f" original); the discriminator is right about {right} of {len(really)} tokens."
+        f" original). The discriminator catches {caught} of {sum(really)}, and takes {alarms} of the"
+        f" {len(judged) - sum(really)} others for replaced."
     )
     filled = [place for place, fill in enumerate(result.masked) if fill]
     if len(filled) > MOST_FIGURES:

@@ -18,10 +18,11 @@ from app.widgets.models import (
     encoder_choice,
     run_choice,
 )
-from app.widgets.settings import asked, method_choice, method_settings, setting, settings
+from app.widgets.settings import OWN, asked, method_choice, method_settings, setting, settings
 
 __all__ = [
     "EXAMPLE",
+    "OWN",
     "about",
     "about_all",
     "asked",

@@ -11,6 +11,8 @@ from engine.methods import METHODS, get_method
 from engine.methods.presets import RUN
 from engine.runs.config import TrainConfig
 
+OWN: Any = object()  # A field's own default.
+
 
 def _bounds(schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """The part of a field's schema with type and bounds, and whether it may be empty."""
@@ -18,13 +20,16 @@ def _bounds(schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     return next(each for each in options if each.get("type") != "null"), len(options) > 1
 
 
-def setting(name: str, schema: dict[str, Any], key: str, default: Any = None, *, linked_to_address: bool = True) -> Any:
+def setting(name: str, schema: dict[str, Any], key: str, default: Any = OWN, *, linked_to_address: bool = True) -> Any:
     """One widget for one field, with its bounds and help; returns its value.
+
+    A number that may be empty, but is not at first, has a box beside it: Streamlit puts a first value back when it is deleted.
 
     A number is chosen by a slider where its field names a `handy` range: first, last, step.
     """
     inner, optional = _bounds(schema)
-    default = schema.get("default") if default is None else default
+    own = schema.get("default")
+    default = own if default is OWN else default
     label = name.replace("_", " ").capitalize()
     shared: dict[str, Any] = {"key": key, "help": schema.get("description")}
     if linked_to_address:
@@ -42,9 +47,14 @@ def setting(name: str, schema: dict[str, Any], key: str, default: Any = None, *,
     if "handy" in schema:
         first, last, step = map(kind, schema["handy"])
         return st.slider(label, first, last, kind(default), step, **shared)
+    shared["disabled"] = False
+    if optional and own is not None:
+        box = {"bind": shared["bind"]} if linked_to_address else {}
+        shared["disabled"] = st.checkbox(f"No {label.lower()}", default is None, f"{key}-none", **box)
+        default = own if default is None else default
     low, high = inner.get("minimum", inner.get("exclusiveMinimum")), inner.get("maximum")
-    return st.number_input(
-        f"{label} (empty: none)" if optional else label,
+    found = st.number_input(
+        f"{label} (empty: none)" if optional and own is None else label,
         min_value=None if low is None else kind(low),
         max_value=None if high is None else kind(high),
         value=None if default is None else kind(default),
@@ -52,6 +62,7 @@ def setting(name: str, schema: dict[str, Any], key: str, default: Any = None, *,
         format="%d" if kind is int else "%.7g",
         **shared,
     )
+    return None if shared["disabled"] else found
 
 
 def settings(schemas: dict[str, dict[str, Any]], prefix: str, names: list[str] | None = None) -> dict[str, Any]:
@@ -68,7 +79,7 @@ def asked(analysis: str, *names: str, **first: Any) -> dict[str, Any]:
             analysis's own defaults.
     """
     schemas = analysis_of(analysis).Settings.schema()
-    return {name: setting(name, schemas[name], name, first.get(name)) for name in names}
+    return {name: setting(name, schemas[name], name, first.get(name, OWN)) for name in names}
 
 
 def method_choice(key: str = "method", default: str = "pgd") -> Any:
@@ -111,7 +122,10 @@ def _take_preset(method: Any, prefix: str, key: str) -> None:
     chosen = st.session_state[key]
     own, of_run = method.preset(chosen) if chosen else ({}, {})
     for name, schema in method.Settings.schema().items():
-        st.session_state[f"{prefix}-{method.name}-{name}"] = own.get(name, schema.get("default"))
+        key, value = f"{prefix}-{method.name}-{name}", own.get(name, schema.get("default"))
+        if _bounds(schema)[1] and schema.get("default") is not None:
+            st.session_state[f"{key}-none"] = value is None
+        st.session_state[key] = schema.get("default") if value is None else value
     run = TrainConfig.schema()
     for name in RUN:
         if f"run-{name}" in st.session_state:

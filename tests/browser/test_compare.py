@@ -24,7 +24,7 @@ def test_a_study_of_two_methods_and_two_seeds(page, server, encoder, sentences, 
         box.press("Enter")
         page.keyboard.press("Escape")
         expect(page.get_by_text(value[-12:]).first).to_be_visible()
-    for label, value in (("Seeds", "2"), ("Max steps (empty: none)", "10"), ("Batch size", "8")):
+    for label, value in (("Seeds", "2"), ("Max steps", "10"), ("Batch size", "8")):
         field = page.get_by_label(label, exact=True)
         field.fill(value)
         field.press("Tab")

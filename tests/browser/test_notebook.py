@@ -81,7 +81,7 @@ def test_pin_annotate_reorder_restart_run_again_export(page, own, small, sentenc
     # Settings changed in place; the same page opens with them.
     first = cells(page).nth(0)
     first.get_by_role("button", name="tune").click()
-    field = first.get_by_label("Epsilon (empty: none)", exact=True)
+    field = first.get_by_label("Epsilon", exact=True)
     field.fill("0.01")
     field.press("Tab")
     first.get_by_role("button", name="Run with these").click()
@@ -94,7 +94,7 @@ def test_pin_annotate_reorder_restart_run_again_export(page, own, small, sentenc
     assert asked["perturb-pgd-epsilon"] == ["0.01"] and asked["text"] == ["a dull but good film"]
     opens.click()
     settled(page)
-    expect(page.get_by_label("Epsilon (empty: none)", exact=True)).to_have_value("0.01")
+    expect(page.get_by_label("Epsilon", exact=True)).to_have_value("0.01")
     expect(page.get_by_label("Sentence", exact=True)).to_have_value("a dull but good film")
 
     # Deleted and brought back.
@@ -192,7 +192,7 @@ def test_a_lesson_opens_from_home_and_computes(page, own, monkeypatch):
     [
         ("perturb?view=Methods+side+by+side&epsilon=0.3&steps=2", "Epsilon", "0.3"),
         ("landscape?points=11&word=good&place=2", "in place of token number", "2"),
-        ("smoothness?smoothness-epsilon=0.001", "Epsilon (empty: none)", "0.001"),
+        ("smoothness?smoothness-epsilon=0.001", "Epsilon", "0.001"),
         ("attribution?method=FreeLB", "Method", "FreeLB"),
         ("projector?epsilon=0.15", "Epsilon", "0.15"),
         ("macbert?draw=7", "Draw", "7"),

@@ -69,3 +69,21 @@ def test_a_cell_of_the_layers_shows_its_numbers(page, server, small, sentences):
     expect(page.get_by_text(re.compile(r"moves by [\d.]+% of its length into"))).to_be_visible()
     settled(page)
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+
+
+def test_a_radius_can_be_left_out_and_the_address_knows_it(page, server, small, sentences):
+    address = f"perturb?perturb-pgd-step_size=2&{query(small, sentences)}"
+    open_page(page, server, address)
+    inside = page.get_by_text(re.compile("^‖δ‖ 0$"))
+    expect(inside).to_be_visible()
+    before = page.locator("[data-token]").first.get_attribute("title")
+    page.get_by_text("No epsilon", exact=True).click()
+    settled(page)
+    expect(page.get_by_label("Epsilon", exact=True)).to_be_disabled()
+    expect(page).to_have_url(re.compile("perturb-pgd-epsilon-none=true"))
+    after = page.locator("[data-token]").first.get_attribute("title")
+    assert after != before  # K = 3 steps of 2 lead out of the ball of 0.5.
+    page.goto(page.url)
+    settled(page)
+    expect(page.get_by_label("Epsilon", exact=True)).to_be_disabled()
+    assert page.locator("[data-token]").first.get_attribute("title") == after
