@@ -23,12 +23,11 @@ from app.drawing import landscape as landscape_figures
 from benchmarks.writing import picture, written
 from engine.catalogue import analyse
 from engine.data.sources import load_dataset
-from engine.models import load_tokenizer
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 from engine.runs.worker import execute
 from engine.subjects.classifier import load_classifier
-from engine.subjects.table import class_direction, cosines, largest_rows, table_state
+from engine.subjects.table import class_direction, cosines, table_state
 
 DATASET = "movie-sentiment"
 WIDE = {"epsilon": 1e-3, "step_size": 0.1, "start_sigma": 1e-3, "smoothness_weight": 5}
@@ -76,38 +75,35 @@ def main() -> None:
     ]
     smooth = {}
     for title, model in models.items():
-        curve = analyse("smoothness curve", model, None, **of)
-        curves[title] = [(row["epsilon"], row["adversarial"]) for row in curve]
-        bands[title] = [(row["adversarial_low"], row["adversarial_high"]) for row in curve]
-        by = {f"{row['epsilon']:.0e}": row for row in curve}
-        ratio[title] = by["1e-03"]["ratio"]
+        curve = analyse("smoothness curve", model, None, **of).curve
+        curves[title] = [(row.epsilon, row.adversarial) for row in curve]
+        bands[title] = [(row.adversarial_low, row.adversarial_high) for row in curve]
+        by = {f"{row.epsilon:.0e}": row for row in curve}
+        ratio[title] = by["1e-03"].ratio
         smooth[title] = by["1e-03"]
         table = analyse("examples", model, None, **of)
-        flips = table["flip_epsilon"].median()
+        flips = table.table["flip_epsilon"].median()
         rows.append(
-            f"| {title} | {runs[title].metrics['accuracy']:.3f} | {by['1e-05']['adversarial']:.2e} |"
-            f" {by['1e-03']['adversarial']:.2e} | {by['1e-03']['ratio']:.0f} | {flips:.3f} |"
+            f"| {title} | {runs[title].metrics['accuracy']:.3f} | {by['1e-05'].adversarial:.2e} |"
+            f" {by['1e-03'].adversarial:.2e} | {by['1e-03'].ratio:.0f} | {flips:.3f} |"
         )
-    base = smooth["vanilla"]["adversarial"]
+    base = smooth["vanilla"].adversarial
     verdicts = []
     for title in list(RUNS)[1:]:
         row = smooth[title]
         apart = (
-            row["adversarial_high"] < smooth["vanilla"]["adversarial_low"]
-            or row["adversarial_low"] > smooth["vanilla"]["adversarial_high"]
+            row.adversarial_high < smooth["vanilla"].adversarial_low
+            or row.adversarial_low > smooth["vanilla"].adversarial_high
         )
-        word = "smoother" if row["adversarial"] < base else "less smooth"
+        word = "smoother" if row.adversarial < base else "less smooth"
         sure = "the intervals do not overlap" if apart else "but the intervals overlap, so this is no finding"
-        verdicts.append(
-            f"- **{title}**: {row['adversarial'] / base:.2f} times vanilla's ℓₛ at ε = 1e-3: {word}; {sure}."
-        )
+        verdicts.append(f"- **{title}**: {row.adversarial / base:.2f} times vanilla's ℓₛ at ε = 1e-3: {word}; {sure}.")
     logged = []
     for title in (each for each in RUNS if each.startswith("SMART")):
         last = [value for step, value in Store().figures(runs[title].id)["smoothness_kl"] if step > options.steps * 0.8]
         logged.append(f"{title} {sum(last) / len(last):.1e}")
     textat = runs["TextAT"]
-    tokenizer = load_tokenizer("minilm")
-    largest = largest_rows(textat, tokenizer, 20)
+    largest = analyse("table", textat, None, top=20)
     state = table_state(textat)
     rank = np.argsort(np.argsort(state.norms.numpy())), np.argsort(np.argsort(state.counts.numpy()))
     correlation = float(np.corrcoef(*rank)[0, 1])
@@ -115,7 +111,7 @@ def main() -> None:
     cosine = cosines(state.rows, class_direction(models["TextAT"], texts))
     top = state.norms.argsort(descending=True)[:100]
     growth = figures.lines(
-        {row["token"]: row["growth"] for row in largest["rows"][:8]}, "optimiser step", "‖Z[w]‖ (embedding units)"
+        {row.token: row.growth for row in largest.rows[:8]}, "optimiser step", "‖Z[w]‖ (embedding units)"
     )
     scatter = figures.scatter(
         state.counts.tolist(), state.norms.tolist(), "times met in training", "‖Z[w]‖ (embedding units)",
@@ -154,8 +150,8 @@ def main() -> None:
         "",
         "## Where does TextAT's table grow?",
         "",
-        f"{largest['touched']} of {largest['vocabulary']} rows were touched. The largest:"
-        f" {', '.join(row['token'] for row in largest['rows'])}.",
+        f"{largest.touched} of {largest.vocabulary} rows were touched. The largest:"
+        f" {', '.join(row.token for row in largest.rows)}.",
         "",
         picture(growth, "table-growth", "The eight largest rows over training"),
         picture(scatter, "table-frequency", "Norm of a row against how often its token was met"),

@@ -18,7 +18,12 @@ from engine.anatomy import Passed, blocks, looked_up
 from engine.errors import UserError
 
 EMBEDDINGS = "embeddings"
-ALLOWED = re.compile(r"embeddings|layer:[0-9]{1,4}")
+ALLOWED = re.compile(r"embeddings|layer:(0|[1-9][0-9]{0,3})")
+
+
+def said_at(site: str) -> str:
+    """Where δ enters, as a line to be put after what a text output begins with; "" for the word embeddings."""
+    return "" if site == EMBEDDINGS else f"\nδ enters at {site}: norms are in the units of its hidden states."
 
 
 def units(name: str) -> str:

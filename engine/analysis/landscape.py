@@ -17,7 +17,7 @@ from engine.methods.passes import PerturbedBatch
 from engine.perturbation import example_noise, unit_example
 from engine.progress import Progress, told
 from engine.settings import CONFIG
-from engine.sites import EMBEDDINGS, SiteName
+from engine.sites import EMBEDDINGS, SiteName, said_at
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import margins
 from engine.subjects.sentences import Sentence, resolve_label
@@ -63,7 +63,7 @@ class Landscape(Result):
             for name, path in self.paths.items()
             for step, at in enumerate(path)
         ]
-        text = f"loss in the middle {self.loss[middle][middle]:.4f}, largest {max(map(max, self.loss)):.4f}\n\n"
+        text = f"loss in the middle {self.loss[middle][middle]:.4f}, largest {max(map(max, self.loss)):.4f}{said_at(self.site)}\n\n"
         return text + columns(rows, ("method", "step", "a", "b", "off the plane", "loss"))
 
 

@@ -14,7 +14,7 @@ from engine.errors import UserError
 from engine.progress import Progress, told
 from engine.robustness.embedding import falls
 from engine.settings import CONFIG
-from engine.sites import EMBEDDINGS, SiteName
+from engine.sites import EMBEDDINGS, SiteName, said_at
 from engine.statistics import bootstrap
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import Sample, batches
@@ -83,7 +83,9 @@ class RobustAccuracy(Result):
             (f"{each.epsilon:g}", f"{each.accuracy:.3f}", f"{each.longer:.3f}", f"{each.low:.3f} to {each.high:.3f}")
             for each in self.curve
         ]
-        return f"{self.origin}\n\n" + columns(rows, ("epsilon", "accuracy", "twice the steps", "95 % interval"))
+        return f"{self.origin}{said_at(self.site)}\n\n" + columns(
+            rows, ("epsilon", "accuracy", "twice the steps", "95 % interval")
+        )
 
 
 def radii(text: str) -> list[float]:

@@ -14,7 +14,7 @@ from engine.data.tasks import IGNORED
 from engine.errors import UserError
 from engine.perturbation import token_norms
 from engine.progress import Progress
-from engine.sites import EMBEDDINGS
+from engine.sites import EMBEDDINGS, said_at
 from engine.subjects.classifier import Classifier, precise
 from engine.tables import columns
 
@@ -69,7 +69,9 @@ class Tags(Result):
             for said, sure in ((self.said, self.sure),)
             for at_token, (token, norm) in enumerate(zip(self.tokens, self.token_norms[-1], strict=True))
         ]  # fmt: skip
-        return f"{self.origin}\n\n{self.verdict()}\n\n" + columns(rows, ("token", "|delta|", "before", "after"))
+        return f"{self.origin}{said_at(self.site)}\n\n{self.verdict()}\n\n" + columns(
+            rows, ("token", "|delta|", "before", "after")
+        )
 
 
 @analysis("tags", "The tags under the ascent", TraceSettings, needs="tags")

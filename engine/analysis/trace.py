@@ -15,7 +15,7 @@ from engine.methods.base import Method
 from engine.perturbation import token_norms
 from engine.progress import Progress
 from engine.settings import CONFIG
-from engine.sites import EMBEDDINGS
+from engine.sites import EMBEDDINGS, said_at
 from engine.subjects.classifier import Classifier, precise
 from engine.subjects.sentences import Ascent, Sentence, resolve_label
 from engine.tables import columns
@@ -68,7 +68,8 @@ class Trace(Result):
             (step, f"{norm:.4g}", f"{loss:.4f}", "  ".join(f"{value:.4f}" for value in row))
             for step, (norm, loss, row) in enumerate(zip(self.norms, self.loss, self.probabilities, strict=True))
         ]
-        text = f"{self.origin}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(self.labels)))}\n\n"
+        where = said_at(str(self.settings.get("site", EMBEDDINGS)))
+        text = f"{self.origin}{where}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(self.labels)))}\n\n"
         if not any(self.nearest):  # At a layer no tokens lie near.
             moved = [(token, f"{norm:.4g}") for token, norm in zip(self.tokens, self.token_norms[-1], strict=True)]
             return text + columns(moved, ("token", "|delta|"))
