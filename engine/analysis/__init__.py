@@ -54,9 +54,10 @@ class Analysis:
         """Why the analysis cannot be run on a subject, in a sentence; "" if it can."""
         if self.kind == "classifier" and subject.tags != (self.needs == "tags"):
             return (
-                f"{self.title} needs a model that says one thing of a text; this one tags every token: choose tags."
+                f"{self.title}: this model tags every token, which the verb tags shows, and One method on the page Perturb. A"
+                " model that says one thing of a text is needed here."
                 if subject.tags
-                else f"{self.title} needs a model that tags every token (token classification), not one of whole texts."
+                else f"{self.title}: a model that tags every token (token classification) is needed here, not one of whole texts."
             )
         if self.needs == "classes" and subject.is_regression:
             return f"{self.title} needs classes: choose a classifier, not a regression model."

@@ -69,6 +69,17 @@ def check_offsets(tokenizer: PreTrainedTokenizerBase) -> None:
         )
 
 
+def check_words(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], split: str) -> None:
+    """Check that there is a word among some texts that the tokenizer writes.
+
+    Raises:
+        UserError: there is none: nothing could be learnt, or judged.
+    """
+    check_offsets(tokenizer)
+    if not any(word is not None for text in texts for word in word_starts(tokenizer, text, 512)):
+        raise UserError(f"The {split} texts have no word that the model's tokenizer writes.")
+
+
 def word_starts(tokenizer: PreTrainedTokenizerBase, text: str, max_length: int) -> list[int | None]:
     """The word of `text` (between single spaces) that each token begins, `[L]`; None for its further tokens and special ones.
 

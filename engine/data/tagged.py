@@ -15,13 +15,14 @@ import pandas as pd
 from engine.data import rawtable
 from engine.data.jsonl import read_jsonl
 from engine.data.rawtable import not_readable
-from engine.data.tasks import ENTITY_METRICS, SPLIT_FILES, Task, TaskData, marks_entities, split_by_text
+from engine.data.tasks import ENTITY_METRICS, IGNORED, SPLIT_FILES, Task, TaskData, marks_entities, split_by_text
 from engine.errors import UserError
 from engine.paths import regular_file
 
 SUFFIXES = (".conll", ".conllu")
 WORDS = ("tokens", "words")
 TAGS = ("labels", "tags", "ner_tags", "pos_tags", "ner", "pos")
+NONE = ("-100", "_")  # Labels that say that there is none: such words count for nothing.
 MOST_TAGS = 200
 MOST_WORDS = 10_000  # Of one sentence.
 FEWEST = 20  # Different sentences of a file that is split.
@@ -33,6 +34,7 @@ class Tagged:
 
     file: str
     rows: list[tuple[int, list[str], list[str]]] = field(default_factory=list)
+    comments: int = 0  # Lines passed over.
 
     def add(self, line: int, words: list[str], tags: list[str]) -> None:
         """Take one sentence.
@@ -42,7 +44,8 @@ class Tagged:
         """
         if len(words) != len(tags):
             raise UserError(
-                f"{self.file}, line {line}: {len(words)} tokens but {len(tags)} labels: every token must have one."
+                f"{self.file}, line {line}: tokens and labels differ in number ({len(words)} and {len(tags)}): every token must"
+                " have one."
             )
         if not words or len(words) > MOST_WORDS:
             raise UserError(
@@ -52,6 +55,10 @@ class Tagged:
         words = ["\N{NO-BREAK SPACE}".join(word.split()) for word in words]
         if "" in words or "" in tags:
             raise UserError(f"{self.file}, line {line}: a token or a label of this sentence is empty.")
+        if spaced := [tag for tag in tags if tag.split() != [tag]]:
+            raise UserError(
+                f"{self.file}, line {line}: the label {spaced[0][:40]!r} has a space in it: write it as one word."
+            )
         self.rows.append((line, words, tags))
 
 
@@ -93,7 +100,7 @@ def load_tagged(path: Path) -> TaskData:
         parts = {split: read_tagged(file) for split, file in files.items() if file is not None}
     else:
         parts = {"train": read_tagged(path)}
-    counts = Counter(tag for _, _, tags in parts["train"].rows for tag in tags)
+    counts = Counter(tag for _, _, tags in parts["train"].rows for tag in tags if tag not in NONE)
     names = tuple(sorted(counts, key=lambda tag: (tag != "O", tag.partition("-")[2], tag)))
     if not 2 <= len(names) <= MOST_TAGS:
         raise UserError(f"{path.name}: 2 to {MOST_TAGS} different labels are needed, but there are {len(names)}.")
@@ -112,6 +119,11 @@ def load_tagged(path: Path) -> TaskData:
     for split in ("train", "validation"):
         if not len(tables[split]):
             raise UserError(f"{path.name} has too few sentences: none falls into the {split} split. Give at least 50.")
+    for part in parts.values():
+        if part.comments:
+            notes.append(
+                f"{part.file}: {part.comments} lines that begin with # before a sentence were taken for comments."
+            )
     missing = set(range(len(names))) - set(tables["train"]["label"].explode())
     if missing:
         shown = ", ".join(names[place] for place in sorted(missing)[:5])
@@ -128,7 +140,7 @@ def _file(folder: Path, stems: tuple[str, ...]) -> Path | None:
 
 
 def _table(part: Tagged, names: tuple[str, ...]) -> pd.DataFrame:
-    places = {name: place for place, name in enumerate(names)}
+    places = {name: place for place, name in enumerate(names)} | dict.fromkeys(NONE, IGNORED)
     for line, _, tags in part.rows:
         if strange := [tag for tag in tags if tag not in places]:
             raise UserError(
@@ -152,7 +164,7 @@ def read_tagged(path: Path) -> Tagged:
     regular_file(path, "The file", rawtable.MOST_BYTES)
     found = Tagged(path.name)
     try:
-        for line, words, tags in _of_jsonl(path) if path.suffix.lower() == ".jsonl" else _of_conll(path):
+        for line, words, tags in _of_jsonl(path) if path.suffix.lower() == ".jsonl" else _of_conll(path, found):
             found.add(line, words, tags)
     except UserError:
         raise
@@ -184,11 +196,12 @@ def _of_jsonl(path: Path) -> Iterator[tuple[int, list[str], list[str]]]:
         yield line, [str(word) for word in words], [str(tag).strip() for tag in tags]
 
 
-def _of_conll(path: Path) -> Iterator[tuple[int, list[str], list[str]]]:
+def _of_conll(path: Path, found: Tagged) -> Iterator[tuple[int, list[str], list[str]]]:
     """A line per word, columns with tabs or spaces between, a blank line between sentences.
 
     The first column is the word and the last its label; in CoNLL-U the second and the fourth (UPOS), without the rows of
-    contractions (1-2) and of what is not written (1.1). Lines of -DOCSTART- and comments before a sentence are passed over.
+    contractions (1-2) and of what is not written (1.1). Lines of -DOCSTART- are passed over, and comments: those that begin
+    with # and a space before a sentence's first word.
     """
     universal = path.suffix.lower() == ".conllu"
     word_at, tag_at = (1, 3) if universal else (0, -1)
@@ -200,13 +213,16 @@ def _of_conll(path: Path) -> Iterator[tuple[int, list[str], list[str]]]:
             if len(line) > rawtable.MOST_HEAD:
                 raise UserError(f"{path.name}, line {number}: more than {rawtable.MOST_HEAD:,} characters in a line.")
             line = line.rstrip("\r\n")
-            if not line.strip():
+            if not line.strip(" \t"):
                 if words:
                     yield began, words, tags
                 words, tags = [], []
                 continue
-            cells = line.split("\t") if "\t" in line else line.split()
-            if cells[0] == "-DOCSTART-" or (line.startswith("#") and not words and len(cells) != width):
+            cells = line.split("\t") if "\t" in line else [cell for cell in line.split(" ") if cell]
+            if not words and "\t" not in line.partition(" ")[0] and line.startswith(("# ", "#\u00a0")):
+                found.comments += 1
+                continue
+            if cells[0] == "-DOCSTART-":
                 continue
             if universal and not cells[0].isdecimal():
                 continue

@@ -88,7 +88,10 @@ class TaskData:
     def labels(self, split: str) -> "pd.Series[Any]":
         """All labels of a split, one after the other: of its texts, or of their words."""
         found = self.splits[split]["label"]
-        return found.explode().astype(int) if self.task.tags else found
+        if not self.task.tags:
+            return found
+        each = found.explode().astype(int)
+        return each[each != IGNORED]
 
     def majority_rate(self, split: str) -> float:
         """Share of the most frequent class (or tag): what a model that reads nothing reaches. NaN for regression."""

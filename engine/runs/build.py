@@ -10,7 +10,7 @@ from transformers import PrinterCallback, TrainingArguments
 from engine import distributed
 from engine.adapters import with_lora
 from engine.data import encoding
-from engine.data.encoding import LENGTH, by_length, collator, encode, is_lazy
+from engine.data.encoding import LENGTH, by_length, check_words, collator, encode, is_lazy
 from engine.data.legibility import sample_of, unreadable
 from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import TaskData, metrics_of
@@ -237,5 +237,8 @@ def check(config: TrainConfig) -> list[str]:
         checkpointing(loaded.model)
     if config.lora:
         with_lora(loaded.model, config.lora)
+    if data.task.tags:
+        for split in ("train", "validation"):
+            check_words(loaded.tokenizer, data.splits[split]["text"].head(200).tolist(), split)
     cannot = unreadable(loaded.tokenizer, sample_of(data.splits["train"]))
     return [*data.described(), *(said for said in (cannot, padding_said(loaded.tokenizer)) if said)]

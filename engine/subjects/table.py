@@ -124,7 +124,7 @@ def class_direction(classifier: Classifier, texts: Sequence[str], batch_size: in
     of the score), to first order what adding the same vector to every token does.
     """
     if classifier.tags:
-        raise UserError("A model that tags every token has no direction of a text's class: the map is of classifiers.")
+        raise UserError("A model that tags every token has no direction of a text's class.")
     model = classifier.model
     total: Tensor | None = None
     for start in range(0, len(texts), batch_size):

@@ -82,7 +82,7 @@ def test_a_folder_keeps_its_parts_and_parts_of_speech_have_no_entities(tmp_path)
 
 
 REFUSED = {
-    "lengths": ({**SENTENCE, "labels": ["O"]}, "line 21: 3 tokens but 1 labels"),
+    "lengths": ({**SENTENCE, "labels": ["O"]}, r"line 21: tokens and labels differ in number \(3 and 1\)"),
     "no list": ({**SENTENCE, "labels": "O O O"}, "line 21: tokens and labels must be lists"),
     "objects": ({**SENTENCE, "labels": [{}, {}, {}]}, "line 21: tokens and labels must be texts"),
     "empty word": ({**SENTENCE, "tokens": ["a", " ", "b"]}, "line 21: a token or a label of this sentence is empty"),
@@ -102,9 +102,38 @@ def test_a_row_that_does_not_fit_is_named_with_its_line(case, tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_comments_are_those_before_a_sentence_and_said(tmp_path):
+    """A # with a tab after it, or within a sentence, is a word."""
+    block = "# id {n}\n#\tO\nq{n}\tB-LOC\n#\tO\n\n"
+    (tmp_path / "a.conll").write_text("".join(block.format(n=n) for n in range(60)))
+    data = load_dataset(str(tmp_path / "a.conll"))
+    assert all(text.startswith("# q") and text.endswith(" #") for text, _ in rows_of(data))
+    assert "a.conll: 60 lines that begin with # before a sentence were taken for comments." in data.notes
+    (tmp_path / "b.conll").write_text("".join(f"# O\nq{n} B-LOC\n1\u00a0000 O\n\n" for n in range(60)))
+    data = load_dataset(str(tmp_path / "b.conll"))
+    assert rows_of(data)[0][0] == "q0 1\u00a0000" and "60 lines" in data.notes[0]
+
+
+def test_labels_that_say_that_there_is_none_count_for_nothing(tmp_path):
+    rows = [{"tokens": ["a", str(n), "b"], "labels": [-100, 1, 0]} for n in range(60)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    data = load_dataset(str(tmp_path / "a.jsonl"))
+    assert data.task.label_names == ("0", "1") and data.splits["train"]["label"][0] == [-100, 1, 0]
+    assert data.majority_rate("train") == 0.5 and "0 (60), 1 (60)" in data.described()[1]
+
+
+def test_texts_without_a_word_are_refused_before_the_training(tmp_path, encoder, capsys):
+    (tmp_path / "a.conll").write_text("".join(chr(0x200B) * (n + 1) + f" {'AB'[n % 2]}\n\n" for n in range(60)))
+    command = ["train", "--method", "pgd", "--dataset", str(tmp_path / "a.conll"), "--model", str(encoder)]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "no word that the model's tokenizer writes" in error and error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
+        ("a\tfirst name\nb\tO\n", "the label 'first name' has a space in it"),
         ("a O\nb\n", "line 2: 1 columns; the lines before have 2"),
         ("a\nb\n", "line 1: a line must have a word and its label"),
         ("a O\nb O\n", "2 to 200 different labels are needed, but there are 1"),
