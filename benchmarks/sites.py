@@ -37,6 +37,7 @@ SITE = "layer:3"
 DATASET = "movie-sentiment"
 EPSILONS = [0.0, 0.1, 0.2, 0.4]
 KEPT = DOCS / "sites.json"
+READ = "## Read plainly\n"  # What a person wrote below the figures is kept.
 
 
 def lengths(limit: int = 64) -> float:
@@ -151,7 +152,9 @@ def main() -> None:
         " Robust accuracy under PGD is an upper bound: another attack may find more.",
         "",
     ]  # fmt: skip
-    print(written("sites", page))
+    old = DOCS / "sites.md"
+    _, mark, read = old.read_text(encoding="utf-8").partition(READ) if old.exists() else ("", "", "")
+    print(written("sites", [*page, f"{mark}{read}"]))
 
 
 if __name__ == "__main__":
