@@ -5,7 +5,9 @@ All else is Trainer's: schedules, clipping, accumulation, mixed precision, check
 
 import copy
 import logging
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +39,10 @@ class AdversarialTrainer(SeededTrainer):
     With FreeAT each minibatch is replayed m times and `num_train_epochs` is divided by m, so the cost is vanilla's.
 
     Under a launcher of several processes (DDP) the passes of a batch stay local and the gradients are averaged once. FSDP2
-    (`fsdp_config={"fsdp_version": 2, …}`) spreads the weights over the processes.
+    (`fsdp_config={"fsdp_version": 2, …}`) and DeepSpeed spread the weights over the processes.
 
     Raises:
-        ValueError: a `compute_loss_func`, or DeepSpeed or FSDP1.
+        ValueError: a `compute_loss_func`, or FSDP1.
         NonFiniteLoss: the loss became NaN or infinite; a checkpoint of the last good weights is kept.
     """
 
@@ -48,8 +50,8 @@ class AdversarialTrainer(SeededTrainer):
         if kwargs.get("compute_loss_func") is not None:
             raise ValueError("compute_loss_func cannot be used: the method decides what is minimised")
         super().__init__(*args, **kwargs)
-        if self.is_deepspeed_enabled or (self.is_fsdp_enabled and not self.accelerator.is_fsdp2):
-            raise ValueError("of sharded training FSDP2 (fsdp_version 2) is supported, not FSDP1 or DeepSpeed")
+        if self.is_fsdp_enabled and not self.accelerator.is_fsdp2:
+            raise ValueError("of sharded training FSDP2 (fsdp_version 2) and DeepSpeed are supported, not FSDP1")
         if self.args.fsdp and not self.is_fsdp_enabled:
             logging.getLogger(__name__).warning("FSDP was asked for, but accelerate shards nothing here: this is DDP.")
         if isinstance(method, str):
@@ -70,18 +72,21 @@ class AdversarialTrainer(SeededTrainer):
         inputs = self._prepare_inputs(inputs)
         scale = 1.0 / self.current_gradient_accumulation_steps
         # Several processes: all passes of an optimiser step are local, then the gradients are averaged once. With FSDP2 no
-        # process holds all of them: every backward pass averages its own.
-        with nullcontext() if self.is_fsdp_enabled else self.accelerator.no_sync(model):
+        # process holds all of them: every backward pass averages its own, and so it is with DeepSpeed.
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        with nullcontext() if sharded else self.accelerator.no_sync(model):
             report = self.method.step(
                 model,
                 inputs,
                 scale=scale,
                 micro_batch=self._micro_batch,
-                backward=self.accelerator.backward,
+                backward=self._backward(),
                 label_smoothing=self.args.label_smoothing_factor,
             )
+        if self.is_deepspeed_enabled and self.accelerator.sync_gradients:
+            self.accelerator.deepspeed_engine_wrapped.engine.step()
         shared = report.loss.clone()
-        local = self.accelerator.sync_gradients and not self.is_fsdp_enabled
+        local = self.accelerator.sync_gradients and not sharded
         ready = model.parameters() if local else ()
         distributed.average([*(each.grad for each in ready if each.grad is not None), shared])
         if not torch.isfinite(shared):
@@ -89,6 +94,14 @@ class AdversarialTrainer(SeededTrainer):
         self._micro_batch = 0 if self.accelerator.sync_gradients else self._micro_batch + 1
         self._figures = report.scalars()
         return report.loss * scale
+
+    def _backward(self) -> Callable[[torch.Tensor], None]:
+        """A backward pass. With DeepSpeed accelerate's own ends the optimiser's step, of which a method makes several passes."""
+        if not self.is_deepspeed_enabled:
+            return self.accelerator.backward
+        engine = self.accelerator.deepspeed_engine_wrapped.engine
+        engine.set_gradient_accumulation_boundary(is_boundary=self.accelerator.sync_gradients)
+        return partial(engine.backward, scale_wrt_gas=False)
 
     def compute_loss(
         self,
