@@ -107,7 +107,7 @@ class TrainConfig(Settings):
                 of_run[key] = value
             else:
                 raise UserError(
-                    f"Unknown setting {key[:60]!r}. Allowed for {method.name}: {', '.join(names)}; for any run:"
+                    f"Unknown setting {key[:60]!r}. Allowed for {method.name}: {', '.join(names) or 'nothing of its own'}; for any run:"
                     f" {', '.join(cls.own_names())}."
                 )
         complete = method.Settings.parse(of_method).as_dict()
