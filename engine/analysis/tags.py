@@ -64,11 +64,12 @@ class Tags(Result):
 
     def text(self) -> str:
         """A row per token."""
-        rows = [
-            (token, f"{norm:.4g}", *(f"{said[at][at_token]} ({sure[at][at_token]:.3f})" if said[0][at_token] else "" for at in (0, -1)))
-            for said, sure in ((self.said, self.sure),)
-            for at_token, (token, norm) in enumerate(zip(self.tokens, self.token_norms[-1], strict=True))
-        ]  # fmt: skip
+        before, after = (
+            [f"{tag} ({sure:.3f})" if tag else "" for tag, sure in zip(self.said[at], self.sure[at], strict=True)]
+            for at in (0, -1)
+        )
+        norms = [f"{norm:.4g}" for norm in self.token_norms[-1]]
+        rows = list(zip(self.tokens, norms, before, after, strict=True))
         return f"{self.origin}{said_at(self.site)}\n\n{self.verdict()}\n\n" + columns(
             rows, ("token", "|delta|", "before", "after")
         )

@@ -87,6 +87,11 @@ def mean_loss(model: Any, logits: Tensor, labels: Tensor, label_smoothing: float
     """The mean over the examples that count, a scalar, for what the model is trained for (see `problem_of`)."""
     problem = problem_of(model, labels)
     losses = task_losses(logits, fitting_labels(problem, labels, logits), label_smoothing, problem)
+    return over_examples(losses, labels, problem)
+
+
+def over_examples(losses: Tensor, labels: Tensor, problem: Problem) -> Tensor:
+    """The mean of `losses` `[B]` over the examples that count (see `counted`), a scalar."""
     return losses.sum() / counted(labels, problem).sum().clamp_min(1)
 
 

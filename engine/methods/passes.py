@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from engine.anatomy import word_embeddings
 from engine.errors import UserError
-from engine.methods.losses import Problem, counted, fitting_labels, problem_of, task_losses
+from engine.methods.losses import Problem, fitting_labels, over_examples, problem_of, task_losses
 from engine.methods.precision import plain_forward
 from engine.perturbation import project, token_norms, uniform_start
 from engine.sites import EMBEDDINGS, site_of
@@ -124,7 +124,7 @@ class PerturbedBatch:
 
     def mean(self, losses: Tensor) -> Tensor:
         """The mean over the examples that count: as the model's own loss, those with the label -100 are left out."""
-        return losses.sum() / counted(self.labels, self.problem).sum().clamp_min(1)
+        return over_examples(losses, self.labels, self.problem)
 
     def loss(self, logits: Tensor) -> Tensor:
         """The task's mean loss, a scalar."""
