@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.adapters import with_lora
 from engine.catalogue import analyse
+from engine.data.tasks import Task
 from engine.errors import UserError
 from engine.methods import METHODS
+from engine.models import load_model
 from engine.sites import checkpointing
 from engine.subjects.classifier import Classifier, load_classifier
 from tests import tiny
@@ -29,18 +31,20 @@ from tests import tiny
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "models.md"
 TEXT = "a very dull but good film"
 AT_LAYER = {"method": "pgd", "settings": {"site": "layer:1"}}
+TAGS = "tags"
 
 
-def made(architecture: str, folder: Path, encoder: Path) -> Classifier:
-    """A tiny model of an architecture, saved and loaded."""
+def made(architecture: str, folder: Path, encoder: Path, tags: bool) -> Classifier:
+    """A tiny model of an architecture with a head for texts, or for the tags of words, saved and loaded."""
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     config = tiny.CONFIGS[architecture]()
-    config.vocab_size, config.num_labels = len(tokenizer) + 8, 2
-    config.id2label, config.label2id = {0: "bad", 1: "good"}, {"bad": 0, "good": 1}
+    config.vocab_size = len(tokenizer) + 8
     config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.sep_token_id
-    model = AutoModelForSequenceClassification.from_config(config)
-    model.save_pretrained(folder)
+    AutoModel.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    kind = "token classification" if tags else "classification"
+    with_head = load_model(str(folder), Task("tried", kind, ("bad", "good"))).model
+    with_head.save_pretrained(folder)
     return load_classifier(str(folder))
 
 
@@ -48,14 +52,21 @@ def step(classifier: Classifier, method: Any, **settings: Any) -> None:
     """One training step."""
     classifier.model.requires_grad_(True).train()
     batch = dict(classifier.tokenizer([TEXT, "a good film"], padding=True, return_tensors="pt"))
-    report = method(**settings).step(classifier.model, {**batch, "labels": torch.tensor([0, 1])})
+    labels = (batch["attention_mask"] * 101 - 100).clamp_max(1) if classifier.tags else torch.tensor([0, 1])
+    report = method(**settings).step(classifier.model, {**batch, "labels": labels})
     classifier.model.requires_grad_(False).eval()
     if not torch.isfinite(report.loss):
         raise UserError("the loss is not finite")
 
 
+def every_method(classifier: Classifier) -> None:
+    """A step with each."""
+    for method in METHODS.all():
+        step(classifier, method)
+
+
 def columns() -> dict[str, Callable[[Classifier], Any]]:
-    """What is tried, by name."""
+    """What is tried, by name; names that begin with TAGS are of models that tag words."""
     trained = {each.title: lambda classifier, each=each: step(classifier, each) for each in METHODS.all()}
     return {
         **trained,
@@ -67,15 +78,18 @@ def columns() -> dict[str, Callable[[Classifier], Any]]:
         "through the layers": lambda it: analyse("layers", it, text=TEXT, method="pgd"),
         "LoRA": lambda it: with_lora(it.model, 2),
         "checkpointing": lambda it: checkpointing(it.model),
+        f"{TAGS}, each method": every_method,
+        f"{TAGS}, ascent": lambda it: analyse("tags", it, text=TEXT, method="pgd"),
+        f"{TAGS}, layer:1": lambda it: analyse("tags", it, text=TEXT, **AT_LAYER),
     }
 
 
-def tried(action: Callable[[Classifier], Any], classifier: Classifier) -> str:
-    """A tick, or why it cannot be done."""
+def tried(action: Callable[[Classifier], Any], *model: Any) -> str:
+    """A tick, or why it cannot be done with the model that is made of the rest."""
     try:
-        action(classifier)
+        action(made(*model))
     except UserError as problem:
-        return str(problem)
+        return str(problem).removeprefix(f"{model[1]}: ")
     return "✓"
 
 
@@ -89,8 +103,9 @@ def main() -> None:
         encoder = tiny.save_encoder(Path(scratch) / "encoder")
         for architecture in tiny.CONFIGS:
             cells = []
-            for action in columns().values():
-                found = tried(action, made(architecture, Path(scratch) / architecture, encoder))
+            for name, action in columns().items():
+                tags = name.startswith(TAGS)
+                found = tried(action, architecture, Path(scratch) / f"{architecture}{tags}", encoder, tags)
                 if found != "✓":
                     if found not in notes:
                         notes.append(found)

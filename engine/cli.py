@@ -27,7 +27,10 @@ class _Parser(argparse.ArgumentParser):
         if self.fill is not None:
             fill, self.fill = self.fill, None
             fill(self)
-        return super().parse_known_args(*arguments, **keywords)
+        found, unknown = super().parse_known_args(*arguments, **keywords)
+        if unknown:  # Said by the verb that was given them, whose help is the one to see.
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
 
 PROGRAM = "python -m engine"

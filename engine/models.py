@@ -150,7 +150,11 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
         config.label2id = {label: place for place, label in enumerate(names)}
         config.problem_type = "regression" if task.kind == "regression" else "single_label_classification"
     family = family_of(config) if task is None else TAGS if task.tags else TEXTS
-    model, missing = load_weights(getattr(transformers, f"AutoModel{family}"), name, folder, config, seed)
+    classes = getattr(transformers, f"AutoModel{family}")
+    if type(config) not in classes._model_mapping:
+        of = "the tokens of a text" if family == TAGS else "texts"
+        raise UserError(f"{name}: transformers has no {config.model_type} model that classifies {of}.")
+    model, missing = load_weights(classes, name, folder, config, seed)
     model.eval()
     check_embeddings(model, tokenizer, name)
     check_can_be_moved(model, tokenizer, name)

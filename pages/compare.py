@@ -7,6 +7,5 @@ heading(
     "Compare",
     "Is a model trained with a method really more robust? Attack several models in embedding space and with real words,"
     " and see what the papers report.",
-    r"\mathrm{acc}(\epsilon)=\frac1n\sum_i\big[\forall\,\|\delta\|_F\le\epsilon:\ \arg\max f_\theta(X_i+\delta)=y_i\big]",
 )
 body("compare", view_choice(("Against ε", "Word attacks", "Studies", "Published tables")))

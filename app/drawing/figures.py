@@ -75,6 +75,9 @@ def lines(
     if log:
         made.update_xaxes(type="log", exponentformat="power", dtick=1)
         made.update_yaxes(type="log", exponentformat="power")
+    elif all(len(points) == 1 for points in curves.values()):  # Plotly would draw a whole unit to each side.
+        made.update_xaxes(tickvals=[most])
+        made.update_yaxes(rangemode="tozero")
     made.update_layout(showlegend=len(curves) > 1)
     return made
 
@@ -167,8 +170,9 @@ def histogram(groups: Mapping[str, Sequence[float]], x: str, *, log: bool = Fals
     edges = np.linspace(low, high if high > low else low + 1, 31)
     for place, (name, values) in enumerate(groups.items()):
         data = np.log10([value for value in values if value > 0]) if log else np.asarray(values)
-        counts, _ = np.histogram(data, bins=edges)
-        middles = (edges[:-1] + edges[1:]) / 2
+        counts = np.pad(np.histogram(data, bins=edges)[0], 1)  # An empty bin at each end: the outline comes down to 0.
+        width = edges[1] - edges[0]
+        middles = np.append(edges - width / 2, edges[-1] + width / 2)
         made.add_scatter(
             x=10**middles if log else middles,
             y=counts,

@@ -18,7 +18,7 @@ def _heights(found: Any, height: str) -> tuple[list[list[float]], str]:
 
 def _steps(name: str, path: list[dict[str, float]]) -> list[str]:
     return [
-        f"{get_method(name).title}, step {step}<br>loss {at['loss']:.4g}<br>‖δ‖ {at['norm']:.3g}, {at['off']:.3g} off the plane"
+        f"{get_method(name).title}, step {step}<br>loss {at['loss']:.4g}, margin {at['margin']:.4g}<br>‖δ‖ {at['norm']:.3g}, {at['off']:.3g} off the plane"
         for step, at in enumerate(path)
     ]
 
@@ -69,7 +69,7 @@ def contour(found: Any, height: str = "loss") -> go.Figure:
 
 
 def surface(found: Any, height: str = "loss") -> go.Figure:
-    """The same as a surface; the ball's edge on it, the paths at their own losses."""
+    """The same as a surface; the ball's edge on it, the paths at their own heights."""
     from scipy.interpolate import RegularGridInterpolator
 
     values, title = _heights(found, height)
@@ -95,19 +95,18 @@ def surface(found: Any, height: str = "loss") -> go.Figure:
         hoverinfo="skip",
         showlegend=False,
     )
-    if height == "loss":
-        for place, (name, path) in enumerate(found.paths.items()):
-            made.add_scatter3d(
-                x=[at["a"] for at in path],
-                y=[at["b"] for at in path],
-                z=[at["loss"] for at in path],
-                mode="lines+markers",
-                name=get_method(name).title,
-                line={"color": SERIES[place + 1], "width": 6},
-                marker={"size": 4},
-                customdata=_steps(name, path),
-                hovertemplate="%{customdata}<extra></extra>",
-            )
+    for place, (name, path) in enumerate(found.paths.items()):
+        made.add_scatter3d(
+            x=[at["a"] for at in path],
+            y=[at["b"] for at in path],
+            z=[at[height] for at in path],
+            mode="lines+markers",
+            name=get_method(name).title,
+            line={"color": SERIES[place + 1], "width": 6},
+            marker={"size": 4},
+            customdata=_steps(name, path),
+            hovertemplate="%{customdata}<extra></extra>",
+        )
     made.update_layout(
         height=520,
         margin={"l": 0, "r": 0, "t": 30, "b": 0},

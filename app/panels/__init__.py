@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from app.shell.address import address_is_answered
 from app.shell.layout import errors_in_a_box
 
 
@@ -10,5 +11,5 @@ def body(name: str, *arguments: str) -> None:
 
     It is imported only now: it brings torch, for which the heading must not wait.
     """
-    with errors_in_a_box():
+    with errors_in_a_box(), address_is_answered():
         import_module(f"{__name__}.{name}").page(*arguments)

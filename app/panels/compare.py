@@ -19,6 +19,9 @@ def page(view: str) -> None:
 
 def embedding_attack() -> None:
     """Accuracy against ε."""
+    st.latex(
+        r"\mathrm{acc}(\epsilon)=\frac1n\sum_i\big[\forall\,\|\delta\|_F\le\epsilon:\ \arg\max f_\theta(X_i+\delta)=y_i\big]"
+    )
     with st.sidebar:
         models = widgets.classifiers_choice("robust accuracy")
         of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.

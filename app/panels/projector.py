@@ -15,7 +15,7 @@ def page() -> None:
         classifier = widgets.classifier_choice()
         of = widgets.dataset_choice()
         method = widgets.method_choice()
-        how = widgets.asked("map", "epsilon", "seed", epsilon=0.2)
+        how = widgets.asked("map", "epsilon", "seed")
         colour = st.selectbox(
             "Colour", list(COLOURS), key="colour", bind="query-params", help="What the colours stand for."
         )

@@ -4,14 +4,21 @@ from typing import Any
 
 import streamlit as st
 
+from app.shell.layout import plain
 from app.widgets.uploads import short_name, uploaded
 from engine.data.builtin import TASKS
 
 
-def linked(key: str, names: dict[str, str]) -> None:
-    """Let an address name an option by its value too: a bound select box is found there by what it shows."""
+def linked(key: str, names: dict[str, str], *, closed: bool = False) -> None:
+    """Let an address name an option by its value too: a bound select box is found there by what it shows.
+
+    closed: that there are no other options, so that one that is named is said to be unknown.
+    """
     given = st.query_params.get_all(key)
     shown = [names.get(value, value) for value in given]
+    if closed and key not in st.session_state and (unknown := [each for each in shown if each not in names.values()]):
+        st.warning(f"The address names {plain(unknown[0][:60])}: there is no such {key}.", icon=":material/link_off:")
+        return
     if shown != given and key not in st.session_state:
         st.query_params[key] = shown
         st.rerun()
@@ -58,7 +65,9 @@ def sentence() -> dict[str, Any]:
 
 
 def label_choice(classifier: Any) -> str | None:
-    """What the loss is taken against; None: the model's own prediction."""
+    """What the loss is taken against; None: the model's own prediction (or that of a tagger: its tags are given by words)."""
+    if classifier.tags:
+        return None
     if classifier.is_regression:
         score = st.number_input(
             "Loss is taken against the score", value=None, key="label-score", bind="query-params", placeholder="its own: 0",

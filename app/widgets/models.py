@@ -10,6 +10,7 @@ from app.widgets.inputs import linked
 from engine.catalogue import analysis_of
 from engine.errors import UserError
 from engine.models import BUILTIN
+from engine.paths import exists
 from engine.runs.config import is_pretraining
 from engine.runs.run import RUN, marked
 from engine.runs.store import Store
@@ -56,8 +57,10 @@ def _model_choice(key: str, names: dict[str, str], help_: str) -> str:
 
 
 def _loaded(chosen: str) -> Any:
-
+    """A model by what was chosen or typed; a run may be typed by its name or id, as on the command line."""
     run = chosen.removeprefix(RUN) if chosen.startswith(RUN) else None
+    if run is None and chosen not in BUILTIN and not exists(chosen):
+        run = next((each.id for each in Store().all() if chosen in (each.id, each.name)), None)
     return state.classifier(None if run else chosen, run)
 
 
@@ -101,7 +104,7 @@ def classifiers_choice(analysis: str) -> dict[str, Any]:
 def run_choice(runs: list[Any], help_: str) -> Any:
     """Choose one of some runs; an address may name it by its id."""
     names = {run.id: f"{run.title} · {run.id}" for run in runs}
-    linked("run", names)
+    linked("run", names, closed=True)
     chosen = st.selectbox("Run", list(names), format_func=names.__getitem__, key="run", bind="query-params", help=help_)
     return next(run for run in runs if run.id == chosen)
 

@@ -85,7 +85,7 @@ def asked(analysis: str, *names: str, **first: Any) -> dict[str, Any]:
 def method_choice(key: str = "method", default: str = "pgd") -> Any:
     """Choose a method; returns its class."""
     names = METHODS.names()
-    linked(key, {name: get_method(name).title for name in names})
+    linked(key, {name: get_method(name).title for name in names}, closed=True)
     chosen = st.selectbox(
         "Method",
         names,

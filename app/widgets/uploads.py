@@ -121,6 +121,9 @@ def upload_box() -> None:
     said = st.container()
     try:
         plain_look = _look(file.name, file.getvalue(), Reading())
+        if plain_look.problem and not plain_look.columns:  # No choice of columns makes it a table.
+            said.error(plain(plain_look.problem))
+            return
         how = _form(plain_look, file.file_id)
         found = plain_look if how == Reading() else _look(file.name, file.getvalue(), how)
         if found.problem:

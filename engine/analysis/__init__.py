@@ -60,7 +60,7 @@ class Analysis:
                 else f"{self.title}: a model that tags every token (token classification) is needed here, not one of whole texts."
             )
         if self.needs == "classes" and subject.is_regression:
-            return f"{self.title} needs classes: choose a classifier, not a regression model."
+            return f"{self.title}: classes are needed; choose a classifier, not a regression model."
         return ""
 
 

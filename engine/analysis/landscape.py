@@ -37,7 +37,7 @@ class Landscape(Result):
         loss: `[N][N]`, rows are b, columns a.
         margin: `[N][N]`, rows are b, columns a; for regression the margin is the score.
         paths: per method, one row per point with `a`, `b` (its projection into the plane), `off` (its distance from
-            the plane), `loss` (its own, not the surface's) and `norm`.
+            the plane), `loss` and `margin` (its own, not the surface's) and `norm`.
         epsilon: ε; the ball cuts the plane in a circle of that radius.
         tokens: the example's.
         site: where δ enters; axis, paths and ε are in its units.
@@ -150,6 +150,10 @@ def landscape(classifier: Classifier, asked: LandscapeSettings, progress: Progre
     else:
         second = _towards_word(classifier, embedded, *asked.towards)
     v = unit_example(second - (second * u).sum() * u)
+
+    def height(logits: Tensor, labels: Tensor) -> Tensor:
+        return logits[:, 0] if classifier.is_regression else margins(logits, labels)
+
     axis = torch.linspace(-asked.extent * epsilon, asked.extent * epsilon, points)
     axis[points // 2] = 0.0
     grid = torch.cartesian_prod(axis, axis).to(u)  # (b, a), a runs fastest.
@@ -162,7 +166,7 @@ def landscape(classifier: Classifier, asked: LandscapeSettings, progress: Progre
             moved = part[:, 1, None, None] * u + part[:, 0, None, None] * v
             logits = grid_batch.forward(moved, ascent=False).logits
             losses.append(grid_batch.losses(logits))
-            heights.append(logits[:, 0] if classifier.is_regression else margins(logits, labels.expand(len(part))))
+            heights.append(height(logits, labels.expand(len(part))))
             told(progress, start + BATCH, len(grid))
     return Landscape(
         axis=axis.tolist(),
@@ -175,6 +179,7 @@ def landscape(classifier: Classifier, asked: LandscapeSettings, progress: Progre
                     "b": float((point.delta * v).sum()),
                     "off": float((point.delta - (point.delta * u).sum() * u - (point.delta * v).sum() * v).norm()),
                     "loss": float(point.loss[0]),
+                    "margin": float(height(point.logits, labels)[0]),
                     "norm": float(point.delta.norm()),
                 }
                 for point in path

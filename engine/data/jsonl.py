@@ -1,6 +1,7 @@
 """JSON lines: one object per row, of which only what is needed is kept."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pandas as pd
 from engine.data import rawtable
 from engine.data.rawtable import RawTable, Wanted, as_text
 from engine.errors import UserError
+
+HALF = re.compile(r"[\ud800-\udfff]")  # What json.loads leaves of an escape whose other half is missing.
 
 
 def read_jsonl(path: Path, keep: Wanted) -> RawTable:
@@ -51,6 +54,10 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
         if isinstance(problem, UserError):
             raise
         raise UserError(f"{path.name} is not a readable JSONL table: line {number}: {str(problem)[:100]}.") from None
+    if "\\ud" in line.lower() and HALF.search(json.dumps(found, ensure_ascii=False)):
+        raise UserError(
+            f"{path.name}, line {number}: half of a surrogate pair stands alone (\\ud800 to \\udfff): no character."
+        )
     if not isinstance(found, dict):
         raise UserError(f"{path.name}, line {number} is no object in braces, as every line of JSONL must be.")
     return found

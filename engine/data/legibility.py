@@ -39,11 +39,11 @@ def unreadable(tokenizer: Any, texts: list[str]) -> str:
     if spelt > SPELT * len(words) and len(words) >= 5:
         return (
             f"The model hardly knows this script: it spells the text letter by letter ({spelt} of {len(words)} tokens are"
-            f" single letters). Choose a model of the text's language: {fits}."
+            f" single letters). Choose a model that can: {fits}."
         )
     if letters and len(words) > 1.2 * letters:
         return (
-            f"The model hardly knows this script: it reads {len(words)} pieces for {letters} characters. Choose a model of"
-            f" the text's language: {fits}."
+            f"The model hardly knows this script: it reads {len(words)} pieces for {letters} characters. Choose a model"
+            f" that can: {fits}."
         )
     return ""

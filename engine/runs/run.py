@@ -96,8 +96,10 @@ class Run:
 
     @property
     def title(self) -> str:
-        """Its name, or what it does."""
-        return self.name or f"{self.config['method']} on {Path(self.config['dataset']).name}"
+        """Its name, or what it does; a site other than the word embeddings is part of that."""
+        site = self.config.get("method_settings", {}).get("site", "embeddings")
+        at = "" if site == "embeddings" else f" at {site}"
+        return self.name or f"{self.config['method']}{at} on {Path(self.config['dataset']).name}"
 
     @property
     def mark(self) -> str:

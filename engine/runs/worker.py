@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -143,6 +144,19 @@ def _heartbeat(run: Run) -> Iterator[None]:
         ended.set()
 
 
+@contextmanager
+def _ends_as_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM, as a scheduler or a shutdown sends it, is an interruption and no crash."""
+    if threading.current_thread() is not threading.main_thread():  # Signals reach that one alone.
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def execute(identifier: str, *, progress: bool = False) -> Run:
     """Do a run that was claimed for this process, and say how it ended, whatever happens.
 
@@ -154,7 +168,7 @@ def execute(identifier: str, *, progress: bool = False) -> Run:
     store.update(run.id, **{**own_process(), "status": "running"})
     try:
         distributed.told_by_first(json.dumps(asdict(run)))
-        with _heartbeat(run):
+        with _heartbeat(run), _ends_as_by_ctrl_c():
             train(run, progress)
     except UserError as problem:
         store.update(run.id, status="failed", finished=time.time(), message=str(problem))
@@ -203,6 +217,8 @@ def main() -> int:
     except UserError as problem:
         print(problem, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     except Exception:
         traceback.print_exc()
         return 1

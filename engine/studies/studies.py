@@ -27,6 +27,19 @@ from engine.runs.config import TrainConfig, is_pretraining
 MOST_CELLS = 1000
 MOST_STUDY = 2**20  # Bytes of a study's file.
 STUDY_SUFFIXES = (".toml", ".yaml", ".yml")
+WRONG = {  # What the validator's kinds of errors are called.
+    "missing": "is missing",
+    "extra_forbidden": "is not known",
+    "list_type": "must be a list",
+    "dict_type": "must be a table of settings",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most 80 characters",
+}
 
 
 class Study(BaseModel):
@@ -86,8 +99,8 @@ def study_from(document: Mapping[str, Any]) -> Study:
     except ValidationError as problem:
         first = problem.errors()[0]
         at = ".".join(map(str, first["loc"]))
-        allowed = ", ".join(Study.model_fields)
-        raise UserError(f"The study's {at}: {first['msg'][:120]}. A study has {allowed}.") from None
+        wrong = WRONG.get(first["type"], f"is not right ({first['msg'][:120]})")
+        raise UserError(f"The study's {at[:60]} {wrong}. A study has {', '.join(Study.model_fields)}.") from None
 
 
 def read_study(path: Path) -> Study:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+from unicodedata import category
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -31,6 +32,11 @@ class Encoded:
         return self.batch["input_ids"][0]
 
 
+def _can_be_seen(text: str) -> bool:
+    """Whether a text has more than spaces, controls and characters of no width."""
+    return any(category(letter) not in ("Cc", "Cf", "Zs", "Zl", "Zp") for letter in text)
+
+
 @settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
 class Text(Settings):
     """What every analysis of one text is asked."""
@@ -43,7 +49,7 @@ class Text(Settings):
     @field_validator("text")
     @classmethod
     def _has_words(cls, given: str) -> str:
-        if not given.strip():
+        if not _can_be_seen(given):
             raise ValueError("The text is empty: give at least one word.")
         return given
 
@@ -60,7 +66,7 @@ class Sentence(Text):
     @field_validator("text_pair")
     @classmethod
     def _pair_has_words(cls, given: str | None) -> str | None:
-        if given is not None and not given.strip():
+        if given is not None and not _can_be_seen(given):
             raise ValueError("The second text is empty: give at least one word, or leave it out.")
         return given
 

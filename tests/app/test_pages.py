@@ -86,6 +86,18 @@ def test_errors_are_a_box_and_not_a_traceback(open_page):
     assert "There is no file" in test.error[0].value
 
 
+def test_what_an_address_asks_in_vain_is_said(open_page):
+    def warned(page, **query):
+        return " ".join(box.value for box in open_page(page, **query).warning)
+
+    assert "epsilom" in warned("perturb", epsilom=3)
+    assert "perturb\\-pgd\\-epsilon=\\-3" in warned("perturb", **{"perturb-pgd-epsilon": -3})
+    assert "there is no such method" in warned("perturb", method="nosuch")
+    asked = warned("perturb", method="freelb", **{"perturb-freelb-epsilon": 0.4, "seed": 3, "view": "One method"})
+    assert "not allowed" not in asked and "no such" not in asked
+    assert not any(name in asked for name in ("epsilon", "seed", "method"))
+
+
 def test_text_of_others_is_shown_as_it_is():
     from app.drawing.tokens import token_strip
     from app.shell.layout import plain

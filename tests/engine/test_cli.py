@@ -101,6 +101,8 @@ BAD = {
     "no weights": (["train", "--method", "pgd", "--dataset", "{data}", "--model", "{folder}"], "no config.json"),
     "pickle": (["train", "--method", "pgd", "--dataset", "{data}", "--model", "{pickle}"], "refused"),
     "empty text": (["trace", "--text", "  "], "empty"),
+    "text that cannot be seen": (["trace", "--text", "\u200b\u2060 \ufeff"], "empty"),
+    "no such block": (["train", "--method", "pgd", "--dataset", "{data}", "--model", "{encoder}", "--set", "site=layer:99"], "layer:99"),
     "trace steps": (["trace", "--text", "a", "--steps", "-1"], "steps must be a whole number from 0 to 50"),
     "trace radius": (["trace", "--text", "a", "--set", "epsilon=-1"], "epsilon"),
     "trace label": (["trace", "--text", "a", "--label", "9", "--model", "{classifier}"], "out of range"),
@@ -112,7 +114,7 @@ BAD = {
     "table of no run": (["table", "--run", "x", "--map", "Z"], "There is no run"),
     "no verb": ([], "See: python -m engine --help"),
     "unknown verb": (["dance"], "See: python -m engine"),
-    "unknown flag": (["runs", "--loud"], "See: python -m engine"),
+    "unknown flag": (["runs", "--loud"], "See: python -m engine runs --help"),
     "run and model": (["trace", "--text", "a", "--run", "x", "--model", "y"], "not allowed with"),
 }  # fmt: skip
 
@@ -128,7 +130,7 @@ def test_bad_input_gives_one_line_and_exit_code_2(said, case, tmp_path, sentence
     torch.save({"a": torch.zeros(1)}, tmp_path / "pickle" / "pytorch_model.bin")
     places = {
         "data": sentences, "binary": tmp_path / "binary.csv", "columns": tmp_path / "columns.tsv",
-        "labels": tmp_path / "labels.tsv", "folder": tmp_path / "folder", "pickle": tmp_path / "pickle",
+        "labels": tmp_path / "labels.tsv", "encoder": encoder, "folder": tmp_path / "folder", "pickle": tmp_path / "pickle",
     }  # fmt: skip
     arguments, words = BAD[case]
     if "{classifier}" in arguments:

@@ -1,5 +1,6 @@
 """The landscape against single forward passes."""
 
+import math
 import time
 
 import pytest
@@ -40,6 +41,9 @@ def test_the_centre_is_the_clean_loss_and_paths_are_the_traces(classifier):
     # PGD's end defines the horizontal axis: it lies on it, on the ball's surface.
     end = found.paths["pgd"][-1]
     assert (end["a"], end["b"], end["off"]) == pytest.approx((0.4, 0.0, 0.0), abs=1e-4)
+    # With two classes the loss and the margin say the same: L = log(1 + exp(-margin)).
+    for point in end, found.paths["freelb"][2]:
+        assert point["loss"] == pytest.approx(math.log1p(math.exp(-point["margin"])), abs=1e-5)
 
 
 def test_a_point_of_the_grid_is_one_forward_pass_there(classifier):

@@ -84,5 +84,5 @@ def test_a_regression_model_is_refused_by_what_needs_classes(regressor, sentence
         ("word attack", {"dataset": str(sentences)}),
         ("flip", {"text": "a good film"}),
     ):
-        with pytest.raises(UserError, match="needs classes"):
+        with pytest.raises(UserError, match="classes are needed"):
             analyse(name, regressor, **values)

@@ -103,6 +103,14 @@ def test_cancel_and_resume_end_with_the_weights_of_an_undisturbed_run(encoder, s
         queue.resume(run.id)
 
 
+def test_a_run_that_is_told_to_end_was_interrupted_and_has_not_crashed(encoder, sentences):
+    run = queue.submit(config(encoder, sentences, max_steps=2000))
+    process = psutil.Process(wait(run.id, lambda run: run.step >= 3).pid)
+    process.terminate()
+    stopped = wait(run.id)
+    assert (stopped.status, stopped.message.partition(";")[0]) == ("cancelled", "Interrupted")
+
+
 def test_what_goes_wrong_in_the_worker_is_in_the_row(encoder, sentences):
     run = queue.submit(config(encoder, sentences, max_steps=5, settings={"learning_rate": 1.0, "max_gradient_norm": 0}))
     wait(run.id)
