@@ -52,14 +52,15 @@ def climb(
         state = method.start(embedded)
         for step in range(steps + 1):
             delta = method.total(state)
-            at = embedded.forward(delta)
+            at = embedded.forward(delta, ascent=method.takes_gradient)
             value = objective(at.logits)
             logits = at.logits.detach()
             points.append(Point(delta, logits, embedded.losses(logits), value.detach()))
             if until(points[-1]):
                 break
             if step < steps:
-                state = method.ascend(state, embedded.input_gradient(value.sum(), at), embedded)
+                gradient = embedded.input_gradient(value.sum(), at) if method.takes_gradient else embedded.like
+                state = method.ascend(state, gradient, embedded)
     return points
 
 

@@ -1,4 +1,4 @@
-"""How sure a figure is: intervals by the bootstrap, the exact sign-flip test."""
+"""How sure a figure is: intervals by the bootstrap, the exact sign-flip test, an exact bound of a probability."""
 
 from collections.abc import Sequence
 
@@ -29,3 +29,10 @@ def sign_flip(differences: Sequence[float]) -> float:
         patterns = np.random.default_rng(0).choice([1, -1], (100_000, count))
     means = np.abs(patterns @ values) / count
     return float((means >= abs(values.mean()) - 1e-12).mean())
+
+
+def binomial_low(successes: int, trials: int, alpha: float) -> float:
+    """One-sided lower confidence bound of a probability (Clopper & Pearson 1934): too high with probability α at most."""
+    from scipy.stats import beta
+
+    return float(beta.ppf(alpha, successes, trials - successes + 1)) if successes else 0.0

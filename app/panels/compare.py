@@ -13,7 +13,7 @@ from engine.studies.published import SOURCES
 
 def page(view: str) -> None:
     """One of its views."""
-    views = {"Word attacks": word_attack, "Studies": studies.page, "Published tables": papers}
+    views = {"Audit": audit, "Word attacks": word_attack, "Studies": studies.page, "Published tables": papers}
     views.get(view, embedding_attack)()
 
 
@@ -25,13 +25,13 @@ def embedding_attack() -> None:
     with st.sidebar:
         models = widgets.classifiers_choice("robust accuracy")
         of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
-        names = ("steps", "restarts", "schedule", "epsilons", "site", "seed")
+        names = ("attack", "steps", "restarts", "schedule", "epsilons", "site", "seed")
         how = widgets.asked("robust accuracy", *names, steps=5, restarts=1)
     models = widgets.about_all(models, of)
     found = state.analyse("robust accuracy", models, "Attacking", **how, **of)
     show(found, "curve", "curve")
     st.caption(
-        "PGD on the true label's loss, in embedding space. Bands: 95 % bootstrap over the examples. The value at"
+        "The attack climbs in embedding space against the true label. Bands: 95 % bootstrap over the examples. The value at"
         " ε = 0 is the clean accuracy. Each model's second line is its accuracy under twice as many steps: where the"
         " two lines differ, the attack has not converged, and the accuracy is an upper bound."
     )
@@ -45,6 +45,28 @@ def embedding_attack() -> None:
         st.warning(f"Not converged (more than one point apart): {plain(', '.join(loose))}. Take more steps.")
     st.subheader("Is it as sure as it is right?", anchor=False)
     show(state.analyse("calibration", models, "Calibration", **of), "reliability", "reliability")
+
+
+def audit() -> None:
+    """Whether an attack in embedding space can be believed."""
+    with st.sidebar:
+        models = widgets.classifiers_choice("audit")
+        of = widgets.dataset_choice(30)
+        how = widgets.asked(
+            "audit", "attack", "epsilon", "steps", "restarts", "site", "transfer_from", "seed", steps=10
+        )
+    models = widgets.about_all(models, of)
+    st.markdown(
+        "An attack that finds little may be a weak attack. These are signs by which one that does not work is known, and what"
+        " each of them would mean."
+    )
+    found = state.analyse("audit", models, "Attacking in many ways", **how, **of)
+    show(found, "accuracy", "audit-accuracy")
+    for place, (name, each) in enumerate(found.results.items()):
+        st.subheader(plain(name), anchor=False)
+        (st.success if each.believed else st.error)(plain(each.verdict))
+        one = state.analyse("audit", {name: models[name]}, "Attacking in many ways", **how, **of)
+        show(one, "checks", f"checks-{place}")
 
 
 def word_attack() -> None:

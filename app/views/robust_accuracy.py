@@ -11,7 +11,7 @@ from engine.sites import units
 view = VIEWS.add(Views("robust accuracy", "compare", several_models=True))
 
 
-@view("curve", "Accuracy against ε under PGD", several=True)
+@view("curve", "Accuracy against ε under attack", several=True)
 def curve(found: Mapping[str, RobustAccuracy]) -> Figure:
     """One line per model with its 95 % interval; a second one under twice the steps."""
     curves, bands = {}, {}

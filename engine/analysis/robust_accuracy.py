@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.analysis import Result, analysis
 from engine.errors import UserError
 from engine.progress import Progress, told
-from engine.robustness.embedding import falls
+from engine.robustness.attacks import ATTACKS, STANDARD, named, worst
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
 from engine.statistics import bootstrap
@@ -28,16 +28,26 @@ BATCH = 32
 class RobustSettings(Sample):
     """A sample and an attack."""
 
+    attack: str = Field(
+        default="pgd", json_schema_extra={"enum": [*(name.replace("_", " ") for name in ATTACKS.modules()), STANDARD]}
+    )
+    """pgd, margin, apgd, apgd margin, targeted, square (without gradients), or standard: the worst over all of them."""
     epsilons: tuple[float, ...] = EPSILONS
     """Radii ε, separated by commas (Frobenius norm per sentence, embedding units)."""
     steps: int = Field(default=10, ge=1, le=200)
-    """K, the number of PGD steps."""
+    """K, the number of ascent steps (APGD's paper: 100)."""
     restarts: int = Field(default=2, ge=1, le=20)
     """Attacks per example and ε, the first from δ = 0."""
     schedule: Literal["linear", "constant"] = "linear"
-    """Step size: it starts at 2.5 ε / K and then falls (linear) or stays the same (constant)."""
+    """Step size of PGD: it starts at 2.5 ε / K and then falls (linear) or stays the same (constant)."""
     site: SiteName = EMBEDDINGS
     """Where δ enters: embeddings, or layer:N, the hidden states that go into block N (from 0)."""
+
+    @field_validator("attack")
+    @classmethod
+    def _there_is(cls, given: str) -> str:
+        named(given, 2)
+        return given
 
     @field_validator("epsilons", mode="before")
     @classmethod
@@ -47,7 +57,8 @@ class RobustSettings(Sample):
 
 @dataclass(frozen=True)
 class RobustPoint:
-    """Accuracy at one ε. `accuracy`: under `steps` steps; `longer`: under twice as many; `low`, `high`: 95 % interval.
+    """Accuracy at one ε. `accuracy`: under `steps` steps; `longer`: under twice as many; `low`, `high`: 95 % interval;
+    `queries`: passes of the model per example, of both attacks together.
 
     The attack has converged if `longer` is not much lower than `accuracy`: more steps find hardly anything more.
     """
@@ -57,6 +68,7 @@ class RobustPoint:
     longer: float
     low: float
     high: float
+    queries: float = 0.0
 
     @property
     def converged(self) -> bool:
@@ -80,11 +92,17 @@ class RobustAccuracy(Result):
     def text(self) -> str:
         """A row per ε."""
         rows = [
-            (f"{each.epsilon:g}", f"{each.accuracy:.3f}", f"{each.longer:.3f}", f"{each.low:.3f} to {each.high:.3f}")
+            (
+                f"{each.epsilon:g}",
+                f"{each.accuracy:.3f}",
+                f"{each.longer:.3f}",
+                f"{each.low:.3f} to {each.high:.3f}",
+                f"{each.queries:.0f}",
+            )
             for each in self.curve
         ]
         return f"{self.origin}{said_at(self.site)}\n\n" + columns(
-            rows, ("epsilon", "accuracy", "twice the steps", "95 % interval")
+            rows, ("epsilon", "accuracy", "twice the steps", "95 % interval", "queries")
         )
 
 
@@ -111,8 +129,8 @@ def radii(text: str) -> list[float]:
 def robust_accuracy(classifier: Classifier, asked: RobustSettings, progress: Progress = None) -> RobustAccuracy:
     """The share of examples whose label no point of any attack changes, for every ε (Frobenius, per sentence).
 
-    An attack is PGD on the true label's loss: the first from δ = 0, the others from a random point of its surface. An
-    example that falls at a smaller ε counts as fallen at every larger one: its δ lies in that ball too; so the curve
+    An attack climbs the true label's loss, or what its file says: the first time from δ = 0, then from random points of the
+    ball's surface. An example that falls at a smaller ε counts as fallen at every larger one: its δ lies in that ball too; so the curve
     never rises.
     """
     return RobustAccuracy(classifier.origin, curve_of(classifier, asked.table(classifier), asked, progress), asked.site)
@@ -123,6 +141,7 @@ def curve_of(
 ) -> list[RobustPoint]:
     """The curve on a table of `text`, perhaps `text_pair`, `label`."""
     grid, steps = asked.epsilons, asked.steps
+    attacks, asked_about = named(asked.attack, len(classifier.labels)), [0] * len(grid)
     fallen = {name: torch.zeros(len(grid), len(table), dtype=torch.bool) for name in ("short", "long")}
     parts, done = 2 * len(grid) * -(-len(table) // BATCH), 0
     for places, batch in batches(classifier, table, BATCH):
@@ -131,21 +150,25 @@ def curve_of(
             for at, epsilon in enumerate(grid):
                 if name == "long":  # What the short attack finds, the long one need not look for: it is both together.
                     down |= fallen["short"][at, places]
-                for restart in range(asked.restarts if epsilon else 1):
-                    holding = (~down).nonzero()[:, 0]
-                    if not len(holding):
-                        break
+                holding = (~down).nonzero()[:, 0]
+                if len(holding):
                     part = {key: tensor[holding.to(tensor.device)] for key, tensor in batch.items()}
-                    down[holding] |= falls(
-                        classifier, part, epsilon, count, asked.schedule, asked.seed + restart, restart > 0, asked.site
-                    )
+                    found, queries = worst(
+                        attacks, classifier, part, epsilon, count, restarts=asked.restarts, seed=asked.seed,
+                        site=asked.site, schedule=asked.schedule,
+                    )  # fmt: skip
+                    down[holding] |= found
+                    asked_about[at] += queries
                 fallen[name][at, places] = down
                 done += 1
                 told(progress, done, parts)
-    return [_point(epsilon, fallen["short"][at], fallen["long"][at]) for at, epsilon in enumerate(grid)]
+    return [
+        _point(epsilon, fallen["short"][at], fallen["long"][at], asked_about[at] / len(table))
+        for at, epsilon in enumerate(grid)
+    ]
 
 
-def _point(epsilon: float, short: Tensor, long: Tensor) -> RobustPoint:
+def _point(epsilon: float, short: Tensor, long: Tensor, queries: float) -> RobustPoint:
     held = (~short).double()
     low, high = bootstrap(held.tolist())
-    return RobustPoint(epsilon, float(held.mean()), float((~long).double().mean()), low, high)
+    return RobustPoint(epsilon, float(held.mean()), float((~long).double().mean()), low, high, queries)

@@ -6,7 +6,7 @@ import torch
 from engine.analysis.robust_accuracy import RobustSettings, curve_of, radii
 from engine.catalogue import analyse
 from engine.errors import UserError
-from engine.robustness.embedding import falls
+from engine.robustness.attacks import ATTACKS, worst
 from engine.subjects.samples import batches
 
 
@@ -33,9 +33,9 @@ def test_a_linear_model_falls_exactly_at_its_distance_from_the_boundary(classifi
         mask, embeddings_ = torch.ones(1, 4), embeddings
 
         def __init__(self):
-            self.like = embeddings
+            self.like, self.labels = embeddings, label
 
-        def forward(self, delta):
+        def forward(self, delta, ascent=True):
             moved = (self.like + delta).requires_grad_()
             score = (moved.sum(1) @ weight)[:, None] + 3.0
             return type("At", (), {"logits": torch.cat([-score / 2, score / 2], 1), "inputs": moved})()
@@ -51,8 +51,9 @@ def test_a_linear_model_falls_exactly_at_its_distance_from_the_boundary(classifi
     monkeypatch.setattr("engine.methods.pgd.PGD.embed", lambda *_: Embedded())
     edge = abs(margin) / (float(weight.norm()) * 2)
     batch = {"labels": label}
-    assert not falls(classifier, batch, 0.98 * edge, 10).any()
-    assert falls(classifier, batch, 1.02 * edge, 10).all()
+    for name in ("pgd", "margin", "apgd", "apgd margin"):
+        assert not worst([ATTACKS.get(name)], classifier, batch, 0.98 * edge, 10)[0].any(), name
+        assert worst([ATTACKS.get(name)], classifier, batch, 1.02 * edge, 10)[0].all(), name
 
 
 def test_radii_are_read_from_text():

@@ -1,0 +1,156 @@
+"""What no adversary of a kind can do to a sentence: a certificate."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, field_validator
+from pydantic.dataclasses import dataclass as settings_dataclass
+
+from engine.analysis import Result, analysis
+from engine.data.segmentation import language_of
+from engine.objectives.similar import similar_words
+from engine.progress import Progress
+from engine.robustness.certificates import CERTIFICATES, WORDS, Question
+from engine.robustness.text import similar_candidates
+from engine.robustness.victim import Victim
+from engine.settings import CONFIG
+from engine.sites import EMBEDDINGS, SiteName, said_at
+from engine.subjects.classifier import Classifier
+from engine.subjects.sentences import Text
+
+
+@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
+class CertifySettings(Text):
+    """A text and a kind of certificate."""
+
+    text_pair: str | None = None
+    """A second sentence, for models of pairs; it stays as it is."""
+    kind: str = Field(default="gaussian", json_schema_extra={"enum": [*CERTIFICATES.modules()]})
+    """enumeration: try every text. ablation, substitution, gaussian: votes over random masks, words or noise."""
+    samples: int = Field(default=500, ge=10, le=1_000_000)
+    """Votes that are counted (500 for looking, 5,000 for a study)."""
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """Probability of a wrong certificate, at most."""
+    keep: float = Field(default=0.3, gt=0, lt=1)
+    """ablation: share of the words that a random mask keeps."""
+    sigma: float = Field(default=0.05, gt=0, le=1e6)
+    """gaussian: standard deviation σ of the noise on every number (embedding units)."""
+    candidates: int = Field(default=4, ge=1, le=24)
+    """enumeration, substitution: similar words that each word may become."""
+    most: int = Field(default=20_000, ge=1, le=10_000_000)
+    """enumeration: texts to try at most."""
+    similar: str = ""
+    """Similar words: en, zh or a word2vec file; empty: by the language of the text."""
+    site: SiteName = EMBEDDINGS
+    """gaussian: where noise enters: embeddings, or layer:N, the hidden states that go into block N (from 0)."""
+
+    @field_validator("kind")
+    @classmethod
+    def _there_is(cls, given: str) -> str:
+        return CERTIFICATES.get(given).name
+
+    def question(self, classifier: Classifier, text: str, pair: str | None, progress: Progress = None) -> Question:
+        """What a certificate is asked about a text."""
+        if self.kind in ("enumeration", "substitution"):
+            sets = similar_candidates(similar_words(self.similar or language_of(text), progress), self.candidates)
+        else:
+            sets = _none
+        return Question(
+            classifier,
+            text,
+            pair,
+            sets,
+            self.samples,
+            self.alpha,
+            self.keep,
+            self.sigma,
+            self.most,
+            self.site,
+            self.seed,
+        )
+
+
+def _none(word: str) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class Certification(Result):
+    """A certificate of one text.
+
+    Attributes:
+        kind: of the certificate; of: what answers: the model, or the smoothed classifier.
+        prediction: name of the class that it answers with. model: name of the class that the model itself gives.
+        certified, radius, unit, samples, p_low, abstained, share, words: see `Certified`.
+        alpha: probability of a wrong certificate; 0 where everything was tried.
+    """
+
+    origin: str
+    kind: str
+    of: str
+    prediction: str
+    model: str
+    certified: bool
+    radius: float
+    unit: str
+    samples: int
+    p_low: float | None
+    abstained: bool
+    share: float
+    words: int
+    alpha: float
+    site: str = EMBEDDINGS
+
+    def verdict(self) -> str:
+        """What is proved, in a sentence or two."""
+        sure = f" With probability {1 - self.alpha:g} over the votes." if self.alpha else ""
+        if self.abstained:
+            return (
+                f"Nothing is certified: {self.prediction} got {self.share:.1%} of the votes, which does not show that it is the"
+                f" most frequent answer ({self.of} abstains)."
+            )
+        if self.unit != WORDS:
+            return f"{self.of} says {self.prediction} for every δ with ‖δ‖ < {self.radius:.4g} {self.unit}.{sure}"
+        if self.kind == "ablation":
+            if not self.radius:
+                return f"{self.of} says {self.prediction}; not even one changed word is covered.{sure}"
+            return f"{self.of} says {self.prediction} whatever {_words(self.radius)} of {self.words} become.{sure}"
+        if self.certified:
+            return f"{self.of} says {self.prediction} whichever of the {self.words} words become similar ones.{sure}"
+        if not self.radius:
+            return f"{self.of} says {self.prediction}; not even one similar word in place of another is covered.{sure}"
+        return f"{self.of} says {self.prediction} as long as at most {_words(self.radius)} become similar ones.{sure}"
+
+    def document(self) -> dict[str, Any]:
+        """All fields, and the verdict."""
+        return {**vars(self), "verdict": self.verdict()}
+
+    def text(self) -> str:
+        """The verdict, and the numbers behind it."""
+        numbers = f"{self.samples:,} texts tried" if self.p_low is None else (
+            f"{self.share:.1%} of {self.samples:,} votes, at least {self.p_low:.1%} of all"
+        )  # fmt: skip
+        differs = "" if self.model == self.prediction else f"\nThe model itself says {self.model}."
+        return f"{self.origin}{said_at(self.site)}\n\n{self.verdict()}{differs}\n{numbers}"
+
+
+def _words(count: float) -> str:
+    return f"{count:g} word{'s' if count != 1 else ''}"
+
+
+@analysis("certify", "What is certain", CertifySettings, needs="classes")
+def certify(classifier: Classifier, asked: CertifySettings, progress: Progress = None) -> Certification:
+    """A certificate of one text.
+
+    Raises:
+        UserError: the text has too few words, there are too many texts to try, or the model lacks what the kind needs.
+    """
+    kind = CERTIFICATES.get(asked.kind)
+    found = kind.run(asked.question(classifier, asked.text, asked.text_pair, progress), progress)
+    own = int(Victim(classifier, asked.text_pair)([asked.text])[0].argmax())
+    return Certification(
+        classifier.origin, asked.kind, "The smoothed classifier" if kind.smoothed else "The model",
+        classifier.labels[found.prediction], classifier.labels[own], found.certified, found.radius, found.unit, found.samples,
+        found.p_low, found.abstained, found.share, found.words, asked.alpha if kind.smoothed else 0.0,
+        asked.site if asked.kind == "gaussian" else EMBEDDINGS,
+    )  # fmt: skip
