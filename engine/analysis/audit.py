@@ -11,7 +11,7 @@ from engine.analysis import Result, analysis
 from engine.errors import UserError
 from engine.progress import Progress, told
 from engine.robustness.attacks import ATTACKS, STANDARD, named
-from engine.robustness.checks import Audited, Check, Seen, card, look
+from engine.robustness.checks import PARTS, Audited, Check, Seen, card, look
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
 from engine.subjects.classifier import Classifier
@@ -101,13 +101,18 @@ def audit(classifier: Classifier, asked: AuditSettings, progress: Progress = Non
         check_same_vectors(classifier, other)
     table = asked.table(classifier)
     of = Audited(asked.attack, asked.epsilon, asked.steps, asked.restarts, asked.seed, asked.site)
-    seen, right = Seen(), 0
+    seen, right, parts, total = Seen(), 0, 0, PARTS * -(-len(table) // BATCH)
+
+    def done() -> None:
+        nonlocal parts
+        parts += 1
+        told(progress, parts, total)
+
     for _, batch in batches(classifier, table, BATCH):
         good = classifier.logits(batch).argmax(dim=-1) == batch["labels"]
         right += int(good.sum())
         if good.any():
-            look(seen, classifier, {name: tensor[good] for name, tensor in batch.items()}, of, other)
-        told(progress, min(right, len(table)), len(table))
+            look(seen, classifier, {name: tensor[good] for name, tensor in batch.items()}, of, other, done)
     if not right:
         raise UserError("The model gets none of these examples right: there is nothing for an attack to change.")
     checks = card(seen, of)
