@@ -40,6 +40,7 @@ def made(architecture: str, folder: Path, encoder: Path, tags: bool) -> Classifi
     config = tiny.CONFIGS[architecture]()
     config.vocab_size = len(tokenizer) + 8
     config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.sep_token_id
+    config.architectures = []  # Of Funnel's two, the first.
     AutoModel.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     kind = "token classification" if tags else "classification"

@@ -8,4 +8,9 @@ heading(
     "Is a model trained with a method really more robust? Attack several models in embedding space and with real words,"
     " and see what the papers report.",
 )
-body("compare", view_choice(("Against ε", "Audit", "Word attacks", "Studies", "Published tables")))
+body(
+    "compare",
+    view_choice(
+        ("Against ε", "Between two bounds", "Audit", "Word attacks", "Transfer", "Studies", "Published tables")
+    ),
+)

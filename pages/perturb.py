@@ -11,6 +11,13 @@ heading(
 body(
     "perturb",
     view_choice(
-        ("One method", "Methods side by side", "Through the layers", "Across training", "A data set's examples")
+        (
+            "One method",
+            "Methods side by side",
+            "Through the layers",
+            "Across training",
+            "What is certain",
+            "A data set's examples",
+        )
     ),
 )

@@ -13,7 +13,14 @@ from engine.studies.published import SOURCES
 
 def page(view: str) -> None:
     """One of its views."""
-    views = {"Audit": audit, "Word attacks": word_attack, "Studies": studies.page, "Published tables": papers}
+    views = {
+        "Between two bounds": sandwich,
+        "Audit": audit,
+        "Transfer": transfer,
+        "Word attacks": word_attack,
+        "Studies": studies.page,
+        "Published tables": papers,
+    }
     views.get(view, embedding_attack)()
 
 
@@ -45,6 +52,49 @@ def embedding_attack() -> None:
         st.warning(f"Not converged (more than one point apart): {plain(', '.join(loose))}. Take more steps.")
     st.subheader("Is it as sure as it is right?", anchor=False)
     show(state.analyse("calibration", models, "Calibration", **of), "reliability", "reliability")
+
+
+def sandwich() -> None:
+    """Certificate below, attack above."""
+    with st.sidebar:
+        classifier = widgets.classifier_choice()
+        of = widgets.dataset_choice(10)
+        how = widgets.asked("sandwich", "epsilons", "sigma", "samples", "steps", "alpha", "site", "seed")
+    widgets.about(classifier, of)
+    st.markdown(
+        "An attack shows how robust a model is **at most**; a certificate, **at least**. Both are of the *smoothed*"
+        f" classifier here: it answers with what the model says most often under normal noise, σ = {how['sigma']:g}."
+    )
+    found = state.analyse("sandwich", classifier, "Voting and attacking", **how, **of)
+    show(found, "bounds", "bounds")
+    st.caption(
+        f"Every certificate holds with probability {1 - how['alpha']:g} (Cohen et al. 2019; Clopper–Pearson). The attack: the end of"
+        " APGD's climb on the model, and of one that climbs the mean of noisy copies, put to the vote. ε = 0: the votes for the"
+        " text itself."
+    )
+    st.subheader("Sentence by sentence", anchor=False)
+    show(found, "sentences", "sandwich-sentences")
+    st.caption("Grey: not known. A bar without a cross: no attack of the grid changes the answer.")
+
+
+def transfer() -> None:
+    """Whose adversarial texts fool whom."""
+    with st.sidebar:
+        models = widgets.classifiers_choice("word attack")
+        of = widgets.dataset_choice(10)
+        how = widgets.asked("word attack", "search", "seed") | widgets.settings(Limits.schema(), "limits")
+    if len(models) < 2:
+        st.info("Choose two or more models in the sidebar: texts that fool one are shown to the others.")
+        return
+    references = [each.reference for each in models.values()]
+    found = state.analyse("transfer", None, "Attacking every model", models=references, **how, **of)
+    show(found, "matrix", "transfer-matrix")
+    st.caption(
+        "Texts of word attacks that fool the model of a row (every one fools its own), shown to the model of a column: the share"
+        " that fools it, of those whose original it gets right."
+    )
+    for place, (name, texts) in enumerate(zip(models, found.result.texts, strict=True)):
+        st.caption(plain(f"{place + 1}: {name} ({texts} texts)"))
 
 
 def audit() -> None:

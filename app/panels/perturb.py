@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import widgets
 from app.notebook.pins import show
+from app.panels import certificate
 from app.shell import state
 from app.shell.layout import plain
 from app.views.trace import verdict
@@ -21,7 +22,8 @@ def page(view: str) -> None:
         examples()
         return
     views = {
-        "Methods side by side": side_by_side, "Through the layers": through_the_layers, "Across training": across_training
+        "Methods side by side": side_by_side, "Through the layers": through_the_layers, "Across training": across_training,
+        "What is certain": certificate.page,
     }  # fmt: skip
     views.get(view, one_method)(widgets.sentence())
 

@@ -69,26 +69,29 @@ class Certified:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A kind of certificate. `summary`: what is proved, in a sentence; `smoothed`: whether of the smoothed classifier."""
+    """A kind of certificate. `summary`: what is proved, in a sentence; `smoothed`: whether of the smoothed classifier; `asks`: the
+    settings that concern it.
+    """
 
     name: str
     year: int
     run: Callable[[Question, Progress], Certified]
     summary: str
     smoothed: bool
+    asks: tuple[str, ...]
 
 
 CERTIFICATES: Registry[Certificate] = Registry("certificate", __name__)
 
 
 def certificate(
-    name: str, year: int, *, smoothed: bool
+    name: str, year: int, *asks: str, smoothed: bool
 ) -> Callable[[Callable[[Question, Progress], Certified]], Callable[[Question, Progress], Certified]]:
     """Register a function as a certificate; the first line of its docstring is the summary."""
 
     def register(function: Callable[[Question, Progress], Certified]) -> Callable[[Question, Progress], Certified]:
         summary = (function.__doc__ or "").strip().partition("\n")[0]
-        CERTIFICATES.add(Certificate(name, year, function, summary, smoothed))
+        CERTIFICATES.add(Certificate(name, year, function, summary, smoothed, asks))
         return function
 
     return register

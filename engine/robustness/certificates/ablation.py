@@ -31,7 +31,7 @@ def radius_of(p_low: float, words: int, kept: int) -> int:
     return found
 
 
-@certificate("ablation", 2021, smoothed=True)
+@certificate("ablation", 2021, "keep", "samples", "alpha", "seed", smoothed=True)
 def ablation(asked: Question, progress: Progress = None) -> Certified:
     """What the model says most often when random words are masked, if any r words become anything at all.
 

@@ -12,7 +12,7 @@ from engine.robustness.text import BATCH, State, split
 from engine.robustness.victim import Victim
 
 
-@certificate("enumeration", 2026, smoothed=False)
+@certificate("enumeration", 2026, "candidates", "most", smoothed=False)
 def enumeration(asked: Question, progress: Progress = None) -> Certified:
     """The model's answer to every text that replacing words by similar ones can make.
 

@@ -20,7 +20,7 @@ def radius_of(p_low: float, sigma: float) -> float:
     return sigma * NormalDist().inv_cdf(min(p_low, 1 - 1e-12)) if p_low > 0.5 else 0.0
 
 
-@certificate("gaussian", 2019, smoothed=True)
+@certificate("gaussian", 2019, "sigma", "samples", "alpha", "site", "seed", smoothed=True)
 def gaussian(asked: Question, progress: Progress = None) -> Certified:
     """What the model says most often under normal noise on its embeddings, if any δ with ‖δ‖_F up to the radius is added."""
     batch = dict(Victim(asked.classifier, asked.pair).encode([asked.text]))

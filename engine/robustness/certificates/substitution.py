@@ -38,7 +38,7 @@ def radius_of(p_low: float, overlaps: Sequence[float]) -> int:
     return found
 
 
-@certificate("substitution", 2020, smoothed=True)
+@certificate("substitution", 2020, "candidates", "samples", "alpha", "seed", smoothed=True)
 def substitution(asked: Question, progress: Progress = None) -> Certified:
     """What the model says most often when every word is drawn from its set, if words become others of their sets.
 

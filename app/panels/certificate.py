@@ -1,0 +1,30 @@
+"""Perturb, What is certain: a certificate of the sentence."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import widgets
+from app.notebook.pins import show
+from app.shell import state
+from app.shell.layout import plain
+from engine.robustness.certificates import CERTIFICATES
+
+
+def page(of: dict[str, Any]) -> None:
+    """A certificate of the sentence."""
+    with st.sidebar:
+        classifier = widgets.classifier_choice()
+        kind = widgets.asked("certify", "kind")
+        how = kind | widgets.asked("certify", *CERTIFICATES.get(kind["kind"]).asks)
+    widgets.about(classifier, of)
+    st.markdown(f"**{kind['kind'].capitalize()}.** {plain(CERTIFICATES.get(kind['kind']).summary)}")
+    found = state.analyse("certify", classifier, "Asking the model", **how, **of)
+    one = found.result
+    (st.info if one.abstained or not one.radius else st.success)(plain(one.verdict()))
+    if one.model != one.prediction:
+        st.caption(plain(f"The model itself says {one.model}: the smoothed classifier is another one."))
+    if one.p_low is None:
+        st.caption(f"All {one.samples:,} texts were tried: this is no bound, it is what is true.")
+        return
+    show(found, "votes", "certify-votes")
