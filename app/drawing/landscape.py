@@ -112,10 +112,11 @@ def surface(found: Any, height: str = "loss") -> go.Figure:
         margin={"l": 0, "r": 0, "t": 30, "b": 0},
         legend={"orientation": "h", "y": 1.05, "x": 0},
         scene={
-            "camera": {"eye": {"x": 1.6, "y": 1.6, "z": 1.1}},
-            "xaxis": {"title": f"a ({units(found.site)})"},
-            "yaxis": {"title": f"b ({units(found.site)})"},
-            "zaxis": {"title": title},
+            "camera": {"eye": {"x": 1.9, "y": 1.9, "z": 1.3}, "center": {"x": 0, "y": 0, "z": -0.15}},
+            "aspectmode": "cube",  # Else the axis with the largest numbers is the longest.
+            "xaxis": {"title": {"text": f"a ({units(found.site)})", "font": {"size": 11}}},
+            "yaxis": {"title": {"text": f"b ({units(found.site)})", "font": {"size": 11}}},
+            "zaxis": {"title": {"text": title, "font": {"size": 11}}},
         },
     )
     return made

@@ -19,6 +19,7 @@ def address_is_answered() -> Iterator[None]:
     after that the address follows the widgets.
     """
     asked: dict[str, str] | None = st.session_state.setdefault(_ASKED, st.query_params.to_dict())
+    place = st.container()  # Above the page, where it is seen.
     yield
     unknown = [name for name in st.query_params if name not in (*st.session_state, *READ_BY_PAGES)]
     said = [f"The address names {plain(', '.join(unknown))}, which this view does not have."] if unknown else []
@@ -30,7 +31,7 @@ def address_is_answered() -> Iterator[None]:
             )
     st.session_state[_ASKED] = None
     if said:
-        st.warning(" ".join(said), icon=":material/link_off:")
+        place.warning(" ".join(said), icon=":material/link_off:")
 
 
 def _same(text: str, number: float) -> bool:
