@@ -8,6 +8,7 @@ from app.panels import studies
 from app.shell import state
 from app.shell.layout import plain
 from engine.robustness.text import Limits
+from engine.robustness.words import Attacked
 from engine.studies.published import SOURCES
 
 
@@ -120,12 +121,33 @@ def audit() -> None:
         show(one, "checks", f"checks-{place}")
 
 
+def own_verdict(one: Attacked) -> str:
+    """What became of one's own sentence."""
+    if not one.success:
+        return f"no allowed change of words that was tried turns the answer ({one.queries} queries)."
+    words = f"{len(one.changes)} word{'s' if len(one.changes) > 1 else ''}"
+    return f"{words} turn the answer (similarity {one.similarity:.2f}, {one.queries} queries). Does it still mean the same?"
+
+
 def word_attack() -> None:
     """Attacks that change real words."""
     with st.sidebar:
         models = widgets.classifiers_choice("word attack")
         of = widgets.dataset_choice(30)  # Something real on screen in a minute; more of them when asked.
         how = widgets.asked("word attack", "search", "seed") | widgets.settings(Limits.schema(), "limits")
+    text = st.text_input(
+        "Your own sentence (empty: the data set)", key="text", bind="query-params",
+        help="What the model says of it counts as right; the attack looks for words that change that.",
+    )  # fmt: skip
+    if text.strip():
+        of["text"] = text
+        for classifier in models.values():
+            widgets.about(classifier, of)
+        for place, (name, classifier) in enumerate(models.items()):
+            found = state.analyse("word attack", {name: classifier}, "Attacking", **how, **of)
+            st.markdown(f"**{plain(name)}:** {plain(own_verdict(found.result.examples[0]))}")
+            show(found, "diff", f"own-{place}")
+        return
     models = widgets.about_all(models, of)
     found = state.analyse("word attack", models, "Attacking", **how, **of)
     show(found, "summary", "attack-summary")

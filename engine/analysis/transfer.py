@@ -29,6 +29,13 @@ class TransferSettings(WordAttackSettings):
     limit: int | None = Field(default=30, ge=1, le=2**31 - 1)
     """How many examples: a fixed random sample of the split (empty: all)."""
 
+    @field_validator("text")
+    @classmethod
+    def _a_sample(cls, given: str) -> str:
+        if given:
+            raise ValueError("transfer is of a data set's texts: leave text out.")
+        return given
+
     @field_validator("models")
     @classmethod
     def _several(cls, given: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,26 +4,34 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pandas as pd
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
 from engine.data.segmentation import language_of, word_spans
+from engine.errors import UserError
 from engine.objectives.similar import similar_words
 from engine.progress import Progress, told
 from engine.robustness.searches import SEARCHES
 from engine.robustness.text import Limits, similar_candidates, split
+from engine.robustness.victim import Victim
 from engine.robustness.words import Attacked, attack_text
 from engine.settings import CONFIG
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import Sample
+from engine.subjects.sentences import resolve_label
 from engine.tables import columns
 
 
 @settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
 class WordAttackSettings(Sample, Limits):
-    """A sample, a search and its limits."""
+    """A sample, or a text of one's own; a search and its limits."""
 
+    text: str = ""
+    """A text to attack in the place of the data set's."""
+    label: str = ""
+    """The text's right class, by number or name (empty: what the model says of it)."""
     limit: int | None = Field(default=50, ge=1, le=2**31 - 1)
     """How many examples: a fixed random sample of the split (empty: all)."""
     search: str = Field(default="greedy", json_schema_extra={"enum": [*SEARCHES.modules()]})
@@ -64,8 +72,12 @@ class WordAttack(Result):
 
 @analysis("word attack", "Word attacks", WordAttackSettings, needs="classes")
 def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Progress = None) -> WordAttack:
-    """`attack_text` on every text of a sample that has words."""
-    table = asked.table(classifier)
+    """`attack_text` on every text of a sample that has words, or on one's own.
+
+    Raises:
+        UserError: one's own text has no words, or its label is out of range.
+    """
+    table = own_text(classifier, asked) if asked.text.strip() else asked.table(classifier)
     texts = table["text"].tolist()
     pairs = table["text_pair"].tolist() if "text_pair" in table else [None] * len(texts)
     source = similar_words(asked.similar or language_of(" ".join(texts[:100])))
@@ -88,6 +100,14 @@ def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Pro
         told(progress, place + 1, len(texts))
     found = sorted(found, key=lambda each: (not each.success, each.said != each.label))
     return WordAttack(classifier.origin, found, summary(found), list(classifier.labels))
+
+
+def own_text(classifier: Classifier, asked: WordAttackSettings) -> pd.DataFrame:
+    """A table of one text and its label."""
+    if not word_spans(asked.text):
+        raise UserError("The text has no words to change.")
+    label = resolve_label(classifier, asked.label or None, Victim(classifier).encode([asked.text]))[0]
+    return pd.DataFrame({"text": [asked.text], "label": [int(label)]})
 
 
 def summary(found: Sequence[Attacked]) -> dict[str, float]:

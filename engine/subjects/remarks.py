@@ -31,7 +31,7 @@ def remarks(classifier: Classifier, values: Mapping[str, Any]) -> list[str]:
                 "The loss is taken against the model's own score: it is 0, has no slope, and no method of the task's loss"
                 " moves. Give a score to be taken in its place (--label)."
             )
-    if values.get("dataset"):
+    elif values.get("dataset"):  # A text of one's own is attacked in the place of a data set's.
         found += _of_data(
             classifier, str(values["dataset"]), str(values.get("split", "validation")), values.get("limit")
         )

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from engine.analysis.word_attack import summary
+from engine.catalogue import analyse
 from engine.errors import UserError
+from engine.objectives.similar import similar_words
 from engine.robustness.searches import SEARCHES
 from engine.robustness.searches import random as random_search
 from engine.robustness.searches.hotflip import first_order
 from engine.robustness.searches.typos import typos
-from engine.robustness.text import Limits, State, sentence_similarity, split
+from engine.robustness.text import Limits, State, sentence_similarity, similar_candidates, split
 from engine.robustness.victim import Victim
 from engine.robustness.words import attack_text
 
@@ -43,7 +45,8 @@ def every_text(text):
 
 @pytest.mark.parametrize("search", ["greedy", "hotflip", "random"])
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_search_finds_nothing_that_brute_force_does_not(classifier, text, search):
+def test_a_search_finds_nothing_that_brute_force_does_not(undecided, text, search):
+    classifier = undecided
     label = said(classifier, text)
     found = attack_text(classifier, text, label, candidates, search=search, limits=FREE)
     everything = every_text(text)
@@ -197,3 +200,18 @@ def test_similarity_is_one_for_the_same_text_and_less_for_another():
         "A wonderful film.", ["A wonderful film.", "A great movie.", "The train leaves at noon."]
     )
     assert same == pytest.approx(1.0, abs=1e-5) and far < close < same
+
+
+def test_ones_own_sentence_is_attacked_as_any_other(undecided):
+    how = {"search": "greedy", "most_changed": 1.0, "least_similar": -1.0, "similar": "en", "keep_stop_words": False}
+    found = analyse("word attack", undecided, text="a very good film", **how)
+    (one,) = found.examples
+    label = said(undecided, "a very good film")
+    source = similar_candidates(similar_words("en"), 12)
+    free = Limits(most_changed=1.0, least_similar=-1.0, keep_stop_words=False)
+    assert one == attack_text(undecided, "a very good film", label, source, limits=free)
+    against = analyse("word attack", undecided, text="a very good film", label=undecided.labels[1 - label], **how)
+    assert against.examples[0].queries == 1  # It was wrong before.
+    for values, words in (({"text": "..."}, "no words"), ({"text": "good", "label": "9"}, "out of range")):
+        with pytest.raises(UserError, match=words):
+            analyse("word attack", undecided, **values)
