@@ -61,3 +61,18 @@ def page() -> None:
             words = state.analyse("erasure", {name: classifier}, "Leaving words out", label=label, **drawn, **of)
             st.markdown("What the model says without each word: leave one out, no gradient and no baseline.")
             show(words, "words", f"erasure-{place}")
+            st.markdown(
+                "**Can they be believed?** Tokens are taken away in the order of each attribution: the steeper its line falls, the"
+                " more faithful it is. The shaded band: random orders, from the 5th to the 95th percentile."
+            )
+            faithful = state.analyse(
+                "faithfulness", {name: classifier}, "Taking tokens away", method=method.name, settings=settings.as_dict(),
+                label=label, **drawn, **of,
+            )  # fmt: skip
+            show(faithful, "removal", f"removal-{place}")
+            show(faithful, "scores", f"faithful-{place}")
+            st.caption(
+                "**comprehensiveness**: what the probability loses without the first 5, 10, 20 and 50 % of the tokens (mean);"
+                " large is faithful. **sufficiency**: what it loses with nothing but these; small is faithful. **area**: mean of the"
+                " line; small is faithful. On one sentence a random order can win by chance."
+            )

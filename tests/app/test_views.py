@@ -37,6 +37,7 @@ def settings(sentences, run, small):
         "landscape": {"text": TEXT, "points": 5},
         "attribution": {**OF_METHOD, "text": TEXT},
         "erasure": {"text": TEXT},
+        "faithfulness": {**OF_METHOD, "text": TEXT, "draws": 3, "points": 5},
         "layers": {**OF_METHOD, "text": TEXT},
         "map": {**of, "epsilon": 0.5},
         "robust accuracy": {**of, "steps": 2},
