@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -141,8 +142,7 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
     """
     import transformers
 
-    folder = folder_of(name)
-    config, tokenizer = config_and_tokenizer(name, folder)
+    config, tokenizer = config_and_tokenizer(name, folder := folder_of(name))
     if task is not None:
         names = task.label_names or ("score",)
         config.num_labels = len(names)
@@ -222,7 +222,7 @@ def reads(config: Any, tokenizer: Any) -> int:
 
 def unloadable(name: str, problem: Exception) -> str:
     """What people are told when a loader raised `problem`."""
-    reason = (str(problem).strip().splitlines() or [type(problem).__name__])[0][:160]
+    reason = shorten((str(problem).strip().splitlines() or [type(problem).__name__])[0], 160, placeholder=" …")
     return (
         f"The model {name[:80]!r} cannot be loaded ({reason}). Allowed: {', '.join(BUILTIN)}; a folder with"
         " config.json, a tokenizer and safetensors weights; or a hub name, which needs a network."

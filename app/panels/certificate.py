@@ -21,7 +21,10 @@ def page(of: dict[str, Any]) -> None:
     st.markdown(f"**{kind['kind'].capitalize()}.** {plain(CERTIFICATES.get(kind['kind']).summary)}")
     found = state.analyse("certify", classifier, "Asking the model", **how, **of)
     one = found.result
-    (st.info if one.abstained or not one.radius else st.success)(plain(one.verdict()))
+    if found.remarks:  # What is said above of the model or the text: this is no headline then.
+        st.caption(f"For what the model was given: {plain(one.verdict())}")
+    else:
+        (st.info if one.abstained or not one.radius else st.success)(plain(one.verdict()))
     if one.model != one.prediction:
         st.caption(plain(f"The model itself says {one.model}: the smoothed classifier is another one."))
     if one.p_low is None:

@@ -71,7 +71,8 @@ def sandwich() -> None:
     st.caption(
         f"Every certificate holds with probability {1 - how['alpha']:g} (Cohen et al. 2019; Clopper–Pearson). The attack: the end of"
         " APGD's climb on the model, and of one that climbs the mean of noisy copies, put to the vote. ε = 0: the votes for the"
-        f" text itself. With {len(found.result.sentences)} examples, chance alone moves an accuracy of 0.5 by about"
+        f" text itself. {how['samples']} votes can certify radii up to {found.result.most:.3g} at most, whatever the text: beyond it"
+        f" the lower curve is 0, and more votes or a larger σ raise it. With {len(found.result.sentences)} examples, chance alone moves an accuracy of 0.5 by about"
         f" ±{0.98 / len(found.result.sentences) ** 0.5:.2f}."
     )
     st.subheader("Sentence by sentence", anchor=False)

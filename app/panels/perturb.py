@@ -165,9 +165,9 @@ def through_the_layers(of: dict[str, Any]) -> None:
     if points:
         _, place, at = points[0]["customdata"]
         tokens = found.result.tokens
-        name = f"layer:{at}" if at < len(found.result.moved) - 1 else "the head"
+        where = f"at the input of layer:{at}" if at < len(found.result.moved) - 1 else "at the input of the head"
         st.markdown(
-            f"**{plain(tokens[place])}** moves by {found.result.moved[at][place]:.2%} of its length into {name}."
+            f"**{plain(tokens[place])}** is moved by {found.result.moved[at][place]:.2%} of its length {where}."
         )
         show(found, "token", "token", place=place)
     else:

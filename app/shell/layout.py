@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from app.drawing.escaping import plain as plain
+from app.shell.address import said_if_unknown
 
 Item = TypeVar("Item")
 
@@ -21,6 +22,7 @@ def heading(title: str, what: str, equation: str | None = None) -> None:
 
 def view_choice(views: Sequence[str]) -> str:
     """Choose one of a page's views, at first the first."""
+    said_if_unknown("view", views)
     chosen = st.segmented_control(
         "View", views, default=views[0], key="view", required=True, bind="query-params", label_visibility="collapsed"
     )

@@ -28,6 +28,11 @@ def bounds(found: Sandwich) -> Figure:
             fill="tonexty" if place == 1 else None, fillcolor="rgba(136,136,136,0.2)",
             hovertemplate=f"{name}<br>ε %{{x:.4g}}<br>accuracy %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
+    if found.most < across[-1]:
+        made.add_scatter(
+            x=[found.most, found.most], y=[0, 1], mode="lines", line={"color": "#888888", "width": 1, "dash": "dot"},
+            name="as far as these votes can certify", hoverinfo="skip",
+        )  # fmt: skip
     made.update_yaxes(range=[-0.02, 1.02])
     return Figure(made)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.shell.layout import plain
+from app.shell.address import said_if_unknown
 from app.widgets.uploads import short_name, uploaded
 from engine.data.builtin import TASKS
 
@@ -16,8 +16,7 @@ def linked(key: str, names: dict[str, str], *, closed: bool = False) -> None:
     """
     given = st.query_params.get_all(key)
     shown = [names.get(value, value) for value in given]
-    if closed and key not in st.session_state and (unknown := [each for each in shown if each not in names.values()]):
-        st.warning(f"The address names {plain(unknown[0][:60])}: there is no such {key}.", icon=":material/link_off:")
+    if closed and said_if_unknown(key, [*names.values(), *names]):
         return
     if shown != given and key not in st.session_state:
         st.query_params[key] = shown
@@ -37,7 +36,7 @@ def dataset_choice(limit: int = 100) -> dict[str, Any]:
     )
     chosen = st.number_input(
         "Examples",
-        10,
+        1,
         100_000,
         limit,
         10,

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.shell.address import said_if_unknown
 from app.shell.layout import plain
 from app.widgets.inputs import linked
 from engine.catalogue import analysis_of
@@ -35,6 +36,8 @@ def setting(name: str, schema: dict[str, Any], key: str, default: Any = OWN, *, 
     if linked_to_address:
         shared["bind"] = "query-params"
     if "enum" in inner:
+        if linked_to_address:
+            said_if_unknown(key, inner["enum"])
         return st.selectbox(label, inner["enum"], index=inner["enum"].index(default), **shared)
     if inner.get("type") == "boolean":
         return st.checkbox(label, value=default, **shared)

@@ -122,7 +122,7 @@ def audit(classifier: Classifier, asked: AuditSettings, progress: Progress = Non
     failed = [check for check in checks if check.passed is False]
     return Audit(
         classifier.origin, asked.attack, asked.epsilon, checks, not failed,
-        verdict_of(asked, len(checks), failed, attacked, strongest), right / len(table), attacked, strongest, len(table),
+        verdict_of(asked, len(checks), failed, attacked, strongest) + of_few(right), right / len(table), attacked, strongest, len(table),
         asked.site,
     )  # fmt: skip
 
@@ -139,6 +139,13 @@ def verdict_of(asked: AuditSettings, count: int, failed: list[Check], attacked: 
         f"Do not believe this attack ({under}): {len(failed)} of {count} checks failed. Its accuracy of {attacked:.3f} says"
         f" little; all that was tried together leaves {strongest:.3f}."
     )
+
+
+def of_few(count: int) -> str:
+    """A remark where one example more or less is more than a point."""
+    if count >= 100:
+        return ""
+    return f" Seen on {count} examples, of which a single one is {1 / count:.0%}: a check that one of them decides is a hint."
 
 
 def check_same_vectors(classifier: Classifier, other: Classifier) -> None:

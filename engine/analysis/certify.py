@@ -1,9 +1,9 @@
 """What no adversary of a kind can do to a sentence: a certificate."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
@@ -43,6 +43,14 @@ class CertifySettings(Text):
     """Similar words: en, zh or a word2vec file; empty: by the language of the text."""
     site: SiteName = EMBEDDINGS
     """gaussian: where noise enters: embeddings, or layer:N, the hidden states that go into block N (from 0)."""
+
+    @model_validator(mode="after")
+    def _nothing_in_vain(self) -> Self:
+        asks = CERTIFICATES.get(self.kind).asks
+        for name in ("samples", "alpha", "keep", "sigma", "candidates", "most", "site"):
+            if name not in asks and getattr(self, name) != self.schema()[name]["default"]:
+                raise ValueError(f"{name} does nothing for {self.kind}: leave it out. It takes {', '.join(asks)}.")
+        return self
 
     @field_validator("kind")
     @classmethod
@@ -103,7 +111,9 @@ class Certification(Result):
 
     def verdict(self) -> str:
         """What is proved, in a sentence or two."""
-        sure = f" With probability {1 - self.alpha:g} over the votes." if self.alpha else ""
+        sure = f" This holds with probability {1 - self.alpha:g} over the votes." if self.alpha else ""
+        if self.alpha and self.share == 1.0:
+            sure += f" All {self.samples:,} votes agree: it is as much as so many can show, whatever the text; more would show more."
         if self.abstained:
             return (
                 f"Nothing is certified: {self.prediction} got {self.share:.1%} of the votes, which does not show that it is the"
@@ -114,7 +124,7 @@ class Certification(Result):
         if self.kind == "ablation":
             if not self.radius:
                 return f"{self.of} says {self.prediction}; not even one changed word is covered.{sure}"
-            return f"{self.of} says {self.prediction} whatever {_words(self.radius)} of {self.words} become.{sure}"
+            return f"{self.of} says {self.prediction} whatever becomes of any {self.radius:g} of its {self.words} words.{sure}"
         if self.certified:
             return f"{self.of} says {self.prediction} whichever of the {self.words} words become similar ones.{sure}"
         if not self.radius:

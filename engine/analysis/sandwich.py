@@ -18,6 +18,7 @@ from engine.robustness.smoothed import falls_at, smoothed_end
 from engine.robustness.victim import Victim
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
+from engine.statistics import binomial_low
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import Sample
 from engine.tables import columns
@@ -33,7 +34,7 @@ class SandwichSettings(Sample):
     """Radii ε, separated by commas (Frobenius norm per sentence, embedding units)."""
     sigma: float = Field(default=0.05, gt=0, le=1e6)
     """Standard deviation σ of the noise on every number (embedding units)."""
-    samples: int = Field(default=200, ge=60, le=1_000_000)
+    samples: int = Field(default=200, ge=10, le=1_000_000)
     """Votes per text (500 for a closer look, 5,000 for a study)."""
     alpha: float = Field(default=0.05, gt=0, lt=1)
     """Probability of a wrong certificate, or of a wrong fall, at most, per text."""
@@ -76,13 +77,16 @@ class Sandwiched:
 
 @dataclass(frozen=True)
 class Sandwich(Result):
-    """`curve`: a point per ε, rising; `sentences`: in the sample's order. `sigma`: of the smoothed classifier."""
+    """`curve`: a point per ε, rising; `sentences`: in the sample's order. `sigma`: of the smoothed classifier. `most`: the largest
+    radius that so many votes can certify, whatever the text.
+    """
 
     origin: str
     curve: list[SandwichPoint]
     sentences: list[Sandwiched]
     sigma: float
     alpha: float
+    most: float
     site: str = EMBEDDINGS
 
     def document(self) -> dict[str, Any]:
@@ -95,7 +99,10 @@ class Sandwich(Result):
             (f"{at.epsilon:g}", f"{at.certified:.3f}", f"{at.attacked:.3f}", f"{at.model_attacked:.3f}")
             for at in self.curve
         ]
-        head = f"{self.origin}{said_at(self.site)}\n\nThe smoothed classifier (σ = {self.sigma:g}): the truth lies between.\n\n"
+        head = (
+            f"{self.origin}{said_at(self.site)}\n\nCertified and attacked: of the smoothed classifier (σ = {self.sigma:g}); the truth lies"
+            f" between. Last column: the model itself.\nThese votes can certify radii up to {self.most:.3g} at most, whatever the text.\n\n"
+        )
         return head + columns(rows, ("epsilon", "certified", "attacked", "attacked, the model itself"))
 
 
@@ -143,7 +150,8 @@ def sandwich(classifier: Classifier, asked: SandwichSettings, progress: Progress
         )
         for epsilon in asked.epsilons
     ]  # fmt: skip
-    return Sandwich(classifier.origin, curve, rows, asked.sigma, asked.alpha, asked.site)
+    most = radius_of(binomial_low(asked.samples, asked.samples, asked.alpha), asked.sigma)
+    return Sandwich(classifier.origin, curve, rows, asked.sigma, asked.alpha, most, asked.site)
 
 
 def _one(question: Question, label: int, asked: SandwichSettings) -> tuple[Sandwiched, float | None]:

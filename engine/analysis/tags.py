@@ -126,7 +126,9 @@ def _labels(classifier: Classifier, asked: TraceSettings, batch: dict[str, Tenso
         return torch.where(begins, classifier.logits(batch).argmax(dim=-1), IGNORED)
     given, words = str(asked.label).split(), asked.text.split(" ")
     if len(given) != len(words):
-        raise UserError(f"{len(given)} labels were given, but the text has {len(words)} words: one for every word.")
+        raise UserError(
+            f"A label is needed for each of the {len(words)} words of the text, but there are {len(given)}."
+        )
     if strange := [tag for tag in given if tag not in classifier.labels]:
         raise UserError(f"The label {strange[0][:40]!r} is none of the model's: {', '.join(classifier.labels[:12])}.")
     places = [IGNORED if word is None else classifier.labels.index(given[word]) for word in starts]

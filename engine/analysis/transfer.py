@@ -24,7 +24,7 @@ MOST_MODELS = 8
 class TransferSettings(WordAttackSettings):
     """Models, a sample, a search and its limits."""
 
-    models: tuple[str, ...] = Field(json_schema_extra={"description": ""})
+    models: tuple[str, ...]
     """Two to eight models, with commas between: names, folders, or run:RUN."""
     limit: int | None = Field(default=30, ge=1, le=2**31 - 1)
     """How many examples: a fixed random sample of the split (empty: all)."""
@@ -41,7 +41,7 @@ class TransferSettings(WordAttackSettings):
     def _several(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         if not 2 <= len(set(given)) == len(given) <= MOST_MODELS:
             raise ValueError(
-                f"models must be 2 to {MOST_MODELS} different ones, but they are {', '.join(given)[:80]!r}."
+                f"models must be 2 to {MOST_MODELS} different ones, with commas between, but they are {', '.join(given)[:80]!r}."
             )
         return given
 

@@ -183,7 +183,7 @@ def card(seen: Seen, of: Audited) -> list[Check]:
         ),
         Check(
             "it reaches the edge of the ball", sum(each >= 0.99 for each in seen.edge) >= EDGE * len(seen.edge),
-            f"{sum(each >= 0.99 for each in seen.edge)} of {len(seen.edge)} climbs that fell nothing end at ‖δ‖ = ε",
+            f"{sum(each >= 0.99 for each in seen.edge)} of {len(seen.edge)} climbs that changed no answer end at ‖δ‖ = ε",
             "The steps are too short or too few: much of what ε allows was never tried.",
         ),
         Check(

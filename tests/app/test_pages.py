@@ -93,6 +93,8 @@ def test_what_an_address_asks_in_vain_is_said(open_page):
     assert "epsilom" in warned("perturb", epsilom=3)
     assert "perturb\\-pgd\\-epsilon=\\-3" in warned("perturb", **{"perturb-pgd-epsilon": -3})
     assert "there is no such method" in warned("perturb", method="nosuch")
+    assert "there is no such view" in warned("perturb", view="nosuch")
+    assert "there is no such kind" in warned("perturb", view="What is certain", kind="nosuch")
     asked = warned("perturb", method="freelb", **{"perturb-freelb-epsilon": 0.4, "seed": 3, "view": "One method"})
     assert "not allowed" not in asked and "no such" not in asked
     assert not any(name in asked for name in ("epsilon", "seed", "method"))

@@ -64,7 +64,7 @@ def test_a_tagger_from_a_file_to_coloured_tokens(page, server, encoder):
     expect(page.get_by_text(re.compile(r"\d of 7 words get another tag"))).to_be_visible()
     page.get_by_role("textbox", name="Loss is taken against the tags").fill("O O")
     page.get_by_role("textbox", name="Loss is taken against the tags").press("Tab")
-    expect(page.get_by_text("2 labels were given, but the text has 7 words")).to_be_visible()
+    expect(page.get_by_text("A label is needed for each of the 7 words")).to_be_visible()
     open_page(page, server, f"perturb?view=Methods+side+by+side&of=run%3A{run}")
     expect(page.get_by_text("this model tags every token")).to_be_visible()
 

@@ -158,7 +158,7 @@ def test_a_run_from_a_conll_file_learns_and_is_looked_at(trained, capsys):
     assert main([*command, "--label", "O O O B-BAD I-BAD O O", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["against"][at["lovely"]] == "B-BAD"
     # What does not fit is one line.
-    for label, words in (("O O", "2 labels were given, but the text has 7 words"), ("O O O X O O O", "'X' is none of")):
+    for label, words in (("O O", "A label is needed for each of the 7 words"), ("O O O X O O O", "'X' is none of")):
         assert main([*command, "--label", label]) == 2
         error = capsys.readouterr().err
         assert words in error and error.count("\n") == 1

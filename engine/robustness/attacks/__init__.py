@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.ascent import Point, climb
+from engine.errors import known
 from engine.methods.passes import PerturbedBatch
 from engine.methods.pgd import PGD as PGDMethod
 from engine.perturbation import example_noise, unit_example
@@ -102,7 +103,7 @@ def named(name: str, classes: int) -> list[type[Attack]]:
         UserError: there is none of that name.
     """
     if name != STANDARD:
-        return [ATTACKS.get(name)]
+        return [ATTACKS.get(known(ATTACKS.kind, name, [*ATTACKS.names(), STANDARD]))]
     return [each for each in ATTACKS.all() if each.variants(classes) and not (classes == 2 and each.on_cross_entropy)]
 
 

@@ -1,5 +1,7 @@
 """Both sides of the truth, and the transfer of adversarial texts."""
 
+from statistics import NormalDist
+
 import pytest
 import torch
 
@@ -41,6 +43,8 @@ def test_the_certificate_lies_below_the_attack_for_every_sentence_and_radius(und
     for name in ("certified", "attacked", "model_attacked"):
         values = [getattr(at, name) for at in found.curve]
         assert values == sorted(values, reverse=True)
+    assert found.most == pytest.approx(0.08 * NormalDist().inv_cdf(0.05 ** (1 / 200)))
+    assert all(each.radius <= found.most for each in found.sentences)
     first, last = found.curve[0], found.curve[-1]
     assert first.certified > 0 and last.certified == 0 and last.attacked < first.attacked
     assert {"certified", "attacked", "clean", "epsilon"} <= set(found.document()["curve"][0])

@@ -242,6 +242,9 @@ def test_a_certificate_in_words_and_numbers(classifier):
     wanted = {"kind", "prediction", "certified", "radius", "unit", "samples", "p_low", "abstained"}
     assert wanted <= set(document)
     assert document["unit"] == "embedding units" and document["prediction"] in classifier.labels
+    if document["share"] == 1.0:
+        assert "whatever the text" in found.verdict()
+    assert found.radius <= radius_of(binomial_low(100, 100, 0.05), 0.02) + 1e-12
     every = analyse("certify", classifier, text="good film", kind="enumeration", candidates=2, similar="en")
     assert every.p_low is None and every.alpha == 0 and "The model says" in every.verdict()
 
@@ -259,6 +262,8 @@ def test_a_certificate_in_words_and_numbers(classifier):
         ({"text": "a good film", "samples": 1}, "samples must be"),
         ({"text": "a good film", "kind": "magic"}, "Unknown certificate"),
         ({"text": "a good film", "site": "layer:99"}, "layer:99"),
+        ({"text": "a good film", "kind": "ablation", "site": "layer:1"}, "site does nothing for ablation"),
+        ({"text": "a good film", "kind": "gaussian", "keep": 0.5}, "keep does nothing for gaussian"),
     ],
 )
 def test_what_cannot_be_certified(classifier, values, words):
