@@ -28,6 +28,11 @@ ADDRESSES = {
     "landscape": "landscape?epsilon=0.3",
     "smoothness": "smoothness?limit=60",
     "notebook": "notebook?lesson=1-what-is-a-perturbation",
+    # Views that are not their page's first.
+    "layers": "perturb?view=Through+the+layers&perturb-pgd-epsilon=0.3&perturb-pgd-step_size=0.15",
+    "certain": "perturb?view=What+is+certain",
+    "bounds": "compare?view=Between+two+bounds",
+    "audit": "compare?view=Audit&steps=5&limit=20&attack=pgd",
 }
 
 
@@ -74,7 +79,8 @@ def main() -> None:
                 context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
                 page = context.new_page()
                 page.set_default_timeout(180_000)
-                names = [name for pages in SECTIONS.values() for name, _, _ in pages]
+                every = [name for pages in SECTIONS.values() for name, _, _ in pages]
+                names = list(dict.fromkeys([*every, *ADDRESSES]))
                 for name in options.only or names:
                     page.goto(f"{server.url}/{ADDRESSES.get(name, '' if name == 'home' else name)}")
                     page.wait_for_timeout(1500)

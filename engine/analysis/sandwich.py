@@ -163,6 +163,7 @@ def _one(question: Question, label: int, asked: SandwichSettings) -> tuple[Sandw
     flips: float | None = None
     own = 0.0 if int(classifier.logits(batch).argmax()) != label else None
     labelled = {**batch, "labels": batch["input_ids"].new_tensor([label])}
+    tries = 2 * len(asked.epsilons)
     for epsilon in filter(None, asked.epsilons):
         ends = []
         if own is None:
@@ -172,6 +173,6 @@ def _one(question: Question, label: int, asked: SandwichSettings) -> tuple[Sandw
             ends.append(path[-1].delta)
         if right and flips is None:
             ends.append(smoothed_end(question, batch, label, epsilon, asked.steps))
-            flips = epsilon if any(falls_at(question, batch, end, label) for end in reversed(ends)) else None
+            flips = epsilon if any(falls_at(question, batch, end, label, tries) for end in reversed(ends)) else None
     radius = radius_of(votes.p_low, asked.sigma)
     return Sandwiched(question.text, classifier.labels[label], right, radius if right else 0.0, flips), own

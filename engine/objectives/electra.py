@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.data.tasks import IGNORED
 from engine.objectives import OBJECTIVES
 from engine.objectives.base import Objective
 from engine.objectives.collator import MaskingCollator
@@ -20,7 +21,7 @@ from engine.objectives.electra_pair import (
     ELECTRAPair,
     make_generator,
 )
-from engine.objectives.masking import IGNORED, Masker, MaskingSettings, Strategy
+from engine.objectives.masking import Masker, MaskingSettings, Strategy
 from engine.settings import CONFIG
 
 

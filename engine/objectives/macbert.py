@@ -9,10 +9,11 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.data.tasks import IGNORED
 from engine.objectives import OBJECTIVES
 from engine.objectives.base import Objective
 from engine.objectives.collator import MaskingCollator
-from engine.objectives.masking import IGNORED, Masker, MaskingSettings
+from engine.objectives.masking import Masker, MaskingSettings
 from engine.objectives.similar import SimilarWords
 from engine.settings import CONFIG
 

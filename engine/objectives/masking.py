@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.data.segmentation import piece_text
+from engine.data.tasks import IGNORED
 from engine.objectives.masked import Choice, Masked
 from engine.objectives.similar import SimilarWords
 from engine.settings import CONFIG, Settings
@@ -27,7 +28,6 @@ STRATEGIES: dict[str, str] = {
     "mac": "Mac masking: n-grams replaced by similar words; [MASK] is never used.",
 }
 NGRAM_SHARES = (0.4, 0.3, 0.2, 0.1)
-IGNORED = -100
 
 
 @settings_dataclass(config=CONFIG, kw_only=True, frozen=True)

@@ -54,12 +54,15 @@ def smoothed_end(asked: Question, batch: dict[str, Tensor], label: int, epsilon:
     return (end - noise)[:1]
 
 
-def falls_at(asked: Question, batch: dict[str, Tensor], delta: Tensor, label: int) -> bool:
-    """Whether the smoothed classifier says something else at X + δ: the label has less than half of all votes, with
-    confidence 1 - α. Votes that do not show that count for the classifier.
+def falls_at(asked: Question, batch: dict[str, Tensor], delta: Tensor, label: int, tries: int = 1) -> bool:
+    """Whether the smoothed classifier says something else at X + δ: the label has less than half of all votes. Votes that do
+    not show that count for the classifier.
+
+    Args:
+        tries: how many δ of this text are tried; one of them is shown to fall wrongly with probability α at most (Bonferroni).
     """
     said = said_under_noise(asked, batch, delta)
     if int((said(LOOK) != label).sum()) < LOOK / 2:  # Not worth more votes.
         return False
     others = int((said(COUNTED) != label).sum())
-    return binomial_low(others, COUNTED, asked.alpha) > 0.5
+    return binomial_low(others, COUNTED, asked.alpha / tries) > 0.5

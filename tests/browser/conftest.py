@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -75,12 +76,26 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """A server that files share; one whose tests need a home without runs, or stop their server, makes its own."""
+@contextmanager
+def running(tmp_path_factory):
+    """A server with a new home, until the block is left."""
     started = Server(tmp_path_factory.mktemp("browser") / "home").start()
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A server that files share; one whose tests need a home without runs, or stop their server, has `own_server`."""
+    with running(tmp_path_factory) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory):
+    """A server of a file's own."""
+    with running(tmp_path_factory) as started:
+        yield started
 
 
 @pytest.fixture

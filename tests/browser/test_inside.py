@@ -10,7 +10,6 @@ from engine.runs import queue
 from engine.runs.config import TrainConfig
 from engine.runs.run import FINISHED
 from engine.runs.store import Store
-from tests.browser.conftest import Server
 from tests.browser.driving import open_page, query
 
 pytestmark = pytest.mark.browser
@@ -19,11 +18,9 @@ PAGES = ("perturb", "landscape", "attribution", "smoothness", "table", "projecto
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(own_server):
     """A server of this file's own: its home has no runs at first."""
-    started = Server(tmp_path_factory.mktemp("browser") / "home").start()
-    yield started
-    started.stop()
+    return own_server
 
 
 def test_every_page_opens_with_no_runs(page, server, small, sentences):

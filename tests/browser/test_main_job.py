@@ -7,18 +7,15 @@ import pytest
 from playwright.sync_api import expect
 
 from engine.runs.store import Store
-from tests.browser.conftest import Server
 from tests.browser.driving import settled
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(own_server):
     """A server of this file's own: one test kills it."""
-    started = Server(tmp_path_factory.mktemp("browser") / "home").start()
-    yield started
-    started.stop()
+    return own_server
 
 
 def fill(page, label, value):

@@ -6,18 +6,15 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import tiny
-from tests.browser.conftest import Server
 from tests.browser.driving import open_page, query, settled
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(own_server):
     """A server of this file's own: it leaves runs behind."""
-    started = Server(tmp_path_factory.mktemp("browser") / "home").start()
-    yield started
-    started.stop()
+    return own_server
 
 
 def train(page, server, address):

@@ -7,9 +7,10 @@ import torch
 from engine.analysis.masking_statistics import statistics
 from engine.data.builtin import load_builtin, rated_sentences
 from engine.data.segmentation import HAN, encode_words, word_spans, words
+from engine.data.tasks import IGNORED
 from engine.models import load_tokenizer
 from engine.objectives.collator import MaskingCollator, words_by_marks
-from engine.objectives.masking import IGNORED, STRATEGIES, Masker, MaskingSettings
+from engine.objectives.masking import STRATEGIES, Masker, MaskingSettings
 from engine.objectives.similar import SimilarWords, chinese, english
 
 ENGLISH = "we use a language model to predict the probability of the next word."
