@@ -72,7 +72,7 @@ def test_a_cell_of_the_layers_shows_its_numbers(page, server, small, sentences):
     place = page.locator(".js-plotly-plot .scatterlayer .point").nth(10)
     box = place.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.get_by_text(re.compile(r"moves by [\d.]+% of its length into"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"is moved by [\d.]+% of its length at the input of"))).to_be_visible()
     settled(page)
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
 
