@@ -142,7 +142,8 @@ def load_model(name: str, task: Task | None = None, seed: int = 0) -> Loaded:
     """
     import transformers
 
-    config, tokenizer = config_and_tokenizer(name, folder := folder_of(name))
+    folder = folder_of(name)
+    config, tokenizer = config_and_tokenizer(name, folder)
     if task is not None:
         names = task.label_names or ("score",)
         config.num_labels = len(names)

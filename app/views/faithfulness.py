@@ -6,7 +6,7 @@ import pandas as pd
 from app.drawing import figures
 from app.drawing.shown import Figure, Table
 from app.views import VIEWS, Views
-from engine.analysis.faithfulness import RANDOM, Faithfulness
+from engine.analysis.faithfulness import RANDOM, SCORES, Faithfulness
 
 view = VIEWS.add(Views("faithfulness", "attribution"))
 
@@ -27,15 +27,13 @@ def removal(found: Faithfulness) -> Figure:
 @view("scores", "Comprehensiveness and sufficiency")
 def scores(found: Faithfulness) -> Table:
     """One row per order, and the mean of the random ones."""
-    names = ("comprehensiveness", "sufficiency", "area")
     rows = [
         {
             "order": name,
-            **{each: getattr(order, each) for each in names},
+            **{each: getattr(order, each) for each in SCORES},
             "beats random orders": f"{found.better(name):.0%}",
         }
         for name, order in found.orders.items()
     ]
-    means = {each: float(np.mean([getattr(order, each) for order in found.random])) for each in names}
-    rows.append({"order": f"{RANDOM} (mean of {len(found.random)})", **means, "beats random orders": ""})
+    rows.append({"order": f"{RANDOM} (mean of {len(found.random)})", **found.by_chance(), "beats random orders": ""})
     return Table(pd.DataFrame(rows))

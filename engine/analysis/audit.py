@@ -1,16 +1,15 @@
 """Whether an attack in embedding space can be believed: a card of checks, and a verdict."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
 from engine.errors import UserError
 from engine.progress import Progress, told
-from engine.robustness.attacks import ATTACKS, STANDARD, named
+from engine.robustness.attacks import STANDARD, AttackName
 from engine.robustness.checks import PARTS, Audited, Check, Seen, card, look
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
@@ -19,7 +18,6 @@ from engine.subjects.references import load_subject
 from engine.subjects.samples import Sample, batches
 
 BATCH = 32
-NAMES = [*(name.replace("_", " ") for name in ATTACKS.modules()), STANDARD]
 
 
 @settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
@@ -28,7 +26,7 @@ class AuditSettings(Sample):
 
     limit: int | None = Field(default=30, ge=1, le=2**31 - 1)
     """How many examples: a fixed random sample of the split (empty: all)."""
-    attack: str = Field(default=STANDARD, json_schema_extra={"enum": [*NAMES]})
+    attack: AttackName = STANDARD
     """pgd, margin, apgd, apgd margin, targeted, square (without gradients), or standard: the worst over all of them."""
     epsilon: float = Field(default=0.2, gt=0, le=1e6)
     """Radius ε of the ball (Frobenius norm per sentence, embedding units)."""
@@ -40,12 +38,6 @@ class AuditSettings(Sample):
     """Where δ enters: embeddings, or layer:N, the hidden states that go into block N (from 0)."""
     transfer_from: str = ""
     """Another model (a name, a folder or run:RUN) of the same vocabulary and width, whose climbs are tried too."""
-
-    @field_validator("attack")
-    @classmethod
-    def _there_is(cls, given: str) -> str:
-        named(given, 2)
-        return given
 
 
 @dataclass(frozen=True)
@@ -73,10 +65,6 @@ class Audit(Result):
     strongest: float
     examples: int
     site: str = EMBEDDINGS
-
-    def document(self) -> dict[str, Any]:
-        """All fields."""
-        return asdict(self)
 
     def text(self) -> str:
         """A line per check, and what a failed one means."""
@@ -116,8 +104,8 @@ def audit(classifier: Classifier, asked: AuditSettings, progress: Progress = Non
     if not right:
         raise UserError("The model gets none of these examples right: there is nothing for an attack to change.")
     checks = card(seen, of)
-    tried = torch.tensor(list(seen.down.values()))
-    strongest = (right - int(tried[[name not in ("unbounded",) for name in seen.down]].any(dim=0).sum())) / len(table)
+    inside = torch.tensor([down for name, down in seen.down.items() if name != "unbounded"])  # The ball.
+    strongest = (right - int(inside.any(dim=0).sum())) / len(table)
     attacked = (right - sum(seen.down["itself"])) / len(table)
     failed = [check for check in checks if check.passed is False]
     return Audit(

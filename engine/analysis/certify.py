@@ -57,29 +57,14 @@ class CertifySettings(Text):
     def _there_is(cls, given: str) -> str:
         return CERTIFICATES.get(given).name
 
-    def question(self, classifier: Classifier, text: str, pair: str | None, progress: Progress = None) -> Question:
-        """What a certificate is asked about a text."""
-        if self.kind in ("enumeration", "substitution"):
-            sets = similar_candidates(similar_words(self.similar or language_of(text), progress), self.candidates)
-        else:
-            sets = _none
-        return Question(
-            classifier,
-            text,
-            pair,
-            sets,
-            self.samples,
-            self.alpha,
-            self.keep,
-            self.sigma,
-            self.most,
-            self.site,
-            self.seed,
-        )
-
-
-def _none(word: str) -> list[str]:
-    return []
+    def question(self, classifier: Classifier, progress: Progress = None) -> Question:
+        """What the certificate is asked: only what concerns its kind."""
+        asks = CERTIFICATES.get(self.kind).asks
+        values = {name: getattr(self, name) for name in asks if name != "candidates"}
+        if "candidates" in asks:
+            source = similar_words(self.similar or language_of(self.text), progress)
+            values["sets"] = similar_candidates(source, self.candidates)
+        return Question(classifier, self.text, self.text_pair, **values)
 
 
 @dataclass(frozen=True)
@@ -156,7 +141,7 @@ def certify(classifier: Classifier, asked: CertifySettings, progress: Progress =
         UserError: the text has too few words, there are too many texts to try, or the model lacks what the kind needs.
     """
     kind = CERTIFICATES.get(asked.kind)
-    found = kind.run(asked.question(classifier, asked.text, asked.text_pair, progress), progress)
+    found = kind.run(asked.question(classifier, progress), progress)
     own = int(Victim(classifier, asked.text_pair)([asked.text])[0].argmax())
     return Certification(
         classifier.origin, asked.kind, "The smoothed classifier" if kind.smoothed else "The model",

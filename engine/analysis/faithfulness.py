@@ -26,6 +26,7 @@ from engine.tables import columns
 SHARES = (0.05, 0.1, 0.2, 0.5)  # Of the tokens; DeYoung et al. 2020 also take 1 %, which of a sentence is no token.
 BATCH = 32
 RANDOM = "random"
+SCORES = ("comprehensiveness", "sufficiency", "area")
 MOVED = "moved most by"  # The order of the adversary.
 
 
@@ -76,6 +77,10 @@ class Faithfulness(Result):
         own = self.orders[name].comprehensiveness
         return sum(each.comprehensiveness < own for each in self.random) / len(self.random)
 
+    def by_chance(self) -> dict[str, float]:
+        """The means of the random orders, by the name of the score."""
+        return {name: float(np.mean([getattr(each, name) for each in self.random])) for name in SCORES}
+
     def document(self) -> dict[str, Any]:
         """All fields, and the share of the random orders that each one beats."""
         return {**asdict(self), "better_than_random": {name: self.better(name) for name in self.orders}}
@@ -83,25 +88,12 @@ class Faithfulness(Result):
     def text(self) -> str:
         """A row per order."""
         rows = [
-            (
-                name,
-                f"{each.comprehensiveness:.3f}",
-                f"{each.sufficiency:.3f}",
-                f"{each.area:.3f}",
-                f"{self.better(name):.0%}",
-            )
+            (name, *(f"{getattr(each, score):.3f}" for score in SCORES), f"{self.better(name):.0%}")
             for name, each in self.orders.items()
         ]
-        means = [
-            float(np.mean([getattr(each, name) for each in self.random]))
-            for name in ("comprehensiveness", "sufficiency", "area")
-        ]
-        rows.append(
-            (f"{RANDOM}, mean of {len(self.random)}", f"{means[0]:.3f}", f"{means[1]:.3f}", f"{means[2]:.3f}", "")
-        )
-        return f"{self.origin}\n\nP({self.label})\n" + columns(
-            rows, ("order", "comprehensiveness", "sufficiency", "area", "beats random")
-        )
+        chance = (f"{mean:.3f}" for mean in self.by_chance().values())
+        rows.append((f"{RANDOM}, mean of {len(self.random)}", *chance, ""))
+        return f"{self.origin}\n\nP({self.label})\n" + columns(rows, ("order", *SCORES, "beats random"))
 
 
 @analysis("faithfulness", "Faithful or not?", FaithfulnessSettings, needs="classes")

@@ -1,18 +1,18 @@
 """Accuracy against ε under PGD in embedding space, with restarts and a check that the attack has converged."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 import torch
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.analysis import Result, analysis
 from engine.errors import UserError
 from engine.progress import Progress, told
-from engine.robustness.attacks import ATTACKS, STANDARD, named, worst
+from engine.robustness.attacks import AttackName, named, worst
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
 from engine.statistics import bootstrap
@@ -24,15 +24,39 @@ EPSILONS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
 BATCH = 32
 
 
+def radii(text: str) -> list[float]:
+    """Radii ε from text, with commas between, in rising order.
+
+    Raises:
+        UserError: not 1 to 40 numbers from 0 on.
+    """
+    try:
+        found = sorted({float(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        found = []
+    if len(found) > 40:
+        raise UserError(f"The radii ε must be 1 to 40 numbers, but there are {len(found)}.")
+    if not 1 <= len(found) <= 40 or not all(0 <= epsilon <= 1e6 for epsilon in found):
+        raise UserError(
+            f"The radii ε must be 1 to 40 numbers from 0 on with commas between, but they are {text[:60]!r}."
+        )
+    return found
+
+
+def _radii(given: Any) -> tuple[float, ...]:
+    return tuple(radii(given if isinstance(given, str) else ",".join(map(str, given))))
+
+
+Radii = Annotated[tuple[float, ...], BeforeValidator(_radii)]  # A setting: numbers, or text with commas between.
+
+
 @settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
 class RobustSettings(Sample):
     """A sample and an attack."""
 
-    attack: str = Field(
-        default="pgd", json_schema_extra={"enum": [*(name.replace("_", " ") for name in ATTACKS.modules()), STANDARD]}
-    )
+    attack: AttackName = "pgd"
     """pgd, margin, apgd, apgd margin, targeted, square (without gradients), or standard: the worst over all of them."""
-    epsilons: tuple[float, ...] = EPSILONS
+    epsilons: Radii = EPSILONS
     """Radii ε, separated by commas (Frobenius norm per sentence, embedding units)."""
     steps: int = Field(default=10, ge=1, le=200)
     """K, the number of ascent steps (APGD's paper: 100)."""
@@ -42,17 +66,6 @@ class RobustSettings(Sample):
     """Step size of PGD: it starts at 2.5 ε / K and then falls (linear) or stays the same (constant)."""
     site: SiteName = EMBEDDINGS
     """Where δ enters: embeddings, or layer:N, the hidden states that go into block N (from 0)."""
-
-    @field_validator("attack")
-    @classmethod
-    def _there_is(cls, given: str) -> str:
-        named(given, 2)
-        return given
-
-    @field_validator("epsilons", mode="before")
-    @classmethod
-    def _radii(cls, given: Any) -> Any:
-        return tuple(radii(given if isinstance(given, str) else ",".join(map(str, given))))
 
 
 @dataclass(frozen=True)
@@ -104,25 +117,6 @@ class RobustAccuracy(Result):
         return f"{self.origin}{said_at(self.site)}\n\n" + columns(
             rows, ("epsilon", "accuracy", "twice the steps", "95 % interval", "queries")
         )
-
-
-def radii(text: str) -> list[float]:
-    """Radii ε from text, with commas between, in rising order.
-
-    Raises:
-        UserError: not 1 to 40 numbers from 0 on.
-    """
-    try:
-        found = sorted({float(part) for part in text.split(",") if part.strip()})
-    except ValueError:
-        found = []
-    if len(found) > 40:
-        raise UserError(f"The radii ε must be 1 to 40 numbers, but there are {len(found)}.")
-    if not 1 <= len(found) <= 40 or not all(0 <= epsilon <= 1e6 for epsilon in found):
-        raise UserError(
-            f"The radii ε must be 1 to 40 numbers from 0 on with commas between, but they are {text[:60]!r}."
-        )
-    return found
 
 
 @analysis("robust accuracy", "Robust accuracy", RobustSettings, needs="classes")

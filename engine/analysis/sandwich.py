@@ -1,13 +1,12 @@
 """Both sides: what is certain at least, and what an attack leaves at most. The truth lies between."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
-from engine.analysis.robust_accuracy import radii
+from engine.analysis.robust_accuracy import Radii
 from engine.ascent import climb
 from engine.progress import Progress, told
 from engine.robustness.attacks.apgd_margin import MarginAPGD
@@ -30,7 +29,7 @@ class SandwichSettings(Sample):
 
     limit: int | None = Field(default=10, ge=1, le=2**31 - 1)
     """How many examples: a fixed random sample of the split (empty: all)."""
-    epsilons: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2, 0.4)
+    epsilons: Radii = (0.0, 0.05, 0.1, 0.2, 0.4)
     """Radii ε, separated by commas (Frobenius norm per sentence, embedding units)."""
     sigma: float = Field(default=0.05, gt=0, le=1e6)
     """Standard deviation σ of the noise on every number (embedding units)."""
@@ -42,11 +41,6 @@ class SandwichSettings(Sample):
     """K, the number of ascent steps of the attack."""
     site: SiteName = EMBEDDINGS
     """Where noise and δ enter: embeddings, or layer:N, the hidden states that go into block N (from 0)."""
-
-    @field_validator("epsilons", mode="before")
-    @classmethod
-    def _radii(cls, given: Any) -> Any:
-        return tuple(radii(given if isinstance(given, str) else ",".join(map(str, given))))
 
 
 @dataclass(frozen=True)
@@ -89,10 +83,6 @@ class Sandwich(Result):
     most: float
     site: str = EMBEDDINGS
 
-    def document(self) -> dict[str, Any]:
-        """All fields."""
-        return asdict(self)
-
     def text(self) -> str:
         """A row per ε."""
         rows = [
@@ -122,14 +112,11 @@ def sandwich(classifier: Classifier, asked: SandwichSettings, progress: Progress
             classifier,
             text,
             pair,
-            lambda word: [],
-            asked.samples,
-            asked.alpha,
-            0.5,
-            asked.sigma,
-            1,
-            asked.site,
-            asked.seed,
+            samples=asked.samples,
+            alpha=asked.alpha,
+            sigma=asked.sigma,
+            site=asked.site,
+            seed=asked.seed,
         )
         row, own = _one(question, int(label), asked)
         rows.append(row)

@@ -63,10 +63,6 @@ class Transfer(Result):
     shown: list[list[int]]
     fooled: list[list[float | None]]
 
-    def document(self) -> dict[str, Any]:
-        """All fields."""
-        return dict(vars(self))
-
     def text(self) -> str:
         """A row per source."""
         rows = [

@@ -4,9 +4,10 @@ All follow the loop `engine.ascent.climb`. `worst` is what several of them find 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from engine.ascent import Point, climb
@@ -105,6 +106,19 @@ def named(name: str, classes: int) -> list[type[Attack]]:
     if name != STANDARD:
         return [ATTACKS.get(known(ATTACKS.kind, name, [*ATTACKS.names(), STANDARD]))]
     return [each for each in ATTACKS.all() if each.variants(classes) and not (classes == 2 and each.on_cross_entropy)]
+
+
+def _known(name: str) -> str:
+    named(name, 2)
+    return name
+
+
+# A setting: the name of an attack, or `standard`.
+AttackName = Annotated[
+    str,
+    AfterValidator(_known),
+    Field(json_schema_extra={"enum": [*(name.replace("_", " ") for name in ATTACKS.modules()), STANDARD]}),
+]
 
 
 def worst(

@@ -20,15 +20,20 @@ def margin_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return above / (largest[:, 0] - largest[:, 2]).clamp_min(1e-12)
 
 
-@ATTACKS.add
-class MarginPGD(PGD):
-    """As `pgd`, on `margin_loss`."""
+class OnMargin:
+    """What an attack on `margin_loss` is, whatever its steps are."""
 
-    name = "margin"
-    year = 2020
-    summary = "PGD on the margin of the logits"
     on_cross_entropy = False
 
     def value(self, logits: Tensor, batch: PerturbedBatch) -> Tensor:
         """The margin, or DLR."""
         return margin_loss(logits, batch.labels)
+
+
+@ATTACKS.add
+class MarginPGD(OnMargin, PGD):
+    """As `pgd`, on `margin_loss`."""
+
+    name = "margin"
+    year = 2020
+    summary = "PGD on the margin of the logits"

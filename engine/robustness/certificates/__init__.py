@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from engine.progress import Progress
 from engine.registry import Registry
+from engine.sites import EMBEDDINGS
 from engine.subjects.classifier import Classifier
 
 WORDS = "words"
@@ -29,15 +30,15 @@ class Question:
 
     classifier: Classifier
     text: str
-    pair: str | None
-    sets: Callable[[str], Sequence[str]]
-    samples: int
-    alpha: float
-    keep: float
-    sigma: float
-    most: int
-    site: str
-    seed: int
+    pair: str | None = None
+    sets: Callable[[str], Sequence[str]] = lambda word: ()
+    samples: int = 500
+    alpha: float = 0.05
+    keep: float = 0.3
+    sigma: float = 0.05
+    most: int = 20_000
+    site: str = EMBEDDINGS
+    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -38,3 +38,12 @@ def table():
     """Forty sentences with their labels."""
     rows = [line.split("\t") for line in tiny.sentences(40).splitlines()[1:]]
     return pd.DataFrame({"text": [row[0] for row in rows], "label": [int(row[1]) for row in rows]})
+
+
+@pytest.fixture
+def data(table, tmp_path):
+    """The table as a file whose labels are the classifier's class names."""
+    path = tmp_path / "named.tsv"
+    rows = [f"{text}\t{('bad', 'good')[label]}\n" for text, label in zip(table["text"], table["label"], strict=True)]
+    path.write_text("sentence\tlabel\n" + "".join(rows))
+    return str(path)

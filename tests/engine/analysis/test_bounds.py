@@ -18,14 +18,6 @@ __all__ = ["undecided"]
 TEXT = "a very dull story with good music"
 
 
-@pytest.fixture
-def data(table, tmp_path):
-    path = tmp_path / "named.tsv"
-    rows = [f"{text}\t{('bad', 'good')[label]}\n" for text, label in zip(table["text"], table["label"], strict=True)]
-    path.write_text("sentence\tlabel\n" + "".join(rows))
-    return str(path)
-
-
 def question(classifier, text=TEXT, **values):
     plain = {"samples": 200, "alpha": 0.05, "keep": 0.5, "sigma": 0.05, "most": 1, "site": "embeddings", "seed": 0}
     return Question(classifier, text, None, lambda word: [], **{**plain, **values})

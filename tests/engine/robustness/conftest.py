@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from engine.robustness.victim import Victim
-from tests.engine.analysis.conftest import classifier, regressor, table
+from tests.engine.analysis.conftest import classifier, data, regressor, table
 
-__all__ = ["classifier", "regressor", "table"]
+__all__ = ["classifier", "data", "regressor", "table"]
 
 WORDS = ["a", "very", "good", "film", "dull", "people", "music"]
 

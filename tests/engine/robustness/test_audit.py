@@ -12,15 +12,6 @@ from engine.errors import UserError
 from engine.subjects.classifier import precise
 
 
-@pytest.fixture
-def data(table, tmp_path):
-    """The table as a file; the audit looks at those that the model gets right."""
-    path = tmp_path / "named.tsv"
-    rows = [f"{text}\t{('bad', 'good')[label]}\n" for text, label in zip(table["text"], table["label"], strict=True)]
-    path.write_text("sentence\tlabel\n" + "".join(rows))
-    return str(path)
-
-
 def tricked(classifier, change):
     """A copy of the classifier whose model was changed."""
     model = copy.deepcopy(classifier.model)
