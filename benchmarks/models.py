@@ -54,7 +54,7 @@ def step(classifier: Classifier, method: Any, **settings: Any) -> None:
     classifier.model.requires_grad_(True).train()
     batch = dict(classifier.tokenizer([TEXT, "a good film"], padding=True, return_tensors="pt"))
     labels = (batch["attention_mask"] * 101 - 100).clamp_max(1) if classifier.tags else torch.tensor([0, 1])
-    report = method(**settings).step(classifier.model, {**batch, "labels": labels})
+    report = method(tokenizer=classifier.tokenizer, **settings).step(classifier.model, {**batch, "labels": labels})
     classifier.model.requires_grad_(False).eval()
     if not torch.isfinite(report.loss):
         raise UserError("the loss is not finite")

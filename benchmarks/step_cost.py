@@ -27,12 +27,13 @@ from engine.models import best_device, load_model
 from engine.process import keep_freed_memory
 
 
-def candidates(ascent_steps: int) -> list[Method]:
+def candidates(ascent_steps: int, tokenizer: Any) -> list[Method]:
     """Every method with that many ascent steps (SMART's T stays 1)."""
     found = []
     for method in METHODS.all():
         settings = {"ascent_steps": ascent_steps} if "ascent_steps" in method.Settings.names() else {}
-        found.append(method(**(settings if method.name != "smart" else {"ascent_steps": 1})))
+        settings = {"ascent_steps": 1} if method.name == "smart" else settings
+        found.append(method(tokenizer=tokenizer, **settings))
     return found
 
 
@@ -76,7 +77,7 @@ def measure(model_name: str, dataset: str, batch_size: int, ascent_steps: int, r
     batch = {name: tensor.to(device) for name, tensor in collator(loaded.tokenizer)(list(chosen)).items()}
     shape = tuple(batch["input_ids"].shape)
     print(f"{model_name}, {dataset}, batch {shape}, {device}, {torch.get_num_threads()} threads\n")
-    return compare(model, batch, candidates(ascent_steps), rounds)
+    return compare(model, batch, candidates(ascent_steps, loaded.tokenizer), rounds)
 
 
 def main() -> None:

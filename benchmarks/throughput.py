@@ -71,7 +71,7 @@ def speed(data, method: str, padding: str, batch: int, steps: int, seed: int) ->
         if method == "vanilla" and padding != "grouped":
             trainer = Trainer(loaded.model, **options)
         else:
-            trainer = AdversarialTrainer(loaded.model, method=get_method(method)(), **options)
+            trainer = AdversarialTrainer(loaded.model, method=get_method(method)(tokenizer=loaded.tokenizer), **options)
         clock = Clock()
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(clock)

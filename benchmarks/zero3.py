@@ -51,7 +51,7 @@ def differences(method, settings: dict, own: dict) -> tuple[float, float]:
     losses = []
     for model, options in ((whole, {}), (engine, {"backward": engine.backward})):
         torch.manual_seed(5)
-        losses.append(float(method(**settings).step(model, own, **options).loss))
+        losses.append(float(method(tokenizer=tiny.TOKENIZER, **settings).step(model, own, **options).loss))
     found = [safe_get_full_grad(each) for each in engine.module.parameters()]
     expected = [torch.zeros_like(each) if each.grad is None else each.grad for each in whole.parameters()]
     distributed.average(expected)
@@ -90,7 +90,7 @@ def trained(spread: bool) -> None:
             )  # fmt: skip
             trainer = AdversarialTrainer(
                 loaded.model, arguments, data_collator=collator(loaded.tokenizer), processing_class=loaded.tokenizer,
-                train_dataset=encode(data.splits["train"], loaded.tokenizer, data.task, 32), method=method(seed=0),
+                train_dataset=encode(data.splits["train"], loaded.tokenizer, data.task, 32), method=method(tokenizer=loaded.tokenizer),
             )  # fmt: skip
             trainer.train()
             if trainer.is_world_process_zero():
@@ -112,8 +112,8 @@ def main() -> None:
     half = slice(2 * dist.get_rank(), 2 * dist.get_rank() + 2)
     own = {name: each[half] for name, each in tiny.batch().items()}
     for method in METHODS.all():
-        for site in ("embeddings", "layer:1") if method.takes_sites() and method.name != "vanilla" else ("embeddings",):
-            loss, gradient = differences(method, {} if method.name == "vanilla" else {"site": site}, own)
+        for site in ("embeddings", "layer:1") if method.takes_sites() else ("embeddings",):
+            loss, gradient = differences(method, {"site": site} if method.takes_sites() else {}, own)
             if distributed.is_first():
                 print(f"{method.name} {site}: loss {loss:.1e}, gradients {gradient:.1e}", flush=True)
     distributed.leave()

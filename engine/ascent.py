@@ -75,7 +75,7 @@ def at_radius(name: str, epsilon: float, steps: int, site: str = EMBEDDINGS, **o
         epsilon: ε.
         steps: K.
         site: where δ enters.
-        options: of `Method.__init__` (`special_token_ids`, `seed`).
+        options: of `Method.__init__` (`tokenizer`, `seed`).
     """
     method = get_method(name)
     wanted = {

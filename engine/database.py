@@ -35,8 +35,13 @@ CREATE TABLE IF NOT EXISTS cells (
 );
 CREATE INDEX IF NOT EXISTS cells_of ON cells (notebook, place);
 """
+MARKS = """
+CREATE TABLE IF NOT EXISTS marks (
+    before TEXT NOT NULL, after TEXT NOT NULL, kept INTEGER NOT NULL, time REAL NOT NULL, PRIMARY KEY (before, after)
+) WITHOUT ROWID;
+"""
 # One entry per version of the database, in order; what stands here is never changed, only added to.
-VERSIONS = (RUNS, NOTEBOOKS)
+VERSIONS = (RUNS, NOTEBOOKS, MARKS)
 
 
 class Database:

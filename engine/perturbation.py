@@ -5,6 +5,7 @@ per example (over its own `L × D`) or per token, never over the batch, so an ex
 on its neighbours or on how much padding the batch has.
 """
 
+import zlib
 from collections.abc import Sequence
 from typing import Literal
 
@@ -65,6 +66,17 @@ def ascend(
     return project(delta + step_size * unit_example(gradient, norm), epsilon, norm)
 
 
+def example_keys(ids: Tensor, attention: Tensor) -> list[int]:
+    """One number per example that depends on its real tokens alone, from ids and attention mask `[B, L]`."""
+    rows = zip(ids.cpu(), attention.bool().cpu(), strict=True)
+    return [zlib.crc32(row[real].numpy().tobytes()) for row, real in rows]
+
+
+def drawn_by(generator: torch.Generator, seed: int, key: int) -> torch.Generator:
+    """The generator set so that its next draws depend on `(seed, key)` alone."""
+    return generator.manual_seed((seed * 0x9E3779B97F4A7C15 + key) & 0x7FFFFFFFFFFFFFFF)
+
+
 def keyed_rows(
     rows: Sequence[int], keys: Sequence[int], width: int, *, seed: int, like: Tensor, normal: bool = False
 ) -> Tensor:
@@ -76,7 +88,7 @@ def keyed_rows(
     generator = torch.Generator(device=like.device)
     blocks = []
     for count, key in zip(rows, keys, strict=True):
-        generator.manual_seed((seed * 0x9E3779B97F4A7C15 + key) & 0x7FFFFFFFFFFFFFFF)
+        drawn_by(generator, seed, key)
         block = torch.empty(count, width, device=like.device)
         blocks.append(block.normal_(generator=generator) if normal else block.uniform_(-1.0, 1.0, generator=generator))
     return torch.cat(blocks).to(like.dtype) if blocks else like.new_zeros(0, width)

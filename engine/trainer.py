@@ -55,8 +55,7 @@ class AdversarialTrainer(SeededTrainer):
         if self.args.fsdp and not self.is_fsdp_enabled:
             logging.getLogger(__name__).warning("FSDP was asked for, but accelerate shards nothing here: this is DDP.")
         if isinstance(method, str):
-            special = getattr(self.processing_class, "all_special_ids", ())
-            method = get_method(method)(special_token_ids=special, seed=self.args.seed)
+            method = get_method(method)(tokenizer=self.processing_class, seed=self.args.seed)
         self.method = method
         self._micro_batch = 0
         self._figures: dict[str, torch.Tensor] = {}

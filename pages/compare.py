@@ -11,6 +11,16 @@ heading(
 body(
     "compare",
     view_choice(
-        ("Against ε", "Between two bounds", "Audit", "Word attacks", "Transfer", "Studies", "Published tables")
+        (
+            "Against ε",
+            "Between two bounds",
+            "Bounds by intervals",
+            "Audit",
+            "Word attacks",
+            "Protocol",
+            "Transfer",
+            "Studies",
+            "Published tables",
+        )
     ),
 )

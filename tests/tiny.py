@@ -97,6 +97,21 @@ def batch(num_labels=2, lengths=LENGTHS, pad=0, pad_to=None, seed=1, vocabulary=
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
+class Tokenizer:
+    """Of the batches above: every id is a word of its own, 4 hides one."""
+
+    all_special_ids, mask_token_id = (2, 3), 4
+
+    def get_vocab(self):
+        return {f"w{at}": at for at in range(60)}
+
+    def convert_ids_to_tokens(self, ids):
+        return [f"w{at}" for at in ids]
+
+
+TOKENIZER = Tokenizer()
+
+
 def tags(batch, num_labels=3, seed=2):
     """The batch with a label for every second token, as for words of two pieces: -100 elsewhere."""
     generator = torch.Generator().manual_seed(seed)

@@ -30,7 +30,7 @@ def page() -> None:
         found = finding.result
         if len(models) > 1:
             st.subheader(plain(name), anchor=False)
-        widgets.about(classifier, of)
+        widgets.about(classifier, of, "attribution")
         if found.truncated:
             st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
         target = (

@@ -17,7 +17,7 @@ def page(of: dict[str, Any]) -> None:
         classifier = widgets.classifier_choice()
         kind = widgets.asked("certify", "kind")
         how = kind | widgets.asked("certify", *CERTIFICATES.get(kind["kind"]).asks)
-    widgets.about(classifier, of)
+    widgets.about(classifier, of, "certify")
     st.markdown(f"**{kind['kind'].capitalize()}.** {plain(CERTIFICATES.get(kind['kind']).summary)}")
     found = state.analyse("certify", classifier, "Asking the model", **how, **of)
     one = found.result

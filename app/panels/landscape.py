@@ -13,7 +13,7 @@ def page() -> None:
     with st.sidebar:
         classifier = widgets.classifier_choice()
         how = widgets.asked("landscape", "epsilon", "points", "extent", "site", "seed", points=21)
-    widgets.about(classifier, of)
+    widgets.about(classifier, of, "landscape")
     label = widgets.label_choice(classifier)
     first, second, third = st.columns([2, 1, 1], vertical_alignment="bottom")
     word = first.text_input(

@@ -115,7 +115,7 @@ def side_by_side(of: dict[str, Any]) -> None:
     with st.sidebar:
         classifier = widgets.classifier_choice()
         how = widgets.asked("side by side", "epsilon", "steps", "seed")
-    widgets.about(classifier, of)
+    widgets.about(classifier, of, "side by side")
     label = widgets.label_choice(classifier)
     found = state.analyse("side by side", classifier, "Climbing with every method", label=label, **how, **of)
     epsilon = how.pop("epsilon")
@@ -151,7 +151,7 @@ def side_by_side(of: dict[str, Any]) -> None:
 def through_the_layers(of: dict[str, Any]) -> None:
     """What a method's last δ does to the hidden states, block by block."""
     classifier, method, settings, drawn = _model_and_method("layers")
-    widgets.about(classifier, of)
+    widgets.about(classifier, of, "layers")
     label = widgets.label_choice(classifier)
     found = state.analyse(
         "layers", classifier, "Climbing, then block by block", method=method.name, settings=settings.as_dict(), label=label,
@@ -203,7 +203,7 @@ def across_training(of: dict[str, Any]) -> None:
         drawn = widgets.asked("trace", "seed")
     models = {f"step {step}": state.classifier(None, f"{chosen.id}@{step}") for step in chosen.kept_models}
     first = next(iter(models.values()))
-    widgets.about(first, of)
+    widgets.about(first, of, "trace")
     label = widgets.label_choice(first)
     if label is None and not first.is_regression:
         st.caption("Each model's loss is taken against its own prediction: choose a label to follow one loss.")
@@ -220,7 +220,7 @@ def examples() -> None:
     with st.sidebar:
         classifier = widgets.classifier_choice()
         of = widgets.dataset_choice()
-    widgets.about(classifier, of)
+    widgets.about(classifier, of, "examples")
     st.markdown(
         "Click a row to look at that sentence. **margin**: the label's logit minus the largest other logit; **flip ε**:"
         " the smallest ε of a grid at which PGD (3 steps) changes the prediction; **ℓₛ**: SMART's divergence at"

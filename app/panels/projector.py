@@ -19,7 +19,7 @@ def page() -> None:
         colour = st.selectbox(
             "Colour", list(COLOURS), key="colour", bind="query-params", help="What the colours stand for."
         )
-    widgets.about(classifier, of)
+    widgets.about(classifier, of, "map")
     found = state.analyse("map", classifier, "Sentences, then the map", method=method.name, **how, **of)
     chosen = show(
         found, "map", "map", {"on_select": "rerun", "selection_mode": ("lasso", "box", "points")},

@@ -48,19 +48,54 @@ def electra(run: str | None) -> Any:
 
 
 class _progress:
-    """A bar that appears with the first report (or as a line of text at once) and goes away at the end."""
+    """A bar that says how far it is and for how long still, and goes away at the end.
 
-    def __init__(self, text: str, step_text: str | None = None) -> None:
-        self.place, self.text, self.step_text = st.empty(), text, step_text or text
+    Args:
+        step_text: in the place of `text` once there are reports. key: of what is computed, if a person may cancel it: a click
+            draws the page anew, which ends this computation at its next report.
+    """
+
+    def __init__(self, text: str, step_text: str | None = None, key: str | None = None) -> None:
+        self.place, self.text, self.step_text, self.key = st.empty(), text, step_text or text, key
+        self.began = time.monotonic()
 
     def __enter__(self) -> Callable[[int, int], None]:
-        self.place.progress(0.0, text=f"{self.text} …")
-        return lambda done, of: (
-            self.place.progress(min(1.0, done / of), text=f"{self.step_text}: {done} of {of}") and None
-        )
+        with self.place.container(horizontal=True, vertical_alignment="center"):
+            self.bar = st.progress(0.0, text=f"{self.text} …")
+            if self.key is not None:
+                st.button(
+                    "Cancel",
+                    key=f"cancel {self.key}",
+                    on_click=_cancel,
+                    args=(self.key,),
+                    icon=":material/stop_circle:",
+                )
+        return self._report
+
+    def _report(self, done: int, of: int) -> None:
+        share, passed = min(1.0, done / of), time.monotonic() - self.began
+        left = passed / share - passed if share else 0.0
+        more = f", about {left:.0f} s more" if left >= 2 and passed >= 1 else ""
+        self.bar.progress(share, text=f"{self.step_text}: {done:,} of {of:,}{more}")
 
     def __exit__(self, *_: object) -> None:
         self.place.empty()
+
+
+_CANCELLED = "cancelled"
+
+
+def _cancel(key: str) -> None:
+    st.session_state[_CANCELLED] = key
+
+
+def _said_if_cancelled(key: str) -> None:
+    """End the page here if a person has cancelled this computation and not asked for it again."""
+    if st.session_state.get(_CANCELLED) != key:
+        return
+    st.info("Cancelled: nothing was computed.", icon=":material/stop_circle:")
+    st.button("Compute it after all", on_click=lambda: st.session_state.pop(_CANCELLED, None))
+    st.stop()
 
 
 class _Shelf:
@@ -107,6 +142,12 @@ def _changed(values: dict[str, Any]) -> float:
     return path_of(name).stat().st_mtime if exists(name) else 0.0
 
 
+def _others(values: dict[str, Any]) -> list[str]:
+    """Fingerprints of further models that an analysis is asked about by their references."""
+    references = [*values.get("models", ()), values.get("transfer_from") or ""]
+    return [subject("word attack", each).fingerprint for each in references if each]
+
+
 def kept(key: str, text: str, compute: Callable[[Callable[[int, int], None]], Any], keep: bool = True) -> Any:
     """A result by its key, computed at most once per server while it is among the last `KEPT`; always unless `keep`.
 
@@ -117,7 +158,8 @@ def kept(key: str, text: str, compute: Callable[[Callable[[int, int], None]], An
         return compute(lambda *_: None)
     found = shelf().get(key) if keep else None
     if found is None:
-        with _progress(text) as report, _TURN:
+        _said_if_cancelled(key)
+        with _progress(text, key=key) as report, _TURN:
             found = shelf().get(key) if keep else None  # Another session may have computed it meanwhile.
             if found is None:
                 found = compute(report)
@@ -166,9 +208,10 @@ def analyse(
 
     named = subject if isinstance(subject, dict) else {"": subject}
     results, prints, keys, seconds = {}, {}, [], 0.0
+    others = _others(values)
     for name, each in named.items():
         prints[name] = fingerprint(each)
-        keys.append(json.dumps([analysis, prints[name], _changed(values), values], sort_keys=True))
+        keys.append(json.dumps([analysis, prints[name], _changed(values), others, values], sort_keys=True))
 
         def timed(report: Any, each: Any = each) -> tuple[Any, float]:
             began = time.perf_counter()

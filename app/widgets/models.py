@@ -109,13 +109,17 @@ def run_choice(runs: list[Any], help_: str) -> Any:
     return next(run for run in runs if run.id == chosen)
 
 
-def about(classifier: Any, of: dict[str, Any]) -> None:
+def about(classifier: Any, of: dict[str, Any], analysis: str = "") -> None:
     """Say which classifier is looked at, how it was made, and what a person must know of it with this text or data set.
 
     Args:
         of: `text` and `text_pair`, or `dataset` and `limit`.
+        analysis: what the view shows; where it cannot be made of this model, the reason is said and the page ends.
     """
     st.caption(f"Classifier: {plain(classifier.origin)}")
+    if analysis and (why := analysis_of(analysis).refuses(classifier)):
+        st.info(plain(why), icon=":material/block:")
+        st.stop()
     for said in state.remarks(classifier, of):
         st.warning(plain(said), icon=":material/warning:")
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from engine.analysis import Result, analysis
 from engine.ascent import climb
-from engine.methods import METHODS
+from engine.methods import perturbing
 from engine.progress import Progress, told
 from engine.settings import CONFIG
 from engine.subjects.classifier import Classifier
@@ -41,7 +41,7 @@ class Flips(Result):
 def flip(classifier: Classifier, asked: FlipSettings, progress: Progress = None) -> Flips:
     """The ε at which every method's ascent changes the prediction, by bisection."""
     batch = asked.encoded(classifier).batch
-    names = [name for name in METHODS.names() if name != "vanilla"]
+    names = perturbing()
     found = {}
     for place, name in enumerate(names):
         found[name] = flip_radius(classifier, name, batch, steps=asked.steps, seed=asked.seed)

@@ -27,7 +27,7 @@ class Layers(Result):
 
     Attributes:
         tokens: [L]. special: [L], whether each is a special token.
-        site: where δ enters.
+        site: where δ enters. norm: ‖δ‖_F, in the site's units.
         moved: [N + 1][L], ‖h' - h‖ / ‖h‖ of every token (1 where h is 0 and h' is not).
         heads: [N][H], how much the attention of a head changes: half of Σ |A' - A| over the tokens that are looked at, averaged
             over the tokens that look (0: not at all; 1: it looks elsewhere altogether). Empty if the model does not give it.
@@ -39,6 +39,7 @@ class Layers(Result):
     origin: str
     method: str
     site: str
+    norm: float
     tokens: list[str]
     special: list[bool]
     labels: list[str]
@@ -70,7 +71,7 @@ class Layers(Result):
         how = turned.get(
             self.turns, f"turns in block {(self.turns or 0) - 1}: from there on the head says another class"
         )
-        return f"The δ of {self.method} enters at {self.site}. The prediction {how}."
+        return f"The δ of {self.method} enters at {self.site} (‖δ‖ = {self.norm:.3g}). The prediction {how}."
 
 
 @analysis("layers", "Through the layers", TraceSettings)
@@ -104,6 +105,7 @@ def layers(classifier: Classifier, asked: TraceSettings, progress: Progress = No
         origin=classifier.origin,
         method=method.name,
         site=getattr(method.settings, "site", EMBEDDINGS),
+        norm=float(delta.norm()),
         tokens=classifier.tokenizer.convert_ids_to_tokens(encoded.ids.tolist()),
         special=[token in special for token in encoded.ids.tolist()],
         labels=list(classifier.labels),

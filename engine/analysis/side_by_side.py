@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
 from engine.analysis.trace import Trace, follow
-from engine.methods import METHODS
+from engine.methods import perturbing
 from engine.progress import Progress, told
 from engine.settings import CONFIG
 from engine.subjects.classifier import Classifier
@@ -43,7 +43,7 @@ class SideBySide(Result):
 @analysis("side by side", "Methods side by side", SideBySideSettings)
 def side_by_side(classifier: Classifier, asked: SideBySideSettings, progress: Progress = None) -> SideBySide:
     """One trace per method, all at the same ε."""
-    names = [name for name in METHODS.names() if name != "vanilla"]
+    names = perturbing()
     found = {}
     for place, name in enumerate(names):
         method = classifier.at_radius(name, asked.epsilon, asked.steps, asked.seed)

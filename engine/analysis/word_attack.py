@@ -13,6 +13,7 @@ from engine.data.segmentation import language_of, word_spans
 from engine.errors import UserError
 from engine.objectives.similar import similar_words
 from engine.progress import Progress, told
+from engine.robustness.infill import load_infill
 from engine.robustness.searches import SEARCHES
 from engine.robustness.text import Limits, similar_candidates, split
 from engine.robustness.victim import Victim
@@ -35,7 +36,10 @@ class WordAttackSettings(Sample, Limits):
     limit: int | None = Field(default=50, ge=1, le=2**31 - 1)
     """How many examples: a fixed random sample of the split (empty: all)."""
     search: str = Field(default="greedy", json_schema_extra={"enum": [*SEARCHES.modules()]})
-    """greedy: the most important words first. hotflip: by gradients. typos: changed letters. random: by chance."""
+    """greedy, pwws: the most important words first. hotflip: by gradients. contextual: words of a masked language model. typos:
+    changed letters. random: by chance."""
+    language_model: str = ""
+    """contextual: an ELECTRA or MacBERT run, or a masked language model (empty: the ready-made ELECTRA generator)."""
     similar: str = ""
     """Similar words: en, zh or a word2vec file; empty: by the language of the texts."""
 
@@ -81,22 +85,20 @@ def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Pro
     texts = table["text"].tolist()
     pairs = table["text_pair"].tolist() if "text_pair" in table else [None] * len(texts)
     source = similar_words(asked.similar or language_of(" ".join(texts[:100])))
-    candidates = similar_candidates(source, asked.candidates)
+    candidates = similar_candidates(source, asked.candidates, asked.keep_meaning)
+    contextual = SEARCHES.get(asked.search).contextual
+    fills = load_infill(asked.language_model, asked.candidates, asked.keep_meaning, progress) if contextual else None
     found = []
     for place, (text, label, pair) in enumerate(zip(texts, table["label"].tolist(), pairs, strict=True)):
         if word_spans(text):
-            found.append(
-                attack_text(
-                    classifier,
-                    text,
-                    int(label),
-                    candidates,
-                    search=asked.search,
-                    limits=asked,
-                    pair=pair,
-                    seed=asked.seed,
-                )
-            )
+            how: dict[str, Any] = {
+                "search": asked.search,
+                "limits": asked,
+                "pair": pair,
+                "seed": asked.seed,
+                "fills": fills,
+            }
+            found.append(attack_text(classifier, text, int(label), candidates, **how))
         told(progress, place + 1, len(texts))
     found = sorted(found, key=lambda each: (not each.success, each.said != each.label))
     return WordAttack(classifier.origin, found, summary(found), list(classifier.labels))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 _HAN = "〇々㐀-䶿一-鿿豈-﫿\U00020000-\U000323af"  # The unified ideographs with their extensions.
 _OTHER = rf"(?:(?![{_HAN}])[^\W_])+"  # Letters and digits of other scripts: they end where Chinese begins.
@@ -12,6 +13,10 @@ WORD = re.compile(rf"[{_HAN}]+|{_OTHER}(?:['’\-]{_OTHER})*")
 
 # The slides' Figure 1 was segmented with LTP, whose dictionary has this word; jieba's splits it.
 EXTRA_WORDS = ("下一个",)
+
+
+BEGINNINGS = ("▁", "Ġ")  # Marks of tokens that begin a word, of SentencePiece and byte-level BPE.
+_MARKED: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
 @cache
@@ -77,3 +82,29 @@ def piece_text(tokens: Sequence[str]) -> str:
 def language_of(text: str) -> str:
     """`zh` if a tenth of the characters are Chinese, else `en`."""
     return "zh" if sum(map(len, HAN.findall(text))) > len(text) / 10 else "en"
+
+
+def words_by_marks(tokenizer: Any, ids: Sequence[int]) -> list[int]:
+    """Word numbers from the tokens' marks alone; special tokens and punctuation have -1.
+
+    A vocabulary with ▁ or Ġ marks where words begin, one without marks where they go on (##).
+    """
+    begins = _marks_beginnings(tokenizer)
+    special, number, found = set(tokenizer.all_special_ids), -1, []
+    for at, token in zip(ids, tokenizer.convert_ids_to_tokens(list(ids)), strict=True):
+        if at in special or not any(letter.isalnum() for letter in token.lstrip("▁Ġ")):
+            found.append(-1)
+        else:
+            goes_on = not token.startswith(BEGINNINGS) if begins else token.startswith("##")
+            number += not (goes_on and found and found[-1] >= 0)
+            found.append(number)
+    return found
+
+
+def _marks_beginnings(tokenizer: Any) -> bool:
+    known = _MARKED.get(tokenizer)
+    if known is None:
+        vocabulary = tokenizer.get_vocab()
+        marked = sum(token.startswith(BEGINNINGS) for token in vocabulary)
+        known = _MARKED[tokenizer] = marked > len(vocabulary) / 20  # A single such letter makes no mark.
+    return known

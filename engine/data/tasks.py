@@ -184,7 +184,7 @@ def said_of(mark: str) -> str:
     """What a mark of `collapsed` means, as a sentence."""
     if mark.startswith("predicts"):
         return f"This model {mark}: it has collapsed, and looks smooth and robust only for that reason."
-    return f"This model is {mark}: it has learnt too little, or has collapsed, and what is measured of it says little."
+    return f"This model is {mark}: it has learnt too little, or has collapsed, and what is shown of it says nothing."
 
 
 def metrics_of(task: Task) -> Callable[[Any], dict[str, float]]:

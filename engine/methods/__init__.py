@@ -17,3 +17,8 @@ def get_method(name: str) -> "type[Method[Any]]":
         UserError: no such method; lists those there are.
     """
     return METHODS.get(name)
+
+
+def perturbing() -> list[str]:
+    """The names of the methods that look for a perturbation δ, the oldest first."""
+    return [each.name for each in METHODS.all() if each.perturbs]

@@ -8,7 +8,7 @@ for batch in batches:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
@@ -52,7 +52,7 @@ class Method(Recipe, ABC, Generic[S]):
 
     Args:
         settings: an instance of the method's `Settings`; or give single settings by name.
-        special_token_ids: the tokenizer's special tokens, needed when `perturb_special_tokens` is off.
+        tokenizer: the model's, needed when `perturb_special_tokens` is off, and by a method that looks for words.
         seed: of whatever the method keeps between batches (TextAT's table).
     """
 
@@ -60,20 +60,20 @@ class Method(Recipe, ABC, Generic[S]):
     presets: ClassVar[Presets] = {}  # Published settings of the method by name, …
     preset_runs: ClassVar[Presets] = {}  # … and what those runs had besides (learning rate, batch size).
     own_state: ClassVar[bool] = False  # Whether `state_dict` differs between processes that train together.
+    perturbs: ClassVar[bool] = True  # Whether it looks for a δ at all.
     takes_gradient: ClassVar[bool] = True  # Whether its ascent looks at ∇_δ.
     takes_differences: ClassVar[bool] = False  # Of nearly equal outputs: all its passes run in full precision.
 
-    def __init__(
-        self, settings: S | None = None, *, special_token_ids: Sequence[int] = (), seed: int = 0, **overrides: Any
-    ) -> None:
+    def __init__(self, settings: S | None = None, *, tokenizer: Any = None, seed: int = 0, **overrides: Any) -> None:
         if settings is not None and overrides:
             raise TypeError("give either a settings object or single settings, not both")
         self.settings: S = settings if settings is not None else self.Settings.parse(overrides)
         self.seed = seed
         keep_special = getattr(self.settings, "perturb_special_tokens", True)
-        if not keep_special and not special_token_ids:
-            raise ValueError("perturb_special_tokens=False needs special_token_ids (tokenizer.all_special_ids)")
-        self._unperturbed = () if keep_special else tuple(special_token_ids)
+        if not keep_special and tokenizer is None:
+            raise ValueError("perturb_special_tokens=False needs the tokenizer")
+        self.tokenizer = tokenizer
+        self._unperturbed = () if keep_special else tuple(tokenizer.all_special_ids)
 
     @classmethod
     def preset(cls, name: str) -> tuple[dict[str, Any], dict[str, Any]]:

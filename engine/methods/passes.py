@@ -1,6 +1,5 @@
 """The passes over one batch that methods are made of: forward at a site, gradients, report."""
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from engine.anatomy import word_embeddings
 from engine.errors import UserError
 from engine.methods.losses import Problem, fitting_labels, over_examples, problem_of, task_losses
 from engine.methods.precision import plain_forward
-from engine.perturbation import project, token_norms, uniform_start
+from engine.perturbation import example_keys, project, token_norms, uniform_start
 from engine.sites import EMBEDDINGS, site_of
 
 
@@ -88,9 +87,7 @@ class PerturbedBatch:
 
     def keys(self) -> list[int]:
         """One number per example that depends on its real tokens only: what its random start is drawn from."""
-        attention = self._forward_inputs["attention_mask"].bool().cpu()
-        ids = self.ids.cpu()
-        return [zlib.crc32(ids[b][attention[b]].numpy().tobytes()) for b in range(ids.shape[0])]
+        return example_keys(self.ids, self._forward_inputs["attention_mask"])
 
     def forward(self, delta: Tensor | None = None, *, ascent: bool = True) -> Pass:
         """Run the model with δ. `ascent=False` where the method does not need ∇_δ."""

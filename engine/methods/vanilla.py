@@ -22,6 +22,7 @@ class Vanilla(Method[Settings]):
     equation = r"\min_\theta\; \mathbb{E}_{(X,y)}\, L(f_\theta(X), y)"
     summary = "Fine-tunes on the clean sentences only. δ stays 0: this is what the others are compared with."
     Settings = Settings
+    perturbs = False
 
     def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """One pass over the clean embeddings."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
+from engine.data.segmentation import words_by_marks
 from engine.objectives.masking import Masker
 
 
@@ -42,35 +42,3 @@ class MaskingCollator:
         batch = self.pad(features)
         masked = self.masker.mask(batch["input_ids"], batch.pop("word_ids"), seed=int(torch.randint(2**31, ()).item()))
         return {**batch, "input_ids": masked.input_ids, "labels": masked.labels}
-
-
-def words_by_marks(tokenizer: Any, ids: Sequence[int]) -> list[int]:
-    """Word numbers from the tokens' marks alone; special tokens and punctuation have -1.
-
-    A vocabulary with ▁ or Ġ marks where words begin, one without marks where they go on (##).
-    """
-    begins = _marks_beginnings(tokenizer)
-    special, number, found = set(tokenizer.all_special_ids), -1, []
-    for at, token in zip(ids, tokenizer.convert_ids_to_tokens(list(ids)), strict=True):
-        if at in special or not any(letter.isalnum() for letter in token.lstrip("▁Ġ")):
-            found.append(-1)
-        else:
-            goes_on = not token.startswith(BEGINNINGS) if begins else token.startswith("##")
-            number += not (goes_on and found and found[-1] >= 0)
-            found.append(number)
-    return found
-
-
-BEGINNINGS = ("▁", "Ġ")
-
-
-def _marks_beginnings(tokenizer: Any) -> bool:
-    known = _MARKED.get(tokenizer)
-    if known is None:
-        vocabulary = tokenizer.get_vocab()
-        marked = sum(token.startswith(BEGINNINGS) for token in vocabulary)
-        known = _MARKED[tokenizer] = marked > len(vocabulary) / 20  # A single such letter makes no mark.
-    return known
-
-
-_MARKED: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()

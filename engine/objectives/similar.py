@@ -18,7 +18,8 @@ from engine.paths import exists, path_of, regular_file
 
 LEAST_SIMILARITY = 0.4
 MOST_VECTORS = 16 * 2**30  # Bytes of a file of word vectors; the largest published ones have 7 GB.
-NEIGHBOURS = 24
+NEIGHBOURS = 64  # Kept for every word; a mask draws from the first NEAREST of them.
+NEAREST = 24
 Progress = Callable[[int, int], None] | None
 
 
@@ -57,15 +58,15 @@ class SimilarWords:
         unit = np.asarray(vectors, dtype=np.float32)
         self.vectors = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
         self._nearest = nearest
-        self._found: dict[int, list[tuple[str, float]]] = {}
+        self._found: dict[int, list[tuple[int, str, float]]] = {}
 
     def __len__(self) -> int:
         return len(self.words)
 
-    def similar(self, word: str, least: float = LEAST_SIMILARITY) -> list[tuple[str, float]]:
+    def similar(self, word: str, least: float = LEAST_SIMILARITY, most: int = NEAREST) -> list[tuple[str, float]]:
         """Words with similarity of at least `least`, the most similar first, forms of the word itself left out.
 
-        At most `NEIGHBOURS`; none for a word without a vector.
+        Out of the `most` nearest (at most `NEIGHBOURS`); none for a word without a vector.
         """
         at = self.place.get(word.lower())
         if at is None:
@@ -73,9 +74,10 @@ class SimilarWords:
         if at not in self._found:
             places, scores = self._nearest or nearest_places(self.vectors, at, at + 1)
             row = at if self._nearest else 0
-            near = [(self.words[place], float(score)) for place, score in zip(places[row], scores[row], strict=True)]
-            self._found[at] = [(found, score) for found, score in near if not inflected(word.lower(), found)]
-        return [(found, score) for found, score in self._found[at] if score >= least]
+            near = enumerate(zip(places[row], scores[row], strict=True))
+            named = [(rank, self.words[place], float(score)) for rank, (place, score) in near]
+            self._found[at] = [each for each in named if not inflected(word.lower(), each[1])]
+        return [(found, score) for rank, found, score in self._found[at] if rank < most and score >= least]
 
 
 def nearest_places(unit: NDArray[np.floating], low: int, high: int) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
@@ -142,7 +144,7 @@ def english(progress: Progress = None) -> SimilarWords:
     The words are the whole words of its vocabulary and those that occur at least three times in the built-in
     sentences; each one's vector is the mean-pooled last hidden state of the word by itself, 384 numbers.
     """
-    return _kept("english-minilm-2", lambda: _encode_english(progress), "all-MiniLM-L6-v2, words alone")
+    return _kept("english-minilm-3", lambda: _encode_english(progress), "all-MiniLM-L6-v2, words alone")
 
 
 def _encode_english(progress: Progress) -> tuple[list[str], NDArray[np.floating]]:
@@ -184,7 +186,7 @@ def chinese(progress: Progress = None) -> SimilarWords:
 
     One thread and a fixed hash, so that every machine trains the same ones.
     """
-    return _kept("chinese-reviews-3", lambda: _train_chinese(progress), "skip-gram on the built-in reviews")
+    return _kept("chinese-reviews-4", lambda: _train_chinese(progress), "skip-gram on the built-in reviews")
 
 
 def _train_chinese(progress: Progress) -> tuple[list[str], NDArray[np.floating]]:

@@ -1,5 +1,6 @@
 """An attack on the smoothed classifier (see `certificates.gaussian`): the climb sees the noise that its votes will see."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -61,8 +62,12 @@ def falls_at(asked: Question, batch: dict[str, Tensor], delta: Tensor, label: in
     Args:
         tries: how many δ of this text are tried; one of them is shown to fall wrongly with probability α at most (Bonferroni).
     """
-    said = said_under_noise(asked, batch, delta)
+    return falls(said_under_noise(asked, batch, delta), label, asked.alpha / tries)
+
+
+def falls(said: Callable[[int], Tensor], label: int, alpha: float) -> bool:
+    """Whether fresh votes show, with a confidence of 1 - α, that the label has less than half of them all."""
     if int((said(LOOK) != label).sum()) < LOOK / 2:  # Not worth more votes.
         return False
     others = int((said(COUNTED) != label).sum())
-    return binomial_low(others, COUNTED, asked.alpha / tries) > 0.5
+    return binomial_low(others, COUNTED, alpha) > 0.5

@@ -10,6 +10,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 
 from engine.data.segmentation import word_spans
+from engine.data.wordnet import wordnet
+from engine.objectives.similar import NEIGHBOURS, SimilarWords
 from engine.settings import CONFIG, Settings
 
 BATCH = 64
@@ -30,8 +32,12 @@ class Limits(Settings):
     """Largest share of the words that may be changed (at least one word always may)."""
     least_similar: float = Field(default=0.7, ge=-1, le=1)
     """Smallest cosine of the sentence embeddings (built-in encoder) before and after (TextFooler: 0.7 to 0.84)."""
-    candidates: int = Field(default=12, ge=1, le=24)
+    candidates: int = Field(default=12, ge=1, le=50)
     """Similar words that are tried for each word (TextFooler: 50)."""
+    keep_meaning: bool = True
+    """Leave out opposites and words of another part of speech, as far as WordNet knows them (English)."""
+    queries_per_word: int = Field(default=50, ge=2, le=10_000)
+    """Texts that the model may be asked about, times the words of the text (TextDefender: 50)."""
     keep_stop_words: bool = True
     """Never change closed-class words such as "the" and "not"."""
 
@@ -83,11 +89,15 @@ def cased_like(word: str, example: str) -> str:
 Candidates = Callable[[str], list[str]]
 
 
-def similar_candidates(source: Any, count: int) -> Candidates:
-    """The most similar words of a `SimilarWords`."""
+def similar_candidates(source: SimilarWords, count: int, keep_meaning: bool = True) -> Candidates:
+    """The `count` most similar words of a source, by default without those that WordNet calls opposites of the word or knows as other
+    parts of speech alone.
+    """
+    known = wordnet() if keep_meaning else None
 
     def candidates(word: str) -> list[str]:
-        return [cased_like(found, word) for found, _ in source.similar(word)[:count]]
+        near = (found for found, _ in source.similar(word, most=NEIGHBOURS))
+        return [cased_like(found, word) for found in near if known is None or known.exchangeable(word, found)][:count]
 
     return candidates
 

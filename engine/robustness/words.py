@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from engine.errors import UserError
+from engine.robustness.infill import Infill
 from engine.robustness.searches import SEARCHES
 from engine.robustness.text import STOP_WORDS, Candidates, Limits, State, sentence_similarity, split
 from engine.robustness.victim import Victim
@@ -54,13 +55,14 @@ def attack_text(
     limits: Limits | None = None,
     pair: str | None = None,
     seed: int = 0,
+    fills: Infill | None = None,
 ) -> Attacked:
     """Look for a few words whose change turns the prediction away from the label.
 
     Args:
         candidates: what a word may become (unless the search has candidates of its own).
         search: the name of one.
-        pair: a second sentence.
+        pair: a second sentence. fills: what may stand at each place, for a contextual search.
 
     Raises:
         UserError: an unknown search, or a text without words.
@@ -75,10 +77,13 @@ def attack_text(
     state = State(words, gaps, label)
     if int(start.argmax()) == label:
         choose = chosen.candidates or candidates
+        there = (
+            fills(state) if fills and chosen.contextual else {place: choose(word) for place, word in enumerate(words)}
+        )
         options = {
-            place: choose(word)
-            for place, word in enumerate(words)
-            if not (limits.keep_stop_words and word.lower() in STOP_WORDS)
+            place: found
+            for place, found in there.items()
+            if not (limits.keep_stop_words and words[place].lower() in STOP_WORDS)
         }
         chosen.run(victim, state, {place: found for place, found in options.items() if found}, text, limits, seed)
     after = state.text()

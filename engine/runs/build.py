@@ -94,7 +94,7 @@ def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: P
     method_class = get_method(config.method)
     method = method_class(
         method_class.Settings.parse(config.method_settings),
-        special_token_ids=loaded.tokenizer.all_special_ids,
+        tokenizer=loaded.tokenizer,
         seed=config.seed,
     )
     arguments = training_arguments(config, folder, -(-len(train) // config.batch_size))

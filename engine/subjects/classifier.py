@@ -68,15 +68,13 @@ class Classifier:
         return method
 
     def method(self, name: str, settings: dict[str, Any] | None = None, seed: int = 0) -> Method[Any]:
-        """A method by its name and settings, for this model's special tokens, with its own table if it has one."""
+        """A method by its name and settings, for this model's tokenizer, with its own table if it has one."""
         made = get_method(name)
-        special = self.tokenizer.all_special_ids
-        return self.fitted(made(made.Settings.parse(settings or {}), special_token_ids=special, seed=seed))
+        return self.fitted(made(made.Settings.parse(settings or {}), tokenizer=self.tokenizer, seed=seed))
 
     def at_radius(self, name: str, epsilon: float, steps: int, seed: int = 0, site: str = EMBEDDINGS) -> Method[Any]:
         """As `method`, set up so that all methods can be compared at one ε (see `engine.ascent.at_radius`)."""
-        special = self.tokenizer.all_special_ids
-        return self.fitted(at_radius(name, epsilon, steps, site, special_token_ids=special, seed=seed))
+        return self.fitted(at_radius(name, epsilon, steps, site, tokenizer=self.tokenizer, seed=seed))
 
     def logits(self, batch: Mapping[str, Tensor]) -> Tensor:
         """What the model says of a batch as it stands, `[B, C]` (of tags `[B, L, C]`), without gradients."""

@@ -51,7 +51,7 @@ def main(folder, batch_size):
             eval_dataset=encode(data.splits["validation"], loaded.tokenizer, data.task, 32),
             train_dataset=encode(data.splits["train"], loaded.tokenizer, data.task, 32),
             data_collator=collator(loaded.tokenizer), processing_class=loaded.tokenizer,
-            method=get_method(name)(seed=0, **({"ascent_steps": 3} if "ascent_steps" in get_method(name).Settings.names() else {})),
+            method=get_method(name)(seed=0, tokenizer=loaded.tokenizer, **({"ascent_steps": 3} if "ascent_steps" in get_method(name).Settings.names() else {})),
         )  # fmt: skip
         trainer.train()
         told[name] = {

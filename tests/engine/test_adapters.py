@@ -30,7 +30,7 @@ def test_only_the_adapter_and_the_head_learn(name):
     plain = copy.deepcopy(model)
     adapted = with_lora(model, 4)
     optimizer = torch.optim.SGD([each for each in adapted.parameters() if each.requires_grad], lr=0.5)
-    get_method(name)().step(adapted, tiny.batch())
+    get_method(name)(tokenizer=tiny.TOKENIZER).step(adapted, tiny.batch())
     optimizer.step()
     learnt = {key for key, each in adapted.named_parameters() if each.grad is not None and each.grad.abs().max() > 0}
     assert learnt and all("lora_" in key or "classifier" in key for key in learnt)

@@ -123,7 +123,7 @@ def test_latent_pgd_is_the_plain_loop_on_a_model_split_by_hand(place):
     tiny.assert_same(tiny.gradients(model), tiny.gradients(reference), atol=1e-12)
 
 
-@pytest.mark.parametrize("name", [each.name for each in METHODS.all() if each.takes_sites() and each.name != "vanilla"])
+@pytest.mark.parametrize("name", [each.name for each in METHODS.all() if each.takes_sites()])
 @pytest.mark.parametrize("architecture", [name for name in tiny.CONFIGS if name not in NO_LAYERS])
 def test_every_method_trains_at_a_layer(name, architecture):
     model, batch = made(architecture)

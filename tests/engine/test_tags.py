@@ -99,17 +99,20 @@ def test_every_method_trains_taggers_of_every_architecture(name, architecture):
     """bart has no such head in transformers. With δ = 0 the loss is the mean of the examples' own, given one by one."""
     tagger = tiny.model(architecture, CLASSES, tags=True)
     given = tiny.tags(tiny.batch(ended=architecture in tiny.ENDED), CLASSES)
+    method = get_method(name)
+    moved = method(tokenizer=tiny.TOKENIZER).step(tagger, given)
+    assert torch.isfinite(moved.loss) and any(
+        each.grad.abs().max() > 0 for each in tagger.parameters() if each.grad is not None
+    )
+    if name == "ranmask":  # What it sees is another text.
+        return
     still = {"vanilla": {}, "smart": {"smoothness_weight": 0.0}}.get(name, {"epsilon": 0.0})
-    report = get_method(name)(**still).step(tagger, given)
+    report = method(**still).step(tagger, given)
     alone = [
         tagger(**{key: each[row : row + 1] for key, each in given.items()}).loss.double()
         for row in range(len(given["input_ids"]))
     ]
     torch.testing.assert_close(report.loss, torch.stack(alone).mean().detach(), atol=1e-6, rtol=1e-5)
-    moved = get_method(name)().step(tagger, given)
-    assert torch.isfinite(moved.loss) and any(
-        each.grad.abs().max() > 0 for each in tagger.parameters() if each.grad is not None
-    )
 
 
 def test_an_example_without_labels_counts_for_nothing(tagger, tagged_batch):

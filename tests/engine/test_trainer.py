@@ -13,7 +13,7 @@ from engine.errors import NonFiniteLoss
 from engine.methods import METHODS, get_method
 from engine.methods.freeat import FreeAT
 from engine.methods.vanilla import Vanilla
-from engine.models import load_model
+from engine.models import load_model, load_tokenizer
 from engine.trainer import AdversarialTrainer
 from tests import tiny
 
@@ -34,7 +34,7 @@ def make(encoder, sentences, folder, method="freelb", seed=0, **arguments):
     data = load_file(sentences)
     loaded = load_model(str(encoder), data.task, seed)
     if isinstance(method, str):
-        method = get_method(method)(seed=seed)
+        method = get_method(method)(seed=seed, tokenizer=loaded.tokenizer)
     options = {
         "max_steps": 6, "per_device_train_batch_size": 8, "learning_rate": 1e-3, "use_cpu": True, "report_to": [],
         "train_sampling_strategy": "group_by_length", "length_column_name": "length", "logging_steps": 1,
@@ -77,14 +77,19 @@ def test_the_same_seed_gives_the_same_run(encoder, sentences, tmp_path, name):
 def test_a_resumed_run_goes_on_as_if_never_stopped(encoder, sentences, tmp_path, name, accumulation):
     settings = {"bregman_weight": 1.0} if name == "smart" else {}
     arguments = {"gradient_accumulation_steps": accumulation, "max_steps": 8}
-    whole = make(encoder, sentences, tmp_path / "whole", get_method(name)(seed=0, **settings), **arguments)
+    tokenizer = load_tokenizer(str(encoder))
+
+    def method():
+        return get_method(name)(seed=0, tokenizer=tokenizer, **settings)
+
+    whole = make(encoder, sentences, tmp_path / "whole", method(), **arguments)
     whole.train()
     halves = tmp_path / "halves"
-    first = make(encoder, sentences, halves, get_method(name)(seed=0, **settings), **arguments)
+    first = make(encoder, sentences, halves, method(), **arguments)
     first.add_callback(StopAt(5))
     first.train()
     assert first.state.global_step == 5
-    second = make(encoder, sentences, halves, get_method(name)(seed=0, **settings), **arguments)
+    second = make(encoder, sentences, halves, method(), **arguments)
     second.train(resume_from_checkpoint=True)
     assert losses(second) == losses(whole)
     for key, tensor in weights(whole).items():

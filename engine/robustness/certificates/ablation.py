@@ -1,12 +1,15 @@
 """Randomized ablation: whatever happens to a few words, most random masks hide them (RanMASK, Zeng et al. 2021)."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine.errors import UserError
+from engine.methods.ranmask import shown_words
 from engine.progress import Progress
 from engine.robustness.certificates import WORDS, Certified, Question, certificate
 from engine.robustness.certificates.votes import vote
@@ -38,23 +41,9 @@ def ablation(asked: Question, progress: Progress = None) -> Certified:
     Raises:
         UserError: no words, no word to mask, or a tokenizer without a mask.
     """
-    words, gaps = split(asked.text)
-    mask = asked.classifier.tokenizer.mask_token
-    if mask is None:
-        raise UserError("This model's tokenizer has no mask token: randomized ablation needs one.")
-    kept = kept_words(asked.keep, len(words))
-    state, victim = State(words, gaps, 0), Victim(asked.classifier, asked.pair)
-    generator = torch.Generator().manual_seed(asked.seed)
-
-    def said(count: int) -> Tensor:
-        texts = []
-        for _ in range(count):
-            hidden = torch.randperm(len(words), generator=generator)[kept:].tolist()
-            texts.append(state.text(dict.fromkeys(hidden, mask)))
-        return victim(texts).argmax(dim=-1)
-
-    votes = vote(said, asked.samples, asked.alpha, progress)
-    radius = radius_of(votes.p_low, len(words), kept)
+    words = len(split(asked.text)[0])
+    votes = vote(said_when_masked(asked), asked.samples, asked.alpha, progress)
+    radius = radius_of(votes.p_low, words, kept_words(asked.keep, words))
     return Certified(
         votes.prediction,
         radius > 0,
@@ -64,8 +53,33 @@ def ablation(asked: Question, progress: Progress = None) -> Certified:
         votes.p_low,
         votes.abstained,
         votes.share,
-        len(words),
+        words,
     )
+
+
+def masked(text: str, keep: float, mask: str, generator: torch.Generator) -> str:
+    """The text with all words hidden but a random k of them."""
+    words, gaps = split(text)
+    hidden = torch.randperm(len(words), generator=generator)[kept_words(keep, len(words)) :].tolist()
+    return State(words, gaps, 0).text(dict.fromkeys(hidden, mask))
+
+
+def mask_of(tokenizer: Any) -> str:
+    """The token that hides a word.
+
+    Raises:
+        UserError: the tokenizer has none.
+    """
+    if tokenizer.mask_token is None:
+        raise UserError("This model's tokenizer has no mask token: randomized ablation needs one.")
+    return str(tokenizer.mask_token)
+
+
+def said_when_masked(asked: Question) -> Callable[[int], Tensor]:
+    """What votes are made of: the classes that the model gives to so many fresh random masks of the text."""
+    mask, victim = mask_of(asked.classifier.tokenizer), Victim(asked.classifier, asked.pair)
+    generator = torch.Generator().manual_seed(asked.seed)
+    return lambda count: victim([masked(asked.text, asked.keep, mask, generator) for _ in range(count)]).argmax(dim=-1)
 
 
 def kept_words(keep: float, words: int) -> int:
@@ -76,4 +90,4 @@ def kept_words(keep: float, words: int) -> int:
     """
     if words < 2:
         raise UserError(f"Randomized ablation needs a text of at least two words, but it has {words}.")
-    return min(max(1, round(keep * words)), words - 1)
+    return shown_words(keep, words)

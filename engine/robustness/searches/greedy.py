@@ -6,7 +6,7 @@ matters is how much probability the label loses without it.
 
 import torch
 
-from engine.robustness.searches import MOST_QUERIES, allowed, budget, search
+from engine.robustness.searches import affordable, allowed, budget, search
 from engine.robustness.text import Limits, State
 from engine.robustness.victim import Victim
 
@@ -14,16 +14,17 @@ from engine.robustness.victim import Victim
 @search("greedy", 2020)
 def greedy(victim: Victim, state: State, options: dict[int, list[str]], text: str, limits: Limits, seed: int) -> None:
     """The most important word first, its best candidate; until the label falls or the budget is used up."""
-    if not options:
+    places = list(options)[: affordable(victim, state, limits, len(options) + 1) - 1]
+    if not places:
         return
-    places = list(options)
     without = victim([state.text({place: ""}) for place in places])[:, state.label]
     current = float(victim([state.text()])[0, state.label])
     for at in without.argsort().tolist():
-        if len(state.changes) >= budget(state, limits) or victim.queries >= MOST_QUERIES:
-            return
         place = places[at]
         texts = [state.text({place: word}) for word in options[place]]
+        texts = texts[: affordable(victim, state, limits, len(texts))]
+        if len(state.changes) >= budget(state, limits) or not texts:
+            return
         near = torch.tensor(allowed(text, texts, limits))
         if not near.any():
             continue

@@ -3,17 +3,20 @@
 import torch
 
 from engine.anatomy import vocabulary
-from engine.robustness.searches import MOST_QUERIES, allowed, budget, search
+from engine.robustness.searches import affordable, allowed, budget, search
 from engine.robustness.text import Limits, State
 from engine.robustness.victim import Victim
+
+TRIED = 16  # Swaps that are verified at each step.
 
 
 @search("hotflip", 2018)
 def hotflip(victim: Victim, state: State, options: dict[int, list[str]], text: str, limits: Limits, seed: int) -> None:
     """The swap with the largest first-order gain in loss, verified; until the label falls or the budget is used up."""
     current = float(victim([state.text()])[0, state.label])
-    while len(state.changes) < budget(state, limits) and victim.queries < MOST_QUERIES:
-        ranked = [each for each in first_order(victim, state, options) if each[1] not in state.changes][:16]
+    while len(state.changes) < budget(state, limits) and affordable(victim, state, limits, 2) == 2:
+        ranked = [each for each in first_order(victim, state, options) if each[1] not in state.changes]
+        ranked = ranked[: affordable(victim, state, limits, TRIED)]
         if not ranked:
             return
         texts = [state.text({place: word}) for _, place, word in ranked]

@@ -2,7 +2,7 @@
 
 import random
 
-from engine.robustness.searches import allowed, budget, search
+from engine.robustness.searches import affordable, allowed, budget, search
 from engine.robustness.text import Limits, State
 from engine.robustness.victim import Victim
 
@@ -16,7 +16,7 @@ def random_swaps(
     places = list(options)
     chance.shuffle(places)
     for place in places:
-        if len(state.changes) >= budget(state, limits):
+        if len(state.changes) >= budget(state, limits) or not affordable(victim, state, limits, 1):
             return
         word = chance.choice(options[place])
         if not allowed(text, [state.text({place: word})], limits)[0]:

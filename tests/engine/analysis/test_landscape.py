@@ -31,7 +31,7 @@ def test_the_centre_is_the_clean_loss_and_paths_are_the_traces(classifier):
     assert found.margin[4][4] == pytest.approx(float(logits[0] - logits[1]), abs=1e-5)
     assert found.axis[0] == pytest.approx(-0.6)
     for name, path in found.paths.items():
-        method = at_radius(name, 0.4, ASCENT_STEPS, special_token_ids=classifier.tokenizer.all_special_ids)
+        method = at_radius(name, 0.4, ASCENT_STEPS, tokenizer=classifier.tokenizer)
         expected = follow(classifier, method, Sentence(text=TEXT, label="bad", seed=4), ASCENT_STEPS)
         assert [point["loss"] for point in path] == pytest.approx(expected.loss, abs=1e-5)
         assert [point["norm"] for point in path] == pytest.approx(expected.norms, abs=1e-5)

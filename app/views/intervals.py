@@ -1,0 +1,51 @@
+"""Interval bounds of the teaching model, trained plainly and for tight bounds."""
+
+from app.drawing.figures import escape, figure, line_style
+from app.drawing.shown import Figure
+from app.views import VIEWS, Views
+from engine.analysis.intervals import Intervals
+
+view = VIEWS.add(Views("intervals", "compare", part="Bounds by intervals"))
+AXIS = "similar words that each word may become"
+
+
+@view("bounds", "Accuracy of the teaching model: certified by intervals below, attacked above")
+def bounds(found: Intervals) -> Figure:
+    """Two lines per way of training, the gap between them shaded."""
+    made = figure(AXIS, "accuracy", 420)
+    for place, trained in enumerate(dict.fromkeys(at.trained for at in found.curve)):
+        points = [at for at in found.curve if at.trained == trained]
+        colour = line_style(place)["color"]
+        red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+        for name, values, dash in (
+            ("certified", [at.certified for at in points], "dot"),
+            ("attacked", [at.attacked for at in points], "solid"),
+        ):
+            made.add_scatter(
+                x=[at.candidates for at in points], y=values, name=f"{trained}: {name}", mode="lines+markers",
+                line={"color": colour, "dash": dash}, fill="tonexty" if name == "attacked" else None,
+                fillcolor=f"rgba({red},{green},{blue},0.15)",
+                hovertemplate=f"{trained}, {name}<br>%{{x}} similar words<br>accuracy %{{y:.3f}}<extra></extra>",
+            )  # fmt: skip
+    made.update_yaxes(range=[-0.02, 1.02])
+    return Figure(made)
+
+
+@view("margin", "One text: the margin of the answer, and how low it can fall")
+def margin(found: Intervals) -> Figure:
+    """The least margin that an attack finds and the bound below it; under 0 the answer is another."""
+    made = figure(AXIS, "margin (logits)", 360)
+    for place, trained in enumerate(dict.fromkeys(at.trained for at in found.sentence)):
+        points = [at for at in found.sentence if at.trained == trained]
+        colour = line_style(place)["color"]
+        for name, values, dash in (
+            ("bound", [at.bound for at in points], "dot"),
+            ("attacked", [at.attacked for at in points], "solid"),
+        ):
+            made.add_scatter(
+                x=[at.candidates for at in points], y=values, name=f"{trained}: {name}", mode="lines+markers",
+                line={"color": colour, "dash": dash},
+                hovertemplate=f"{escape(trained)}, {name}<br>%{{x}} similar words<br>margin %{{y:.3g}}<extra></extra>",
+            )  # fmt: skip
+    made.add_hline(y=0, line={"color": "#888888", "width": 1, "dash": "dash"})
+    return Figure(made)

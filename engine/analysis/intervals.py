@@ -1,0 +1,172 @@
+"""Bounds by intervals, on a small teaching model: trained plainly, and so that its bounds are tight (IBP training)."""
+
+from dataclasses import dataclass
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+from torch import Tensor
+
+from engine.analysis import Result, analysis
+from engine.data.segmentation import language_of
+from engine.data.segmentation import words as words_of
+from engine.data.sources import load_dataset
+from engine.errors import UserError
+from engine.objectives.similar import SimilarWords, similar_words
+from engine.progress import Progress, told
+from engine.robustness.intervals import BagOfWords, Texts, attacked, indexed, train
+from engine.robustness.text import similar_candidates
+from engine.settings import CONFIG
+from engine.subjects.samples import Sample, margins
+from engine.tables import columns
+
+PLAIN, ROBUST = "plain training", "interval training"
+TRAINED_ON = 4000  # Texts, at most.
+
+
+@settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
+class IntervalsSettings(Sample):
+    """A data set to train on and to be tried on, and how many similar words a word may become."""
+
+    limit: int | None = Field(default=200, ge=1, le=2**31 - 1)
+    """How many examples are tried (of the split; empty: all)."""
+    candidates: int = Field(default=4, ge=1, le=24)
+    """Similar words that each word may become in training; fewer and more are tried."""
+    text: str = ""
+    """A text of one's own whose margins are bounded (empty: the first example)."""
+    similar: str = ""
+    """Similar words: en, zh or a word2vec file; empty: by the language of the texts."""
+
+
+@dataclass(frozen=True)
+class IntervalPoint:
+    """Accuracies of one model where every word may become one of so many similar words: certified by intervals, and left by an
+    attack.
+    """
+
+    trained: str
+    candidates: int
+    clean: float
+    certified: float
+    attacked: float
+
+
+@dataclass(frozen=True)
+class MarginBound:
+    """Of one text and model: the margin of its own answer (its logit less the largest other), the least that an attack finds,
+    and the lower bound. Below 0 the answer is another.
+    """
+
+    trained: str
+    candidates: int
+    margin: float
+    attacked: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class Intervals(Result):
+    """`curve`: both models, each with a rising number of candidates. `sentence`: the same of one text, `shown`. `vectors`: where the
+    words' vectors are from. `texts`: trained on. `examples`: tried.
+    """
+
+    dataset: str
+    vectors: str
+    texts: int
+    examples: int
+    curve: list[IntervalPoint]
+    shown: str
+    sentence: list[MarginBound]
+
+    def text(self) -> str:
+        """A row per model and number of candidates."""
+        rows = [
+            (at.trained, str(at.candidates), f"{at.clean:.3f}", f"{at.certified:.3f}", f"{at.attacked:.3f}")
+            for at in self.curve
+        ]
+        head = (
+            f"A bag of word vectors ({self.vectors}) and a two-layer network, trained on {self.texts:,} texts of {self.dataset},"
+            f" tried on {self.examples:,}; the truth lies between certified and attacked.\n\n"
+        )
+        return head + columns(rows, ("model", "similar words", "clean", "certified", "attacked"))
+
+
+@analysis("intervals", "Bounds by intervals", IntervalsSettings, needs="nothing")
+def intervals(subject: None, asked: IntervalsSettings, progress: Progress = None) -> Intervals:
+    """Train the two models, then bound and attack both with ever more similar words.
+
+    Raises:
+        UserError: the data have no classes, are pairs or tags, no word has a vector, or the text has no words.
+    """
+    data = load_dataset(asked.dataset)
+    if data.task.kind != "classification" or data.task.tags or data.is_pair:
+        raise UserError(f"{asked.dataset}: the teaching model needs single texts with classes.")
+    if asked.split not in data.splits:
+        raise UserError(f"{asked.dataset} has no {asked.split} split. Allowed: {', '.join(data.splits)}.")
+    tables = [
+        table if limit is None or limit >= len(table) else table.sample(limit, random_state=0).sort_index()
+        for table, limit in ((data.splits["train"], TRAINED_ON), (data.splits[asked.split], asked.limit))
+    ]
+    source = similar_words(asked.similar or language_of(" ".join(tables[0]["text"].head(100))))
+    vectors = _vectors(source)
+    seen = [_known(table["text"].tolist(), table["label"].tolist(), source) for table in tables]
+    if not all(texts for texts, _ in seen):
+        raise UserError(
+            f"No text of {asked.dataset} has a word with a vector ({source.name}): choose similar words of its language."
+        )
+    own = asked.text.strip() or " ".join(tables[1]["text"].head(1))
+    shown, _ = _known([own], [0], source)
+    if not shown:
+        raise UserError("The text has no word with a vector.")
+    (texts, labels), (tried, labels_tried) = seen
+    rows, right = torch.tensor(labels), torch.tensor(labels_tried)
+    counts = sorted({0, 1, 2, 4, 8, asked.candidates})
+    ways = {count: indexed(tried, similar_candidates(source, count), source.place) for count in counts}
+    ways_shown = {count: indexed(shown, similar_candidates(source, count), source.place) for count in counts}
+    trained_on = indexed(texts, similar_candidates(source, asked.candidates), source.place)
+    curve, sentence, done = [], [], 0
+    for name in (PLAIN, ROBUST):
+        with torch.random.fork_rng():
+            torch.manual_seed(asked.seed)
+            model = BagOfWords(vectors, data.task.num_labels)
+        train(trained_on, rows, model, robust=name == ROBUST, seed=asked.seed, progress=progress)
+        for count in counts:
+            curve.append(_point(name, model, count, ways[count], right))
+            sentence.append(_margin(name, model, count, ways_shown[count]))
+            told(progress, done := done + 1, 2 * len(counts))
+    return Intervals(asked.dataset, source.name, len(texts), len(tried), curve, own, sentence)
+
+
+def _vectors(source: SimilarWords) -> Tensor:
+    """The words' vectors `[V, D]`, every number with mean 0 and deviation 1 over the words: the network learns faster."""
+    table = torch.from_numpy(source.vectors)
+    return (table - table.mean(dim=0)) / table.std(dim=0).clamp_min(1e-6)
+
+
+def _known(texts: list[str], labels: list[int], source: SimilarWords) -> tuple[list[list[str]], list[int]]:
+    """The words with vectors of every text that has any, and its label."""
+    found = [[word for word in words_of(text) if word.lower() in source.place] for text in texts]
+    kept = [(words, int(label)) for words, label in zip(found, labels, strict=True) if words]
+    return [words for words, _ in kept], [label for _, label in kept]
+
+
+def _point(name: str, model: BagOfWords, count: int, texts: Texts, labels: Tensor) -> IntervalPoint:
+    right = model(texts).argmax(dim=-1) == labels
+    certain = model.bound(texts, labels) > 0
+    left = [
+        was_right and attacked(model, texts[slice(at, at + 1)], int(labels[at]))[1] > 0
+        for at, was_right in enumerate(right.tolist())
+    ]
+    return IntervalPoint(name, count, *(float(each.float().mean()) for each in (right, certain, torch.tensor(left))))
+
+
+def _margin(name: str, model: BagOfWords, count: int, text: Texts) -> MarginBound:
+    logits = model(text)
+    label = logits.argmax(dim=-1)
+    return MarginBound(
+        name,
+        count,
+        float(margins(logits, label)[0]),
+        attacked(model, text, int(label))[1],
+        float(model.bound(text, label)[0]),
+    )
