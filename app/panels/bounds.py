@@ -100,12 +100,11 @@ def intervals() -> None:
         how = widgets.asked("intervals", "candidates", "seed")
     st.markdown(
         "A teaching model: the mean of word vectors, then a two-layer network. Every word may become one of its similar words: the"
-        " least and the largest value of every hidden unit are pushed through the network (*interval bound propagation*). Where the"
+        " least and the largest value of every hidden unit, a_h, are pushed through the network (*interval bound propagation*). Where the"
         " right class wins in the worst corner, **no** choice of words changes the answer."
     )
     st.latex(
-        r"\underline z_y-\overline z_j\;\le\; z_y-z_j,\qquad"
-        r"\mathcal L=(1-\kappa)\,L(z,y)+\kappa\,L(\text{worst } z,y)"
+        r"\min_{w_i'\in P_{w_i}}(z_y-z_j)\;\ge\;\sum_h (W_{yh}-W_{jh})^{+}\,\underline a_h+(W_{yh}-W_{jh})^{-}\,\overline a_h+b_y-b_j"
     )
     text = st.text_input("Your own sentence (empty: the first example)", key="text", bind="query-params")
     found = state.analyse("intervals", None, "Training and bounding", text=text, **how, **of)

@@ -24,10 +24,10 @@ def page(of: dict[str, Any]) -> None:
     if found.remarks:  # What is said above of the model or the text: this is no headline then.
         st.caption(f"For what the model was given: {plain(one.verdict())}")
     else:
-        (st.info if one.abstained or not one.radius else st.success)(plain(one.verdict()))
+        (st.info if one.proof.abstained or not one.proof.radius else st.success)(plain(one.verdict()))
     if one.model != one.prediction:
         st.caption(plain(f"The model itself says {one.model}: the smoothed classifier is another one."))
-    if one.p_low is None:
-        st.caption(f"All {one.samples:,} texts were tried: this is no bound, it is what is true.")
+    if one.proof.p_low is None:
+        st.caption(f"All {one.proof.samples:,} texts were tried: this is no bound, it is what is true.")
         return
     show(found, "votes", "certify-votes")

@@ -99,7 +99,7 @@ def protocol() -> None:
             "Does it still mean the same? Mark each pair: the table below then says how much of the success is left. Marks are of the"
             " two texts, and kept for every model and attack."
         )
-        _marked(won)
+        mark_pairs(won)
     else:
         st.caption("No text of this search fools the model.")
     show(found, "table", "protocol-table")
@@ -113,7 +113,7 @@ def protocol() -> None:
 ANSWERS = {True: "kept", False: "not kept", None: "?"}
 
 
-def _marked(won: list[Attacked]) -> None:
+def mark_pairs(won: list[Attacked]) -> None:
     """A table of pairs to be marked; what is changed there goes to the database."""
     pairs = [(each.before, each.after) for each in won]
     marks = Marks().of(pairs)

@@ -158,8 +158,9 @@ def kept(key: str, text: str, compute: Callable[[Callable[[int, int], None]], An
         return compute(lambda *_: None)
     found = shelf().get(key) if keep else None
     if found is None:
-        _said_if_cancelled(key)
-        with _progress(text, key=key) as report, _TURN:
+        if keep:  # What is computed in any case is asked for by a click, perhaps several at once.
+            _said_if_cancelled(key)
+        with _progress(text, key=key if keep else None) as report, _TURN:
             found = shelf().get(key) if keep else None  # Another session may have computed it meanwhile.
             if found is None:
                 found = compute(report)

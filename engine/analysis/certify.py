@@ -10,7 +10,7 @@ from engine.analysis import Result, analysis
 from engine.data.segmentation import language_of
 from engine.objectives.similar import similar_words
 from engine.progress import Progress
-from engine.robustness.certificates import CERTIFICATES, WORDS, Question
+from engine.robustness.certificates import CERTIFICATES, WORDS, Certified, Question
 from engine.robustness.text import similar_candidates
 from engine.robustness.victim import Victim
 from engine.settings import CONFIG
@@ -74,7 +74,7 @@ class Certification(Result):
     Attributes:
         kind: of the certificate; of: what answers: the model, or the smoothed classifier.
         prediction: name of the class that it answers with. model: name of the class that the model itself gives.
-        certified, radius, unit, samples, p_low, abstained, share, words: see `Certified`.
+        proof: what is proved; its fields stand in the JSON beside these.
         alpha: probability of a wrong certificate; 0 where everything was tried.
     """
 
@@ -83,47 +83,43 @@ class Certification(Result):
     of: str
     prediction: str
     model: str
-    certified: bool
-    radius: float
-    unit: str
-    samples: int
-    p_low: float | None
-    abstained: bool
-    share: float
-    words: int
+    proof: Certified
     alpha: float
     site: str = EMBEDDINGS
 
     def verdict(self) -> str:
         """What is proved, in a sentence or two."""
+        proof = self.proof
         sure = f" This holds with probability {1 - self.alpha:g} over the votes." if self.alpha else ""
-        if self.alpha and self.share == 1.0:
-            sure += f" All {self.samples:,} votes agree: it is as much as so many can show, whatever the text; more would show more."
-        if self.abstained:
+        if self.alpha and proof.share == 1.0:
+            sure += f" All {proof.samples:,} votes agree: it is as much as so many can show, whatever the text; more would show more."
+        if proof.abstained:
             return (
-                f"Nothing is certified: {self.prediction} got {self.share:.1%} of the votes, which does not show that it is the"
+                f"Nothing is certified: {self.prediction} got {proof.share:.1%} of the votes, which does not show that it is the"
                 f" most frequent answer ({self.of} abstains)."
             )
-        if self.unit != WORDS:
-            return f"{self.of} says {self.prediction} for every δ with ‖δ‖ < {self.radius:.4g} {self.unit}.{sure}"
+        if proof.unit != WORDS:
+            return f"{self.of} says {self.prediction} for every δ with ‖δ‖ < {proof.radius:.4g} {proof.unit}.{sure}"
         if self.kind == "ablation":
-            if not self.radius:
+            if not proof.radius:
                 return f"{self.of} says {self.prediction}; not even one changed word is covered.{sure}"
-            return f"{self.of} says {self.prediction} whatever becomes of any {self.radius:g} of its {self.words} words.{sure}"
-        if self.certified:
-            return f"{self.of} says {self.prediction} whichever of the {self.words} words become similar ones.{sure}"
-        if not self.radius:
+            return f"{self.of} says {self.prediction} whatever becomes of any {proof.radius:g} of its {proof.words} words.{sure}"
+        if proof.certified:
+            return f"{self.of} says {self.prediction} whichever of the {proof.words} words become similar ones.{sure}"
+        if not proof.radius:
             return f"{self.of} says {self.prediction}; not even one similar word in place of another is covered.{sure}"
-        return f"{self.of} says {self.prediction} as long as at most {_words(self.radius)} become similar ones.{sure}"
+        return f"{self.of} says {self.prediction} as long as at most {_words(proof.radius)} become similar ones.{sure}"
 
     def document(self) -> dict[str, Any]:
-        """All fields, and the verdict."""
-        return {**vars(self), "verdict": self.verdict()}
+        """All fields, those of the proof among them, and the verdict."""
+        own = {name: value for name, value in vars(self).items() if name != "proof"}
+        return {**vars(self.proof), **own, "verdict": self.verdict()}
 
     def text(self) -> str:
         """The verdict, and the numbers behind it."""
-        numbers = f"{self.samples:,} texts tried" if self.p_low is None else (
-            f"{self.share:.1%} of {self.samples:,} votes, at least {self.p_low:.1%} of all"
+        proof = self.proof
+        numbers = f"{proof.samples:,} texts tried" if proof.p_low is None else (
+            f"{proof.share:.1%} of {proof.samples:,} votes, at least {proof.p_low:.1%} of all"
         )  # fmt: skip
         differs = "" if self.model == self.prediction else f"\nThe model itself says {self.model}."
         return f"{self.origin}{said_at(self.site)}\n\n{self.verdict()}{differs}\n{numbers}"
@@ -145,7 +141,6 @@ def certify(classifier: Classifier, asked: CertifySettings, progress: Progress =
     own = int(Victim(classifier, asked.text_pair)([asked.text])[0].argmax())
     return Certification(
         classifier.origin, asked.kind, "The smoothed classifier" if kind.smoothed else "The model",
-        classifier.labels[found.prediction], classifier.labels[own], found.certified, found.radius, found.unit, found.samples,
-        found.p_low, found.abstained, found.share, found.words, asked.alpha if kind.smoothed else 0.0,
+        classifier.labels[found.prediction], classifier.labels[own], found, asked.alpha if kind.smoothed else 0.0,
         asked.site if asked.kind == "gaussian" else EMBEDDINGS,
     )  # fmt: skip

@@ -75,6 +75,25 @@ def test_ones_own_results_stand_beside_the_published_ones(open_page):
     assert "PGD" in list(table[""])
 
 
+def test_what_a_person_marks_goes_to_the_database(monkeypatch):
+    from app.panels import words
+    from engine.robustness.marks import Marks
+    from engine.robustness.words import Attacked
+
+    won = [Attacked(f"a {at}", f"b {at}", [(0, "a", "b")], 1, 1, 0, 0.9, 0.1, 0.95, 9) for at in range(3)]
+    seen, again = [], []
+    monkeypatch.setattr(words.st, "rerun", lambda: again.append(True))
+    for said in (["kept", "not kept", "?"], ["kept", "?", "?"], ["kept", "?", "?"]):
+        monkeypatch.setattr(
+            words.st, "data_editor", lambda frame, said=said, **_: (seen.append(frame), frame.assign(meaning=said))[1]
+        )
+        words.mark_pairs(won)
+    pairs = [(each.before, each.after) for each in won]
+    assert Marks().of(pairs) == [True, None, None]
+    assert [list(each["meaning"]) for each in seen] == [["?"] * 3, ["kept", "not kept", "?"], ["kept", "?", "?"]]
+    assert list(seen[0]["changed"]) == ["a → b"] * 3 and len(again) == 2  # Nothing was changed the last time.
+
+
 def test_errors_are_a_box_and_not_a_traceback(open_page):
     for query, words in (
         ({"text": "  "}, "empty"),

@@ -52,3 +52,39 @@ def test_attacks_and_the_papers_tables(page, server, small, sentences):
     assert "MacBERT" in page.get_by_label("Table", exact=True).get_attribute("value")
     settled(page)
     expect(page.get_by_text("Gain over the baseline")).to_be_visible()
+
+
+def test_what_takes_long_can_be_cancelled_and_asked_for_again(page, server, small, sentences):
+    page.goto(f"{server.url}/compare?view=Between+two+bounds&samples=100000&{query(small, sentences)}")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled: nothing was computed.")).to_be_visible()
+    settled(page)
+    assert page.locator(".js-plotly-plot").count() == 0
+    page.get_by_role("button", name="Compute it after all").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled: nothing was computed.")).to_be_visible()
+    for label, value in (("Samples", "10"), ("Examples", "2")):
+        field = page.get_by_label(label, exact=True)
+        field.fill(value)
+        field.press("Tab")
+    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=60_000)
+
+
+def test_both_bounds_in_words_and_by_intervals(page, server, small, sentences):
+    common = query(small, sentences)
+    open_page(page, server, f"compare?view=Between+two+bounds&against=changed+words&samples=20&{common}")
+    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=120_000)
+    expect(page.get_by_text("train one with RanMASK")).to_be_visible()
+    open_page(page, server, f"compare?view=Bounds+by+intervals&{common}")
+    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=120_000)
+    expect(page.get_by_text("a dull but good film", exact=False).last).to_be_visible()
+
+
+def test_the_papers_protocol_and_a_mark(page, server, small, sentences, monkeypatch):
+    open_page(page, server, f"compare?view=Protocol&least_similar=-1&{query(small, sentences)}")
+    expect(page.get_by_text(re.compile("Of .* successes of greedy search|Greedy search does not succeed"))).to_be_visible(
+        timeout=120_000
+    )
+    expect(page.locator(".js-plotly-plot")).to_have_count(1)
+    expect(page.get_by_role("radio", name="contextual").or_(page.get_by_role("button", name="contextual"))).to_be_visible()

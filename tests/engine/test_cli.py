@@ -74,7 +74,7 @@ def test_train_trace_table_and_runs_end_to_end(said, small):
 def test_lists(said):
     code, out, _ = said("methods", "--json")
     found = {each["name"]: each for each in json.loads(out)}
-    assert list(found) == ["vanilla", "pgd", "freeat", "freelb", "smart", "textat"]
+    assert list(found) == ["vanilla", "pgd", "freeat", "freelb", "smart", "textat", "ranmask"]
     assert found["freelb"]["cost"] == 3.0
     assert found["smart"]["settings"]["epsilon"]["default"] == 1e-5
     names = [each["name"] for each in json.loads(said("datasets", "--json")[1])]

@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -17,6 +18,7 @@ from engine.robustness.certificates import ablation as by_ablation
 from engine.robustness.certificates import substitution as by_substitution
 from engine.robustness.certificates.gaussian import radius_of, said_under_noise
 from engine.robustness.certificates.votes import vote
+from engine.robustness.smoothed import smoothed_end
 from engine.robustness.text import split
 from engine.robustness.victim import Victim
 from engine.robustness.words import attack_text
@@ -135,22 +137,32 @@ def test_ablation_against_every_mask(undecided):
     assert by_ablation.radius_of(0.9, 10, 5) == 0
 
 
-@pytest.mark.parametrize("text", texts(12))
-def test_no_ablation_certificate_is_broken_by_any_change_of_its_words(undecided, text):
-    """The smoothed undecided of every changed text, over all of its masks."""
+@pytest.fixture(scope="module")
+def answer(undecided):
+    """What the model says of a text, asked once."""
+    return cache(lambda text: said(undecided, text))
+
+
+@pytest.mark.long(short=20, full=200)
+def test_no_ablation_certificate_is_broken_by_any_change_of_its_words(undecided, answer, amount):
+    """The smoothed classifier of every changed text, over all of its masks."""
+    for text in texts(amount):
+        hold_when_masked(undecided, answer, text)
+
+
+def hold_when_masked(undecided, answer, text):
     words, _ = split(text)
-    if len(words) < 2:
-        return
     kept, mask = by_ablation.kept_words(0.3, len(words)), undecided.tokenizer.mask_token
     found = run("ablation", undecided, text, keep=0.3, samples=300)
 
     def smoothed(other):
         answers = [
-            said(undecided, " ".join(word if at in shown else mask for at, word in enumerate(other)))
+            answer(" ".join(word if at in shown else mask for at, word in enumerate(other)))
             for shown in itertools.combinations(range(len(other)), kept)
         ]
         return max(set(answers), key=answers.count)
 
+    assert found.radius <= 1  # Of five words, one is shown: two that change are a majority of the masks.
     for place in range(len(words)) if found.radius else ():
         for new in WORDS:
             assert smoothed([*words[:place], new, *words[place + 1 :]]) == found.prediction
@@ -172,13 +184,18 @@ def test_overlaps_are_one_less_the_total_variation_distance():
     assert by_substitution.radius_of(0.6, [0.8]) == 0
 
 
-@pytest.mark.parametrize("text", texts(12))
-def test_no_substitution_certificate_is_broken_by_the_words_of_its_sets(undecided, text):
+@pytest.mark.long(short=20, full=200)
+def test_no_substitution_certificate_is_broken_by_the_words_of_its_sets(undecided, answer, amount):
+    for text in texts(amount):
+        hold_when_substituted(undecided, answer, text)
+
+
+def hold_when_substituted(undecided, answer, text):
     words, _ = split(text)
     found = run("substitution", undecided, text, sets=clique, samples=300)
 
     def smoothed(other):
-        answers = [said(undecided, " ".join(each)) for each in itertools.product(*([w, *clique(w)] for w in other))]
+        answers = [answer(" ".join(each)) for each in itertools.product(*([w, *clique(w)] for w in other))]
         return max(set(answers), key=answers.count)
 
     assert found.words == sum(bool(clique(word)) for word in words)
@@ -217,9 +234,14 @@ def test_the_sentences_of_these_tests_are_of_both_kinds(undecided):
         assert any(each.radius > 0 for each in found), kind
 
 
-@pytest.mark.parametrize("text", texts(10))
-def test_no_gaussian_certificate_is_broken_inside_its_radius(undecided, text):
-    """Steps of the certified length along the worst direction of the base model and at random: the votes stay."""
+@pytest.mark.long(short=20, full=200)
+def test_no_gaussian_certificate_is_broken_inside_its_radius(undecided, amount):
+    """By steps of the certified length along the base model's gradient and at random, or where a climb on noisy copies ends."""
+    for text in texts(amount):
+        hold_in_noise(undecided, text)
+
+
+def hold_in_noise(undecided, text):
     asked = question(undecided, text, sigma=0.05, samples=400)
     found = CERTIFICATES.get("gaussian").run(asked, None)
     if found.abstained:
@@ -228,8 +250,10 @@ def test_no_gaussian_certificate_is_broken_inside_its_radius(undecided, text):
     batch = dict(Victim(undecided).encode([text]))
     gradient, _ = Victim(undecided).gradient(text, found.prediction)
     generator = torch.Generator().manual_seed(0)
-    for direction in (gradient[None], torch.randn(gradient[None].shape, generator=generator)):
-        delta = 0.999 * found.radius * unit_example(direction)
+    directions = [gradient[None], torch.randn(gradient[None].shape, generator=generator)]
+    deltas = [0.999 * found.radius * unit_example(each) for each in directions]
+    deltas.append(smoothed_end(asked, batch, found.prediction, 0.999 * found.radius, 5))
+    for delta in deltas:
         there = vote(said_under_noise(replace(asked, seed=1), batch, delta), 400, 0.001)
         assert there.prediction == found.prediction or there.abstained
 
@@ -244,9 +268,9 @@ def test_a_certificate_in_words_and_numbers(classifier):
     assert document["unit"] == "embedding units" and document["prediction"] in classifier.labels
     if document["share"] == 1.0:
         assert "whatever the text" in found.verdict()
-    assert found.radius <= radius_of(binomial_low(100, 100, 0.05), 0.02) + 1e-12
+    assert found.proof.radius <= radius_of(binomial_low(100, 100, 0.05), 0.02) + 1e-12
     every = analyse("certify", classifier, text="good film", kind="enumeration", candidates=2, similar="en")
-    assert every.p_low is None and every.alpha == 0 and "The model says" in every.verdict()
+    assert every.proof.p_low is None and every.alpha == 0 and "The model says" in every.verdict()
 
 
 @pytest.mark.parametrize(
