@@ -97,7 +97,7 @@ def intervals() -> None:
     """A model small enough to be bounded as a whole, trained plainly and for tight bounds."""
     with st.sidebar:
         of = widgets.dataset_choice(200)
-        how = widgets.asked("intervals", "candidates", "seed")
+        how = widgets.asked("intervals", "candidates", "weight", "seed")
     st.markdown(
         "A teaching model: the mean of word vectors, then a two-layer network. Every word may become one of its similar words: the"
         " least and the largest value of every hidden unit, a_h, are pushed through the network (*interval bound propagation*). Where the"
@@ -108,11 +108,13 @@ def intervals() -> None:
     )
     text = st.text_input("Your own sentence (empty: the first example)", key="text", bind="query-params")
     found = state.analyse("intervals", None, "Training and bounding", text=text, **how, **of)
+    for said in found.result.warnings():
+        st.warning(plain(said), icon=":material/warning:")
     show(found, "bounds", "interval-bounds")
     st.caption(
         f"Trained on {found.result.texts:,} texts with {how['candidates']} similar words per word, tried on {found.result.examples:,}."
         " Shaded: not known. Plain training leaves nothing that intervals could certify; training on the bounds themselves makes them"
-        " tight, and costs accuracy (Jia et al. 2019)."
+        " tight, and costs accuracy (Jia et al. 2019; κ is the weight)."
     )
     st.subheader("One sentence", anchor=False)
     st.markdown(f"“{plain(found.result.shown)}”")

@@ -11,6 +11,7 @@ from engine.analysis import Result, analysis
 from engine.data.segmentation import language_of
 from engine.data.segmentation import words as words_of
 from engine.data.sources import load_dataset
+from engine.data.tasks import collapsed, one_class_share, said_of
 from engine.errors import UserError
 from engine.objectives.similar import SimilarWords, similar_words
 from engine.progress import Progress, told
@@ -30,8 +31,10 @@ class IntervalsSettings(Sample):
 
     limit: int | None = Field(default=200, ge=1, le=2**31 - 1)
     """How many examples are tried (of the split; empty: all)."""
-    candidates: int = Field(default=4, ge=1, le=24)
+    candidates: int = Field(default=2, ge=1, le=24)
     """Similar words that each word may become in training; fewer and more are tried."""
+    weight: float = Field(default=0.3, ge=0, le=1)
+    """Share κ of the loss that is on the bounds: the larger, the more is certain, until the model says one class to everything."""
     text: str = ""
     """A text of one's own whose margins are bounded (empty: the first example)."""
     similar: str = ""
@@ -67,7 +70,8 @@ class MarginBound:
 @dataclass(frozen=True)
 class Intervals(Result):
     """`curve`: both models, each with a rising number of candidates. `sentence`: the same of one text, `shown`. `vectors`: where the
-    words' vectors are from. `texts`: trained on. `examples`: tried.
+    words' vectors are from. `texts`: trained on. `examples`: tried. `marks`: by the way of training, why a model says nothing of the
+    texts (see `data.tasks.collapsed`); only those that have collapsed.
     """
 
     dataset: str
@@ -77,6 +81,7 @@ class Intervals(Result):
     curve: list[IntervalPoint]
     shown: str
     sentence: list[MarginBound]
+    marks: dict[str, str]
 
     def text(self) -> str:
         """A row per model and number of candidates."""
@@ -88,7 +93,12 @@ class Intervals(Result):
             f"A bag of word vectors ({self.vectors}) and a two-layer network, trained on {self.texts:,} texts of {self.dataset},"
             f" tried on {self.examples:,}; the truth lies between certified and attacked.\n\n"
         )
-        return head + columns(rows, ("model", "similar words", "clean", "certified", "attacked"))
+        found = columns(rows, ("model", "similar words", "clean", "certified", "attacked"))
+        return head + found + "".join(f"\n{said}" for said in self.warnings())
+
+    def warnings(self) -> list[str]:
+        """What must be said of a model that has collapsed, in sentences."""
+        return [said_of(mark).replace("This model", f"The model of {name}", 1) for name, mark in self.marks.items()]
 
 
 @analysis("intervals", "Bounds by intervals", IntervalsSettings, needs="nothing")
@@ -124,17 +134,23 @@ def intervals(subject: None, asked: IntervalsSettings, progress: Progress = None
     ways = {count: indexed(tried, similar_candidates(source, count), source.place) for count in counts}
     ways_shown = {count: indexed(shown, similar_candidates(source, count), source.place) for count in counts}
     trained_on = indexed(texts, similar_candidates(source, asked.candidates), source.place)
-    curve, sentence, done = [], [], 0
+    curve, sentence, marks, done = [], [], {}, 0
+    majority = max(labels_tried.count(each) for each in set(labels_tried)) / len(labels_tried)
     for name in (PLAIN, ROBUST):
         with torch.random.fork_rng():
             torch.manual_seed(asked.seed)
             model = BagOfWords(vectors, data.task.num_labels)
-        train(trained_on, rows, model, robust=name == ROBUST, seed=asked.seed, progress=progress)
+        train(
+            trained_on, rows, model, weight=asked.weight if name == ROBUST else 0.0, seed=asked.seed, progress=progress
+        )
+        said = model(ways[0]).argmax(dim=-1)
+        if mark := collapsed(float((said == right).float().mean()), majority, one_class_share(said)):
+            marks[name] = mark
         for count in counts:
             curve.append(_point(name, model, count, ways[count], right))
             sentence.append(_margin(name, model, count, ways_shown[count]))
             told(progress, done := done + 1, 2 * len(counts))
-    return Intervals(asked.dataset, source.name, len(texts), len(tried), curve, own, sentence)
+    return Intervals(asked.dataset, source.name, len(texts), len(tried), curve, own, sentence, marks)
 
 
 def _vectors(source: SimilarWords) -> Tensor:

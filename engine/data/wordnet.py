@@ -5,7 +5,7 @@ The data are an extract of WordNet's, made by `benchmarks/wordnet.py`; its licen
 
 import lzma
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -22,13 +22,14 @@ ENDINGS = {
 @dataclass(frozen=True)
 class WordNet:
     """`parts`: lemma → letters of its parts of speech (n, v, a, r). `forms`: (part, irregular form) → lemmas. `antonyms`: lemma →
-    lemmas. `clusters`: adjective → numbers of the clusters that it is in; n and -n are opposites.
+    lemmas. `clusters`: adjective → numbers of the clusters that it is in; n and -n are opposites. `known`: what `lemmas` found.
     """
 
     parts: dict[str, str]
     forms: dict[tuple[str, str], list[str]]
     antonyms: dict[str, set[str]]
     clusters: dict[str, set[int]]
+    known: dict[str, dict[str, list[str]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, file: Path = FILE) -> "WordNet":
@@ -50,7 +51,10 @@ class WordNet:
 
     def lemmas(self, word: str) -> dict[str, list[str]]:
         """The base forms of a word by part of speech: `films` → {"n": ["film"], "v": ["film"]}; empty for an unknown word."""
-        word, found = word.lower(), {}
+        word = word.lower()
+        if word in self.known:
+            return self.known[word]
+        found = self.known[word] = {}
         for part, endings in ENDINGS.items():
             forms = list(self.forms.get((part, word), ()))
             if part in self.parts.get(word, ""):

@@ -18,7 +18,7 @@ from engine.subjects.samples import margins
 HIDDEN = 32
 EPOCHS = 24
 BATCH = 64
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -110,23 +110,25 @@ class BagOfWords(nn.Module):
 
 
 def train(
-    texts: Texts, labels: Tensor, model: BagOfWords, *, robust: bool, seed: int, progress: Progress = None
+    texts: Texts, labels: Tensor, model: BagOfWords, *, weight: float, seed: int, progress: Progress = None
 ) -> BagOfWords:
-    """The model after Adam on cross-entropy; `robust`: half of it in the end on the bounds, of intervals that grow to their whole
-    size meanwhile (Jia et al. 2019, section 3.3).
+    """The model after Adam on (1 - κ) of the cross-entropy and κ of that on the bounds (Jia et al. 2019, section 3.3).
+
+    Args:
+        weight: κ in the end; it grows from 0, and the intervals with it to their whole size.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         for epoch in range(EPOCHS):
-            share = min(1.0, 1.5 * epoch / EPOCHS) if robust else 0.0
+            share = min(1.0, 1.5 * epoch / EPOCHS)
             for rows in torch.randperm(len(labels)).split(BATCH):
                 parts, right = model.parts(texts[rows]), labels[rows]
                 loss = nn.functional.cross_entropy(model.answer(parts[:, :, 0].sum(dim=1)), right)
-                if share:
+                if share * weight:
                     # The worst logits, less the label's own, which cross-entropy does not see.
                     worst = -model.lowest_margins(parts, right, share)
-                    loss = (1 - share / 2) * loss + share / 2 * nn.functional.cross_entropy(worst, right)
+                    loss = (1 - share * weight) * loss + share * weight * nn.functional.cross_entropy(worst, right)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

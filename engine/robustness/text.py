@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import islice
 from typing import Any
 
 import torch
@@ -95,9 +96,13 @@ def similar_candidates(source: SimilarWords, count: int, keep_meaning: bool = Tr
     """
     known = wordnet() if keep_meaning else None
 
-    def candidates(word: str) -> list[str]:
+    @cache
+    def nearest(word: str) -> list[str]:
         near = (found for found, _ in source.similar(word, most=NEIGHBOURS))
-        return [cased_like(found, word) for found in near if known is None or known.exchangeable(word, found)][:count]
+        return list(islice((each for each in near if known is None or known.exchangeable(word, each)), count))
+
+    def candidates(word: str) -> list[str]:
+        return [cased_like(found, word) for found in nearest(word.lower())]
 
     return candidates
 

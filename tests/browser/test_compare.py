@@ -83,8 +83,10 @@ def test_both_bounds_in_words_and_by_intervals(page, server, small, sentences):
 
 def test_the_papers_protocol_and_a_mark(page, server, small, sentences, monkeypatch):
     open_page(page, server, f"compare?view=Protocol&least_similar=-1&{query(small, sentences)}")
-    expect(page.get_by_text(re.compile("Of .* successes of greedy search|Greedy search does not succeed"))).to_be_visible(
-        timeout=120_000
-    )
+    expect(
+        page.get_by_text(re.compile("Of .* successes of greedy search|Greedy search does not succeed"))
+    ).to_be_visible(timeout=120_000)
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
-    expect(page.get_by_role("radio", name="contextual").or_(page.get_by_role("button", name="contextual"))).to_be_visible()
+    expect(
+        page.get_by_role("radio", name="contextual").or_(page.get_by_role("button", name="contextual"))
+    ).to_be_visible()
