@@ -6,6 +6,7 @@ model = PeftModel.from_pretrained(base, "RUN/model/adapter")  # and what it lear
 """
 
 import copy
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ def with_lora(model: Any, rank: int) -> Any:
     if model.config.model_type not in TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING:
         settings.target_modules = "all-linear"
     try:
-        return get_peft_model(model, settings)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # Of what peft asks transformers, not of anything here.
+            return get_peft_model(model, settings)
     except (ValueError, TypeError, RuntimeError) as problem:
         reason = str(problem).strip().splitlines()[0][:120]
         raise UserError(f"lora: {model.config.model_type} models cannot have adapters ({reason}).") from None
