@@ -13,8 +13,9 @@ from torch import Tensor
 from engine.analysis import Result, analysis
 from engine.ascent import climb
 from engine.methods.base import Method
+from engine.methods.losses import divergence
 from engine.methods.passes import PerturbedBatch
-from engine.methods.smart import SMART, divergence
+from engine.methods.smart import SMART
 from engine.perturbation import example_noise, project, token_norms, unit_example
 from engine.progress import Progress
 from engine.settings import CONFIG, Settings

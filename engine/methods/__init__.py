@@ -20,5 +20,5 @@ def get_method(name: str) -> "type[Method[Any]]":
 
 
 def perturbing() -> list[str]:
-    """The names of the methods that look for a perturbation δ, the oldest first."""
+    """The names of the methods that climb with a perturbation δ, the oldest first."""
     return [each.name for each in METHODS.all() if each.perturbs]

@@ -60,7 +60,8 @@ class Method(Recipe, ABC, Generic[S]):
     presets: ClassVar[Presets] = {}  # Published settings of the method by name, …
     preset_runs: ClassVar[Presets] = {}  # … and what those runs had besides (learning rate, batch size).
     own_state: ClassVar[bool] = False  # Whether `state_dict` differs between processes that train together.
-    perturbs: ClassVar[bool] = True  # Whether it looks for a δ at all.
+    perturbs: ClassVar[bool] = True  # Whether it climbs with a δ.
+    moves_weights: ClassVar[bool] = False  # Whether it looks at the model with other weights on the way.
     takes_gradient: ClassVar[bool] = True  # Whether its ascent looks at ∇_δ.
     takes_differences: ClassVar[bool] = False  # Of nearly equal outputs: all its passes run in full precision.
 

@@ -74,6 +74,8 @@ class FreeLB(Method[FreeLBSettings]):
             "ALBERT-xxlarge QQP": published(5e-05, 3, 0.2, 0.32, 0.7, batch_size=128),
             "ALBERT-xxlarge RTE": published(3e-05, 3, 0.1, 0.0, None, batch_size=32),
             "ALBERT-xxlarge QNLI": published(1e-05, 3, 0.05, 0.1, None, batch_size=32),
+            # Li et al. 2021, section 4: FreeLB without a ball and with more steps; nothing else differs.
+            "FreeLB++": {"ascent_steps": 10, "epsilon": None},
         }
     )
 

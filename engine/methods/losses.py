@@ -108,3 +108,41 @@ def counted(labels: Tensor, problem: Problem) -> Tensor:
     if problem == "single_label_classification":
         return labels.reshape(len(labels), -1)[:, 0] != IGNORED
     return torch.ones(len(labels), dtype=torch.bool, device=labels.device)
+
+
+def divergence(first: Tensor, second: Tensor, problem: Problem | None = None, labels: Tensor | None = None) -> Tensor:
+    """ℓₛ per example, `[B, C]` × 2 → `[B]`: symmetrised KL of the softmaxes; squared difference for scores.
+
+    Σ (p - q)(log p - log q), from log-softmax: never negative, and exactly 0 for identical logits. With several labels
+    per example it is that of every label's sigmoid, summed; with several scores the mean of the squares; with tags, of
+    `[B, L, C]`, the mean over the tokens that have a label.
+
+    Args:
+        problem: None: a score if C = 1, else single labels.
+        labels: `[B, L]`, needed for tags.
+    """
+    if problem == "regression" or (problem is None and first.shape[-1] == 1):
+        return (first - second).square().mean(dim=-1)
+    if problem == "multi_label_classification":
+        return ((first.sigmoid() - second.sigmoid()) * (first - second)).sum(dim=-1)
+    p, q = F.log_softmax(first, dim=-1), F.log_softmax(second, dim=-1)
+    each = ((p.exp() - q.exp()) * (p - q)).sum(dim=-1)
+    return over_tokens(each, labels) if problem == "token_classification" and labels is not None else each
+
+
+def kl(target: Tensor, logits: Tensor, problem: Problem, labels: Tensor) -> Tensor:
+    """KL(target ‖ logits) of the softmaxes per example, `[B, C]` × 2 → `[B]`, to be taken with a fixed target.
+
+    Half the squared difference for scores (mean over them), the sum over the labels for several of them, the mean over the tokens
+    that have a label for tags.
+    """
+    if problem == "regression":
+        return 0.5 * (logits - target).square().mean(dim=-1)
+    if problem == "multi_label_classification":
+        return (
+            target.sigmoid() * (F.logsigmoid(target) - F.logsigmoid(logits))
+            + (-target).sigmoid() * (F.logsigmoid(-target) - F.logsigmoid(-logits))
+        ).sum(dim=-1)
+    p, q = F.log_softmax(target, dim=-1), F.log_softmax(logits, dim=-1)
+    each = (p.exp() * (p - q)).sum(dim=-1)
+    return over_tokens(each, labels) if problem == "token_classification" else each

@@ -65,6 +65,7 @@ class PerturbedBatch:
         self._forward_inputs = {**inputs, "input_ids": self.ids, "attention_mask": attention}
         self._backward = backward or torch.Tensor.backward
         self._label_smoothing = label_smoothing
+        self.options = {"backward": backward, "label_smoothing": label_smoothing}  # For the same batch once more.
         module: Any = extract_model_from_parallel(model, keep_torch_compile=False)
         self.problem: Problem = problem_of(module, self.labels)
         self.site = site_of(module, site, self._forward_inputs)

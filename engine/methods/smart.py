@@ -9,12 +9,11 @@ from accelerate.utils import extract_model_from_parallel
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from engine.errors import UserError
 from engine.methods import METHODS
 from engine.methods.base import AscentSettings, Method
-from engine.methods.losses import Problem, over_tokens
+from engine.methods.losses import divergence
 from engine.methods.passes import FixedDropout, PerturbedBatch, Report, batch_seed, is_whole
 from engine.perturbation import Norm, ascend, gaussian_start
 from engine.settings import CONFIG
@@ -42,26 +41,6 @@ class SMARTSettings(AscentSettings):
     """β of the averaged weights in the Bregman term (paper: 0.99)."""
     fixed_dropout: bool = False
     """The same dropout masks in all passes of a batch, so that the penalty is due to δ alone (paper: not stated)."""
-
-
-def divergence(first: Tensor, second: Tensor, problem: Problem | None = None, labels: Tensor | None = None) -> Tensor:
-    """ℓₛ per example, `[B, C]` × 2 → `[B]`: symmetrised KL of the softmaxes; squared difference for scores.
-
-    Σ (p - q)(log p - log q), from log-softmax: never negative, and exactly 0 for identical logits. With several labels
-    per example it is that of every label's sigmoid, summed; with several scores the mean of the squares; with tags, of
-    `[B, L, C]`, the mean over the tokens that have a label.
-
-    Args:
-        problem: None: a score if C = 1, else single labels.
-        labels: `[B, L]`, needed for tags.
-    """
-    if problem == "regression" or (problem is None and first.shape[-1] == 1):
-        return (first - second).square().mean(dim=-1)
-    if problem == "multi_label_classification":
-        return ((first.sigmoid() - second.sigmoid()) * (first - second)).sum(dim=-1)
-    p, q = F.log_softmax(first, dim=-1), F.log_softmax(second, dim=-1)
-    each = ((p.exp() - q.exp()) * (p - q)).sum(dim=-1)
-    return over_tokens(each, labels) if problem == "token_classification" and labels is not None else each
 
 
 @METHODS.add
@@ -134,7 +113,7 @@ class SMART(Method[SMARTSettings]):
                 delta = self.ascend(delta, gradient, batch)
             with dropout:
                 moved = batch.forward(delta, ascent=False)
-            smoothness = divergence(moved.logits, clean.logits, batch.problem, batch.labels).mean()
+            smoothness = self.penalty(moved.logits, clean.logits, batch).mean()
             report.record(delta, batch.loss(moved.logits.detach()))
             report.figures["smoothness_kl"] = smoothness.detach()
             loss = loss + settings.smoothness_weight * smoothness
@@ -148,6 +127,10 @@ class SMART(Method[SMARTSettings]):
         batch.backward(loss * scale, *passes)
         report.loss = loss.detach()
         return report
+
+    def penalty(self, moved: Tensor, clean: Tensor, batch: PerturbedBatch) -> Tensor:
+        """ℓₛ of the two outputs per example, `[B]`, both with their gradients."""
+        return divergence(moved, clean, batch.problem, batch.labels)
 
     def start(self, batch: PerturbedBatch) -> Tensor:
         """N(0, σ²) on the tokens that may be perturbed."""

