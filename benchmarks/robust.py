@@ -146,8 +146,8 @@ def main() -> None:
     ]  # fmt: skip
     costs = [
         {"method": method,
-         "words changed": spread([one["words"]["greedy"]["words_changed"] for one in ones]),
-         "similarity": spread([one["words"]["greedy"]["similarity"] for one in ones]),
+         "words changed": spread([one["words"]["greedy"]["words_changed"] or 0.0 for one in ones]),
+         "similarity": spread([one["words"]["greedy"]["similarity"] or 0.0 for one in ones]),
          "queries": f"{median(one['words']['greedy']['queries'] for one in ones):.0f}",
          "PGD, largest loss by twice the steps": f"{max(a - b for one in ones for a, b in one['pgd'].values()):.2f}"}
         for method, ones in found.items()

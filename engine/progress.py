@@ -9,3 +9,8 @@ def told(progress: Progress, done: int, of: int) -> None:
     """Say that `done` of `of` are done, where somebody listens."""
     if progress is not None:
         progress(min(done, of), of)
+
+
+def part_of(progress: Progress, place: int, count: int) -> Progress:
+    """The progress of part number `place` of `count` equal ones: its reports become those of the whole."""
+    return lambda done, of: told(progress, place * of + done, count * of)

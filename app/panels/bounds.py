@@ -1,5 +1,8 @@
 """The parts of the Compare page that say how far its numbers can be believed: two bounds, and the audit."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import streamlit as st
 
 from app import widgets
@@ -44,7 +47,18 @@ def of_deltas() -> None:
     )
     st.subheader("Sentence by sentence", anchor=False)
     show(found, "sentences", "sandwich-sentences")
-    st.caption("Grey: not known. A bar without a cross: no attack of the grid changes the answer.")
+    st.caption(
+        f"Grey: not known. A bar without a cross: no attack of the grid changes the answer. {_shown(found.result.sentences)}"
+    )
+
+
+def _shown(sentences: Sequence[Any]) -> str:
+    """How many sentences stand in the figure, and what became of the others."""
+    wrong, right = sum(each.wrong for each in sentences), sum(each.right for each in sentences)
+    return (
+        f"{right} of {len(sentences)} sentences: those to whose label the votes lean. {wrong} are shown to get another label;"
+        f" of {len(sentences) - right - wrong} the votes show nothing, so that they may count as right."
+    )
 
 
 def of_words() -> None:
@@ -52,7 +66,8 @@ def of_words() -> None:
     with st.sidebar:
         classifier = widgets.classifier_choice()
         of = widgets.dataset_choice(10)
-        how = widgets.asked("word sandwich", "keep", "most_words", "candidates", "samples", "alpha", "seed")
+        how = widgets.asked("word sandwich", "keep", "most_words", "samples", "alpha", "seed")
+        how |= widgets.own("word sandwich", "candidates")
     widgets.about(classifier, of, "word sandwich")
     st.markdown(
         "An attack shows how robust a model is **at most**; a certificate, **at least**. Both are of the *smoothed* classifier"
@@ -68,7 +83,9 @@ def of_words() -> None:
     )
     st.subheader("Sentence by sentence", anchor=False)
     show(found, "sentences", "word-sandwich-sentences")
-    st.caption("Grey: not known. A bar without a cross: no text of the attack changes the answer.")
+    st.caption(
+        f"Grey: not known. A bar without a cross: no text of the attack changes the answer. {_shown(found.result.sentences)}"
+    )
 
 
 def audit() -> None:
@@ -97,7 +114,7 @@ def intervals() -> None:
     """A model small enough to be bounded as a whole, trained plainly and for tight bounds."""
     with st.sidebar:
         of = widgets.dataset_choice(200)
-        how = widgets.asked("intervals", "candidates", "weight", "seed")
+        how = widgets.asked("intervals", "weight", "seed") | widgets.own("intervals", "candidates")
     st.markdown(
         "A teaching model: the mean of word vectors, then a two-layer network. Every word may become one of its similar words: the"
         " least and the largest value of every hidden unit, a_h, are pushed through the network (*interval bound propagation*). Where the"

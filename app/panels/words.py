@@ -9,6 +9,8 @@ from app import widgets
 from app.notebook.pins import show
 from app.shell import state
 from app.shell.layout import plain
+from app.views.protocol import marks_of
+from engine.analysis.protocol import ProtocolSettings
 from engine.robustness.marks import Marks
 from engine.robustness.text import Limits
 from engine.robustness.words import Attacked
@@ -84,7 +86,8 @@ def protocol() -> None:
     with st.sidebar:
         classifier = widgets.classifier_choice()
         of = widgets.dataset_choice(10)
-        how = widgets.asked("protocol", *Limits.names(), "language_model", "seed")
+        limits = {name: schema for name, schema in ProtocolSettings.schema().items() if name in Limits.names()}
+        how = widgets.settings(limits, "protocol") | widgets.asked("protocol", "language_model", "seed")
     widgets.about(classifier, of, "protocol")
     found = state.analyse("protocol", classifier, "Attacking", **how, **of)
     show(found, "accuracy", "protocol-accuracy")
@@ -102,7 +105,7 @@ def protocol() -> None:
         mark_pairs(won)
     else:
         st.caption("No text of this search fools the model.")
-    show(found, "table", "protocol-table")
+    show(found, "table", "protocol-table", marks=marks_of(found.result))
     st.caption(
         "**success**: share of the examples that were right before; **meaning kept**: among them, what people marked so, up to that"
         " with what nobody has marked. **lost** words: opposites and other parts of speech are left out, as far as WordNet knows"

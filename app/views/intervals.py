@@ -5,7 +5,9 @@ from app.drawing.shown import Figure
 from app.views import VIEWS, Views
 from engine.analysis.intervals import Intervals
 
-view = VIEWS.add(Views("intervals", "compare", part="Bounds by intervals"))
+view = VIEWS.add(
+    Views("intervals", "compare", part="Bounds by intervals", names={"candidates": "intervals-candidates"})
+)
 AXIS = "similar words that each word may become"
 
 

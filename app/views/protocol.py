@@ -1,5 +1,7 @@
 """Word attacks under the limits that papers share."""
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 
 from app.drawing import figures
@@ -7,8 +9,11 @@ from app.drawing.shown import Figure, Table
 from app.views import VIEWS, Views
 from engine.analysis.protocol import Protocol
 from engine.robustness.marks import Marks
+from engine.robustness.text import Limits
 
-view = VIEWS.add(Views("protocol", "compare", part="Protocol"))
+view = VIEWS.add(
+    Views("protocol", "compare", part="Protocol", names={name: f"protocol-{name}" for name in Limits.names()})
+)
 
 
 @view("accuracy", "Accuracy under every search")
@@ -22,18 +27,28 @@ def accuracy(found: Protocol) -> Figure:
 
 
 @view("table", "What every search took, and what people said of its texts")
-def table(found: Protocol) -> Table:
-    """A row per search. Success with the meaning kept lies between what people marked so, and that with what nobody has marked."""
+def table(found: Protocol, *, marks: Mapping[str, Sequence[bool | None]] | None = None) -> Table:
+    """A row per search. Success with the meaning kept lies between what people marked so, and that with what nobody has marked.
+
+    Args:
+        marks: by search, of the texts that fool the model, in their order; None: those in the database now.
+    """
+    said = marks_of(found) if marks is None else marks
     rows = []
     for name, each in found.attacks.items():
-        won = [one for one in each.examples if one.success]
-        marks = Marks().of((one.before, one.after) for one in won)
+        given = list(said.get(name, ()))
         right = max(1, sum(one.said == one.label for one in each.examples))
-        kept, open_ = marks.count(True), marks.count(None)
+        kept, open_ = given.count(True), given.count(None)
         row = {key: value for key, value in each.summary.items() if key != "examples"}
         low, high = kept / right, (kept + open_) / right
         rows.append(
-            {"search": name, **row, "marked": f"{len(won) - open_} of {len(won)}",
+            {"search": name, **row, "marked": f"{len(given) - open_} of {len(given)}",
              "success, meaning kept": f"{low:.1%}" if low == high else f"{low:.1%} to {high:.1%}"}
         )  # fmt: skip
     return Table(pd.DataFrame(rows))
+
+
+def marks_of(found: Protocol) -> dict[str, list[bool | None]]:
+    """What people have said so far of the texts that fool the model, by search."""
+    won = {name: [one for one in each.examples if one.success] for name, each in found.attacks.items()}
+    return {name: Marks().of((one.before, one.after) for one in each) for name, each in won.items()}

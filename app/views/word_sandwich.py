@@ -5,7 +5,9 @@ from app.views import VIEWS, Views
 from app.views.sandwich import Bar, bars, two_bounds
 from engine.analysis.word_sandwich import WordSandwich
 
-view = VIEWS.add(Views("word sandwich", "compare", part="Between two bounds"))
+view = VIEWS.add(
+    Views("word sandwich", "compare", part="Between two bounds", names={"candidates": "word_sandwich-candidates"})
+)
 AXIS = "changed words"
 
 
@@ -20,7 +22,7 @@ def bounds(found: WordSandwich) -> Figure:
 @view("sentences", "Each sentence: changed words that are certain to leave the answer, and those that change it")
 def sentences(found: WordSandwich) -> Figure:
     """A bar from one to the other per sentence that the votes get right; open where the attack changes nothing."""
-    rows = [Bar(each.text, each.radius, each.flips) for each in found.sentences if each.right]
+    rows = [Bar(each.text, each.radius or 0, each.flips) for each in found.sentences if each.right]
     made = bars(rows, float(found.curve[-1].words), AXIS, AXIS)
     made.update_xaxes(dtick=1)
     return Figure(made)

@@ -18,7 +18,7 @@ from app.widgets.models import (
     encoder_choice,
     run_choice,
 )
-from app.widgets.settings import OWN, asked, method_choice, method_settings, setting, settings
+from app.widgets.settings import OWN, asked, method_choice, method_settings, own, setting, settings
 
 __all__ = [
     "EXAMPLE",
@@ -37,6 +37,7 @@ __all__ = [
     "linked",
     "method_choice",
     "method_settings",
+    "own",
     "run_choice",
     "sentence",
     "setting",

@@ -61,11 +61,18 @@ def setting(name: str, schema: dict[str, Any], key: str, default: Any = OWN, *, 
         min_value=None if low is None else kind(low),
         max_value=None if high is None else kind(high),
         value=None if default is None else kind(default),
-        step=1 if kind is int else max(abs(default or 0.0) / 5, 1e-7),
+        step=1 if kind is int else _step(default, low, high),
         format="%d" if kind is int else "%.7g",
         **shared,
     )
     return None if shared["disabled"] else found
+
+
+def _step(default: float | None, low: float | None, high: float | None) -> float:
+    """What one click adds: a fifth of the default, a twentieth of a bounded range (a click from near its end still fits)."""
+    if low is not None and high is not None and high - low <= 2:
+        return float(high - low) / 20
+    return max(abs(default or 0.0) / 5, 1e-7)
 
 
 def settings(schemas: dict[str, dict[str, Any]], prefix: str, names: list[str] | None = None) -> dict[str, Any]:
@@ -83,6 +90,12 @@ def asked(analysis: str, *names: str, **first: Any) -> dict[str, Any]:
     """
     schemas = analysis_of(analysis).Settings.schema()
     return {name: setting(name, schemas[name], name, first.get(name, OWN)) for name in names}
+
+
+def own(analysis: str, *names: str) -> dict[str, Any]:
+    """As `asked`, for what other views of the page ask with other defaults: in the address by the analysis's name too."""
+    schemas = analysis_of(analysis).Settings.schema()
+    return {name: setting(name, schemas[name], f"{analysis.replace(' ', '_')}-{name}") for name in names}
 
 
 def method_choice(key: str = "method", default: str = "pgd") -> Any:

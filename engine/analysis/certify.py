@@ -104,6 +104,8 @@ class Certification(Result):
             if not proof.radius:
                 return f"{self.of} says {self.prediction}; not even one changed word is covered.{sure}"
             return f"{self.of} says {self.prediction} whatever becomes of any {proof.radius:g} of its {proof.words} words.{sure}"
+        if not proof.words:
+            return f"{self.of} says {self.prediction}. None of its words has a similar one: there was nothing to try."
         if proof.certified:
             return f"{self.of} says {self.prediction} whichever of the {proof.words} words become similar ones.{sure}"
         if not proof.radius:

@@ -23,6 +23,7 @@ from engine.tables import columns
 
 PLAIN, ROBUST = "plain training", "interval training"
 TRAINED_ON = 4000  # Texts, at most.
+MOST_WORDS = 200  # Of the text that is shown.
 
 
 @settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
@@ -36,7 +37,7 @@ class IntervalsSettings(Sample):
     weight: float = Field(default=0.3, ge=0, le=1)
     """Share κ of the loss that is on the bounds: the larger, the more is certain, until the model says one class to everything."""
     text: str = ""
-    """A text of one's own whose margins are bounded (empty: the first example)."""
+    """A text of one's own whose margins are bounded (empty: the words of the first example)."""
     similar: str = ""
     """Similar words: en, zh or a word2vec file; empty: by the language of the texts."""
 
@@ -124,10 +125,12 @@ def intervals(subject: None, asked: IntervalsSettings, progress: Progress = None
         raise UserError(
             f"No text of {asked.dataset} has a word with a vector ({source.name}): choose similar words of its language."
         )
-    own = asked.text.strip() or " ".join(tables[1]["text"].head(1))
-    shown, _ = _known([own], [0], source)
+    own = asked.text.strip()
+    shown = _known([own], [0], source)[0] if own else seen[1][0][:1]
     if not shown:
         raise UserError("The text has no word with a vector.")
+    if len(shown[0]) > MOST_WORDS:
+        raise UserError(f"The text has {len(shown[0]):,} words: at most {MOST_WORDS} are bounded.")
     (texts, labels), (tried, labels_tried) = seen
     rows, right = torch.tensor(labels), torch.tensor(labels_tried)
     counts = sorted({0, 1, 2, 4, 8, asked.candidates})
@@ -150,7 +153,9 @@ def intervals(subject: None, asked: IntervalsSettings, progress: Progress = None
             curve.append(_point(name, model, count, ways[count], right))
             sentence.append(_margin(name, model, count, ways_shown[count]))
             told(progress, done := done + 1, 2 * len(counts))
-    return Intervals(asked.dataset, source.name, len(texts), len(tried), curve, own, sentence, marks)
+    return Intervals(
+        asked.dataset, source.name, len(texts), len(tried), curve, own or " ".join(shown[0]), sentence, marks
+    )
 
 
 def _vectors(source: SimilarWords) -> Tensor:

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
-from engine.analysis.word_attack import WordAttack, WordAttackSettings, word_attack
+from engine.analysis.word_attack import WordAttack, WordAttackSettings, said_of_number, word_attack
 from engine.progress import Progress, told
 from engine.robustness.text import Limits
 from engine.settings import CONFIG
@@ -58,8 +58,8 @@ class Protocol(Result):
     def text(self) -> str:
         """A row per search."""
         named = ("accuracy", "after_attack", "success", "words_changed", "similarity", "queries")
-        rows = [(name, *(f"{each.summary[key]:.3g}" for key in named)) for name, each in self.attacks.items()]
-        examples = int(next(iter(self.attacks.values())).summary["examples"])
+        rows = [(name, *(said_of_number(each.summary[key]) for key in named)) for name, each in self.attacks.items()]
+        examples = len(next(iter(self.attacks.values())).examples)
         limits = ", ".join(f"{name} {value}" for name, value in self.limits.items())
         return (
             f"{self.origin}\n\n{examples} examples; {limits}\n\n"

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from engine.analysis import Result, analysis
 from engine.analysis.robust_accuracy import Radii
 from engine.ascent import climb
-from engine.progress import Progress, told
+from engine.progress import Progress, part_of
 from engine.robustness.attacks.apgd_margin import MarginAPGD
 from engine.robustness.certificates import Question
 from engine.robustness.certificates.gaussian import radius_of, said_under_noise
@@ -45,8 +45,8 @@ class SandwichSettings(Sample):
 
 @dataclass(frozen=True)
 class SandwichPoint:
-    """At one ε: the share of the examples that are certified, and of those that the attack leaves, both of the smoothed
-    classifier. `model_attacked`: what the attack leaves of the model itself.
+    """At one ε: the share of the examples that are certified, and of those that are not shown to fall, both of the smoothed
+    classifier; `clean`: whose votes give the label. `model_attacked`: what the attack leaves of the model itself.
     """
 
     epsilon: float
@@ -59,12 +59,13 @@ class SandwichPoint:
 @dataclass(frozen=True)
 class Sandwiched:
     """One example. `radius`: certified, 0 if nothing is; `flips`: the smallest ε of the grid at which the attack fells the
-    smoothed classifier, None if none does; `right`: whether its votes give the label.
+    smoothed classifier, None if none does; `right`: whether its votes give the label; `wrong`: whether they show another class.
     """
 
     text: str
     label: str
     right: bool
+    wrong: bool
     radius: float
     flips: float | None
 
@@ -118,10 +119,9 @@ def sandwich(classifier: Classifier, asked: SandwichSettings, progress: Progress
             site=asked.site,
             seed=asked.seed,
         )
-        row, own = _one(question, int(label), asked)
+        row, own = _one(question, int(label), asked, part_of(progress, place, len(table)))
         rows.append(row)
         itself.append(own)
-        told(progress, place + 1, len(table))
     count = len(rows)
 
     def share(flags: list[bool]) -> float:
@@ -131,7 +131,7 @@ def sandwich(classifier: Classifier, asked: SandwichSettings, progress: Progress
         SandwichPoint(
             epsilon,
             share([row.right and (row.radius > epsilon or (epsilon == 0 and row.radius > 0)) for row in rows]),
-            share([row.right and (row.flips is None or row.flips > epsilon) for row in rows]),
+            share([not row.wrong and (row.flips is None or row.flips > epsilon) for row in rows]),
             share([row.right for row in rows]),
             share([own is None or own > epsilon for own in itself]),
         )
@@ -141,12 +141,15 @@ def sandwich(classifier: Classifier, asked: SandwichSettings, progress: Progress
     return Sandwich(classifier.origin, curve, rows, asked.sigma, asked.alpha, most, asked.site)
 
 
-def _one(question: Question, label: int, asked: SandwichSettings) -> tuple[Sandwiched, float | None]:
+def _one(
+    question: Question, label: int, asked: SandwichSettings, progress: Progress
+) -> tuple[Sandwiched, float | None]:
     """One example of the smoothed classifier; and the smallest ε of the grid at which the model itself falls."""
     classifier = question.classifier
     batch = dict(Victim(classifier, question.pair).encode([question.text]))
-    votes = vote(said_under_noise(question, batch), asked.samples, asked.alpha)
+    votes = vote(said_under_noise(question, batch), asked.samples, asked.alpha, progress)
     right = votes.prediction == label
+    wrong = not right and not votes.abstained
     flips: float | None = None
     own = 0.0 if int(classifier.logits(batch).argmax()) != label else None
     labelled = {**batch, "labels": batch["input_ids"].new_tensor([label])}
@@ -158,8 +161,8 @@ def _one(question: Question, label: int, asked: SandwichSettings) -> tuple[Sandw
             path = climb(attack, classifier.model, labelled, steps=asked.steps)
             own = epsilon if any(int(point.logits.argmax()) != label for point in path) else None
             ends.append(path[-1].delta)
-        if right and flips is None:
+        if not wrong and flips is None:
             ends.append(smoothed_end(question, batch, label, epsilon, asked.steps))
             flips = epsilon if any(falls_at(question, batch, end, label, tries) for end in reversed(ends)) else None
     radius = radius_of(votes.p_low, asked.sigma)
-    return Sandwiched(question.text, classifier.labels[label], right, radius if right else 0.0, flips), own
+    return Sandwiched(question.text, classifier.labels[label], right, wrong, radius if right else 0.0, flips), own

@@ -31,8 +31,8 @@ class TransferSettings(WordAttackSettings):
 
     @field_validator("text")
     @classmethod
-    def _a_sample(cls, given: str) -> str:
-        if given:
+    def _a_sample(cls, given: str | None) -> str | None:
+        if given is not None:
             raise ValueError("transfer is of a data set's texts: leave text out.")
         return given
 

@@ -29,7 +29,7 @@ from engine.tables import columns
 class WordAttackSettings(Sample, Limits):
     """A sample, or a text of one's own; a search and its limits."""
 
-    text: str = ""
+    text: str | None = None
     """A text to attack in the place of the data set's."""
     label: str = ""
     """The text's right class, by number or name (empty: what the model says of it)."""
@@ -55,7 +55,7 @@ class WordAttack(Result):
 
     origin: str
     examples: list[Attacked]
-    summary: dict[str, float]
+    summary: dict[str, float | None]
     labels: list[str]
 
     def document(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class WordAttack(Result):
             for each in self.examples
             if each.success
         ]
-        text = "\n".join(f"{name}: {value:.3g}" for name, value in self.summary.items())
+        text = "\n".join(f"{name}: {said_of_number(value)}" for name, value in self.summary.items())
         return f"{self.origin}\n\n{text}\n\n" + columns(rows, ("before", "after", "queries", "text that fools it"))
 
 
@@ -81,7 +81,7 @@ def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Pro
     Raises:
         UserError: one's own text has no words, or its label is out of range.
     """
-    table = own_text(classifier, asked) if asked.text.strip() else asked.table(classifier)
+    table = asked.table(classifier) if asked.text is None else own_text(classifier, asked)
     texts = table["text"].tolist()
     pairs = table["text_pair"].tolist() if "text_pair" in table else [None] * len(texts)
     source = similar_words(asked.similar or language_of(" ".join(texts[:100])))
@@ -106,22 +106,28 @@ def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Pro
 
 def own_text(classifier: Classifier, asked: WordAttackSettings) -> pd.DataFrame:
     """A table of one text and its label."""
-    if not word_spans(asked.text):
+    text = asked.text or ""
+    if not word_spans(text):
         raise UserError("The text has no words to change.")
-    label = resolve_label(classifier, asked.label or None, Victim(classifier).encode([asked.text]))[0]
-    return pd.DataFrame({"text": [asked.text], "label": [int(label)]})
+    label = resolve_label(classifier, asked.label or None, Victim(classifier).encode([text]))[0]
+    return pd.DataFrame({"text": [text], "label": [int(label)]})
 
 
-def summary(found: Sequence[Attacked]) -> dict[str, float]:
+def said_of_number(value: float | None) -> str:
+    """Three digits; a dash where there is none."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def summary(found: Sequence[Attacked]) -> dict[str, float | None]:
     """`accuracy` and `after_attack` (shares of all), `success` (of those right before), `words_changed` (mean share of the
-    words of successful ones), `similarity` (their mean), `queries` (mean of those right before).
+    words of successful ones), `similarity` (their mean), `queries` (mean of those right before); None where there is none.
     """
     right = [each for each in found if each.said == each.label]
     won = [each for each in right if each.success]
     count = max(1, len(found))
 
-    def mean(values: list[float]) -> float:
-        return sum(values) / len(values) if values else 0.0
+    def mean(values: list[float]) -> float | None:
+        return sum(values) / len(values) if values else None
 
     return {
         "examples": float(len(found)),

@@ -9,7 +9,7 @@ from engine.analysis import Result, analysis
 from engine.data.segmentation import language_of
 from engine.errors import UserError
 from engine.objectives.similar import similar_words
-from engine.progress import Progress, told
+from engine.progress import Progress, part_of
 from engine.robustness.certificates import Question
 from engine.robustness.certificates.ablation import ablation
 from engine.robustness.masked import changes_in_order, smallest_fall
@@ -44,8 +44,8 @@ class WordSandwichSettings(Sample):
 
 @dataclass(frozen=True)
 class WordSandwichPoint:
-    """With so many changed words: the share of the examples that are certified, and of those that the attack leaves, both of
-    the smoothed classifier. `model_attacked`: what the attack leaves of the model itself.
+    """With so many changed words: the share of the examples that are certified, and of those that are not shown to fall, both
+    of the smoothed classifier; `clean`: whose votes give the label. `model_attacked`: what the attack leaves of the model itself.
     """
 
     words: int
@@ -57,14 +57,17 @@ class WordSandwichPoint:
 
 @dataclass(frozen=True)
 class WordSandwiched:
-    """One example. `radius`: words that are covered, whatever becomes of them; `flips`: the fewest changed words with which the
-    attack fells the smoothed classifier, None if none does; `right`: whether its votes give the label; `words`: of the text.
+    """One example. `radius`: words that are covered, whatever becomes of them (None: not even the label is
+    shown to have most votes); `flips`: the fewest changed words with which the
+    attack fells the smoothed classifier, None if none does; `right`: whether its votes give the label; `wrong`: whether they show
+    another class; `words`: of the text.
     """
 
     text: str
     label: str
     right: bool
-    radius: int
+    wrong: bool
+    radius: int | None
     flips: int | None
     words: int
 
@@ -117,9 +120,8 @@ def word_sandwich(classifier: Classifier, asked: WordSandwichSettings, progress:
         question = Question(
             classifier, text, pair, sets, samples=asked.samples, alpha=asked.alpha, keep=asked.keep, seed=asked.seed
         )
-        rows.append(_one(question, int(label), asked.most_words))
+        rows.append(_one(question, int(label), asked.most_words, part_of(progress, place, len(texts))))
         itself.append(_own_fall(question, int(label), asked.most_words))
-        told(progress, place + 1, len(texts))
     if not rows:
         raise UserError("Randomized ablation needs texts of at least two words: there is none in this sample.")
 
@@ -129,8 +131,8 @@ def word_sandwich(classifier: Classifier, asked: WordSandwichSettings, progress:
     curve = [
         WordSandwichPoint(
             words,
-            share([row.right and row.radius >= words for row in rows]),
-            share([row.right and (row.flips is None or row.flips > words) for row in rows]),
+            share([row.radius is not None and row.radius >= words for row in rows]),
+            share([not row.wrong and (row.flips is None or row.flips > words) for row in rows]),
             share([row.right for row in rows]),
             share([own is None or own > words for own in itself]),
         )
@@ -139,12 +141,21 @@ def word_sandwich(classifier: Classifier, asked: WordSandwichSettings, progress:
     return WordSandwich(classifier.origin, curve, rows, asked.keep, asked.alpha, left_out)
 
 
-def _one(question: Question, label: int, most: int) -> WordSandwiched:
-    found = ablation(question, None)
-    right = found.prediction == label and not found.abstained
-    flips = smallest_fall(greedy, question, label, most) if right else None
+def _one(question: Question, label: int, most: int, progress: Progress) -> WordSandwiched:
+    found = ablation(question, progress)
+    right = found.prediction == label
+    wrong = not right and not found.abstained
+    flips = None if wrong else smallest_fall(greedy, question, label, most)
     name = question.classifier.labels[label]
-    return WordSandwiched(question.text, name, right, int(found.radius) if right else 0, flips, found.words)
+    return WordSandwiched(
+        question.text,
+        name,
+        right,
+        wrong,
+        int(found.radius) if right and not found.abstained else None,
+        flips,
+        found.words,
+    )
 
 
 def _own_fall(question: Question, label: int, most: int) -> int | None:

@@ -21,7 +21,7 @@ def add(verb: Verb) -> None:
     """The verbs of this module."""
     made = verb("train", _train, "Fine-tune a model; the run is kept.")
     for name, help_ in (
-        ("--method", "vanilla, pgd, freeat, freelb, smart, textat; to pre-train: electra, macbert"),
+        ("--method", "a fine-tuning method (the verb methods lists them), or to pre-train electra or macbert"),
         ("--dataset", "built-in name, path or hub name"),
         ("--model", "built-in name, folder or hub name"),
         ("--max-steps", "optimiser steps (else --set epochs=3)"),

@@ -89,6 +89,14 @@ class Method(Recipe, ABC, Generic[S]):
         return dict(cls.presets[name]), dict(cls.preset_runs.get(name, {}))
 
     @classmethod
+    def check_tokenizer(cls, tokenizer: Any) -> None:
+        """Look whether the method can be used with a model's tokenizer, before a run begins.
+
+        Raises:
+            UserError: it cannot.
+        """
+
+    @classmethod
     def takes_sites(cls) -> bool:
         """Whether δ may enter elsewhere than at the word embeddings."""
         return "const" not in cls.Settings.schema().get("site", {"const": EMBEDDINGS})

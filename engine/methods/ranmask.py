@@ -62,12 +62,16 @@ class RanMASK(Vanilla):
         """
         return super().step(model, {**batch, "input_ids": self.hidden(batch)}, **options)
 
+    @classmethod
+    def check_tokenizer(cls, tokenizer: Any) -> None:
+        """It must have a mask token."""
+        if getattr(tokenizer, "mask_token_id", None) is None:
+            raise UserError("RanMASK hides words behind the mask token of the model's tokenizer, and there is none.")
+
     def hidden(self, batch: Mapping[str, Tensor]) -> Tensor:
         """The ids `[B, L]` with the mask token in place of all words but a random choice in every example."""
-        mask = getattr(self.tokenizer, "mask_token_id", None)
-        if mask is None:
-            raise UserError("RanMASK hides words behind the mask token of the model's tokenizer, and there is none.")
-        ids = batch["input_ids"]
+        self.check_tokenizer(self.tokenizer)
+        mask, ids = self.tokenizer.mask_token_id, batch["input_ids"]
         attention = batch.get("attention_mask", torch.ones_like(ids))
         seed, generator, found = batch_seed(), torch.Generator(), ids.clone()
         for row, key in enumerate(example_keys(ids, attention)):

@@ -43,7 +43,8 @@ def indexed(texts: Sequence[Sequence[str]], sets: Callable[[str], Sequence[str]]
 
     def pool(word: str) -> list[int]:
         if word not in found:
-            found[word] = [place[each.lower()] for each in (word, *sets(word))]
+            near = (place.get(each, place.get(each.lower())) for each in sets(word))
+            found[word] = [place[word.lower()], *(at for at in near if at is not None)]
         return found[word]
 
     rows = [[pool(word) for word in words] for words in texts]

@@ -233,6 +233,7 @@ def check(config: TrainConfig) -> list[str]:
     data = load_dataset(config.dataset)
     loaded = load_model(config.model, data.task, config.seed)
     check_can_be_moved(loaded.model, loaded.tokenizer, config.model, config.method_settings.get("site", EMBEDDINGS))
+    get_method(config.method).check_tokenizer(loaded.tokenizer)
     if config.gradient_checkpointing:
         checkpointing(loaded.model)
     if config.lora:

@@ -90,5 +90,14 @@ def test_the_analysis_keeps_certified_below_attacked_below_clean(data):
 def test_what_it_cannot_be_made_of(data):
     with pytest.raises(UserError, match="no word with a vector"):
         analyse("intervals", None, dataset=data, similar="en", text="123 ...")
+    with pytest.raises(UserError, match="at most 200 are bounded"):
+        analyse("intervals", None, dataset=data, similar="en", text="good film " * 200)
     with pytest.raises(UserError, match="has no tset split"):
         analyse("intervals", None, dataset=data, split="tset")
+
+
+def test_similar_words_that_are_written_otherwise():
+    """Vocabularies of other languages hold capitals; a word's candidates come in its own case."""
+    texts = indexed([["w0", "w3"]], lambda word: ["W1", "X61"] if word == "w0" else [], {**PLACE, "X61": 12})
+    assert texts.words[0].tolist() == [[0, 1, 12], [3, 3, 3]]
+    assert indexed([["w0"]], lambda word: ["x61"], {**PLACE, "X61": 12}).words.tolist() == [[[0]]]

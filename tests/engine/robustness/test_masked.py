@@ -64,17 +64,21 @@ def test_the_certificate_lies_below_the_attack_for_every_sentence(undecided, dat
         samples=100,
     )
     for each in found.sentences:
-        assert each.radius == 0 or each.right
-        assert each.flips is None or each.radius < each.flips
-        assert each.radius <= radius_of(1.0, each.words, max(1, round(0.25 * each.words)))
+        assert each.radius is None or each.right
+        assert not (each.right and each.wrong)
+        assert each.flips is None or (each.radius or 0) < each.flips
+        assert (each.radius or 0) <= radius_of(1.0, each.words, max(1, round(0.25 * each.words)))
     for at in found.curve:
-        assert at.certified <= at.attacked <= at.clean
+        assert at.certified <= min(at.attacked, at.clean)
     assert [at.words for at in found.curve] == [0, 1, 2, 3, 4]
     for name in ("certified", "attacked", "model_attacked"):
         values = [getattr(at, name) for at in found.curve]
         assert values == sorted(values, reverse=True)
     first = found.curve[0]
-    assert first.certified == first.attacked == first.clean > 0
+    unknown = sum(not each.right and not each.wrong for each in found.sentences) / len(found.sentences)
+    assert first.clean > 0 and first.attacked == pytest.approx(
+        first.clean + unknown
+    )  # What is not shown is not taken away.
 
 
 def test_what_has_no_words_to_mask(undecided, regressor, tmp_path):
@@ -86,3 +90,16 @@ def test_what_has_no_words_to_mask(undecided, regressor, tmp_path):
         analyse("word sandwich", regressor, dataset=str(file))
     with pytest.raises(UserError, match="keep must be"):
         analyse("word sandwich", undecided, keep=1.0)
+
+
+def test_an_abstention_is_no_success_of_an_attack(undecided, data, monkeypatch):
+    """Where votes are split they show nothing: neither a certificate nor a fall."""
+    from engine.robustness.certificates import ablation as module
+
+    monkeypatch.setattr(module, "said_when_masked", lambda asked: lambda count: torch.arange(count) % 2)
+    monkeypatch.setattr(
+        "engine.robustness.masked.said_when_masked", lambda asked: lambda count: torch.arange(count) % 2
+    )
+    found = analyse("word sandwich", undecided, dataset=data, split="train", limit=6, samples=50, similar="en")
+    assert not any(each.wrong for each in found.sentences)
+    assert {at.certified for at in found.curve} == {0.0} and {at.attacked for at in found.curve} == {1.0}

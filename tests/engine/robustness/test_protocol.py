@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from app.views import draw
+from app.views.protocol import marks_of
 from engine.analysis.protocol import ANY_WORD, SEARCHED
 from engine.catalogue import analyse
 from engine.data.wordnet import wordnet
@@ -137,11 +138,14 @@ def test_marks_are_of_two_texts_and_stay(undecided, data, tmp_path, monkeypatch)
         return row["marked"], row["success, meaning kept"]
 
     assert shown() == (f"0 of {len(pairs)}", f"0.0% to {len(pairs) / right:.1%}")
+    before = marks_of(found)
     Marks().mark(*pairs[0], True)
     for pair in pairs[1:]:
         Marks().mark(*pair, False)
     assert Marks().of(pairs) == [True] + [False] * (len(pairs) - 1)
     assert shown() == (f"{len(pairs)} of {len(pairs)}", f"{1 / right:.1%}")
+    table = draw("protocol", "table", found, marks=before).table()  # As it was when a cell was pinned.
+    assert table[table["search"] == name].iloc[0]["marked"] == f"0 of {len(pairs)}"
     Marks().mark(*pairs[0], None)
     assert Marks().of(pairs)[0] is None
 
