@@ -97,7 +97,8 @@ def attacked(run: Run, limit: int, ratio: float) -> dict:
         radii = [round(scale * at, 4) for at in EPSILONS]
         curve = analyse("robust accuracy", classifier, None, epsilons=radii, steps=5, restarts=1, site=site, **of).curve
         found[site] = {f"{at:g}": point.accuracy for at, point in zip(EPSILONS, curve, strict=True)}
-    found["words"] = analyse("word attack", classifier, None, search="greedy", **of).summary["after_attack"]
+    free = {"search": "greedy", "keep_meaning": False}  # Any similar word, opposites too.
+    found["words"] = analyse("word attack", classifier, None, **free, **of).summary["after_attack"]
     return found
 
 
