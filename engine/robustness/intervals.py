@@ -73,7 +73,9 @@ class BagOfWords(nn.Module):
         """What every word, and everything that it may become, adds to the hidden units: W_1 v / L, `[N, L, K + 1, H]`."""
         used, back = texts.words.unique(return_inverse=True)
         shares = texts.mask / texts.mask.sum(dim=1, keepdim=True)
-        found: Tensor = nn.functional.linear(self.vectors[used], self.first.weight)[back] * shares[..., None, None]
+        # A look-up, whose gradient is summed in one order, so that equal calls give equal results.
+        found: Tensor = nn.functional.embedding(back, nn.functional.linear(self.vectors[used], self.first.weight))
+        found = found * shares[..., None, None]
         return found
 
     def answer(self, before: Tensor) -> Tensor:

@@ -76,7 +76,10 @@ def test_training_on_bounds_certifies_what_plain_training_does_not(monkeypatch):
 
 
 def test_the_analysis_keeps_certified_below_attacked_below_clean(data):
-    found = analyse("intervals", None, dataset=data, limit=40, candidates=2, similar="en", text="a very good film")
+    how = {"dataset": data, "limit": 40, "candidates": 2, "similar": "en"}
+    found = analyse("intervals", None, text="a very good film", **how)
+    assert analyse("intervals", None, text="a very good film", **how) == found
+    assert analyse("intervals", None, text="dull people " * 50, **how).curve == found.curve
     assert {at.trained for at in found.curve} == {"plain training", "interval training"}
     for at in found.curve:
         assert at.certified <= at.attacked <= at.clean
