@@ -112,6 +112,12 @@ class Tokenizer:
 TOKENIZER = Tokenizer()
 
 
+def started(method, model, batch, seed=4):
+    """The state that a step with this seed begins with."""
+    torch.manual_seed(seed)
+    return method.start(method.embed(model, batch))
+
+
 def tags(batch, num_labels=3, seed=2):
     """The batch with a label for every second token, as for words of two pieces: -100 elsewhere."""
     generator = torch.Generator().manual_seed(seed)

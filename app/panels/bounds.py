@@ -11,6 +11,10 @@ from app.shell import state
 from app.shell.address import said_if_unknown
 from app.shell.layout import plain
 
+BOTH = (
+    "An attack shows how robust a model is **at most**; a certificate, **at least**. Both are of the *smoothed* classifier here:"
+    " it answers with what the model says most often"
+)
 AGAINST = ("δ in embedding space", "changed words")
 
 
@@ -32,10 +36,7 @@ def of_deltas() -> None:
         of = widgets.dataset_choice(10)
         how = widgets.asked("sandwich", "epsilons", "sigma", "samples", "steps", "alpha", "site", "seed")
     widgets.about(classifier, of, "sandwich")
-    st.markdown(
-        "An attack shows how robust a model is **at most**; a certificate, **at least**. Both are of the *smoothed*"
-        f" classifier here: it answers with what the model says most often under normal noise, σ = {how['sigma']:g}."
-    )
+    st.markdown(f"{BOTH} under normal noise, σ = {how['sigma']:g}.")
     found = state.analyse("sandwich", classifier, "Voting and attacking", **how, **of)
     show(found, "bounds", "bounds")
     st.caption(
@@ -69,10 +70,7 @@ def of_words() -> None:
         how = widgets.asked("word sandwich", "keep", "most_words", "samples", "alpha", "seed")
         how |= widgets.own("word sandwich", "candidates")
     widgets.about(classifier, of, "word sandwich")
-    st.markdown(
-        "An attack shows how robust a model is **at most**; a certificate, **at least**. Both are of the *smoothed* classifier"
-        f" here: it answers with what the model says most often when all words but {how['keep']:.0%} are hidden."
-    )
+    st.markdown(f"{BOTH} when all words but {how['keep']:.0%} are hidden.")
     found = state.analyse("word sandwich", classifier, "Voting and attacking", **how, **of)
     show(found, "bounds", "word-bounds")
     st.caption(

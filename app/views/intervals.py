@@ -1,6 +1,11 @@
 """Interval bounds of the teaching model, trained plainly and for tight bounds."""
 
-from app.drawing.figures import escape, figure, line_style
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from app.drawing.figures import figure, line_style
 from app.drawing.shown import Figure
 from app.views import VIEWS, Views
 from engine.analysis.intervals import Intervals
@@ -15,20 +20,7 @@ AXIS = "similar words that each word may become"
 def bounds(found: Intervals) -> Figure:
     """Two lines per way of training, the gap between them shaded."""
     made = figure(AXIS, "accuracy", 420)
-    for place, trained in enumerate(dict.fromkeys(at.trained for at in found.curve)):
-        points = [at for at in found.curve if at.trained == trained]
-        colour = line_style(place)["color"]
-        red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-        for name, values, dash in (
-            ("certified", [at.certified for at in points], "dot"),
-            ("attacked", [at.attacked for at in points], "solid"),
-        ):
-            made.add_scatter(
-                x=[at.candidates for at in points], y=values, name=f"{trained}: {name}", mode="lines+markers",
-                line={"color": colour, "dash": dash}, fill="tonexty" if name == "attacked" else None,
-                fillcolor=f"rgba({red},{green},{blue},0.15)",
-                hovertemplate=f"{trained}, {name}<br>%{{x}} similar words<br>accuracy %{{y:.3f}}<extra></extra>",
-            )  # fmt: skip
+    _two_lines(made, found.curve, "certified", "accuracy %{y:.3f}", filled=True)
     made.update_yaxes(range=[-0.02, 1.02])
     return Figure(made)
 
@@ -37,17 +29,21 @@ def bounds(found: Intervals) -> Figure:
 def margin(found: Intervals) -> Figure:
     """The least margin that an attack finds and the bound below it; under 0 the answer is another."""
     made = figure(AXIS, "margin (logits)", 360)
-    for place, trained in enumerate(dict.fromkeys(at.trained for at in found.sentence)):
-        points = [at for at in found.sentence if at.trained == trained]
-        colour = line_style(place)["color"]
-        for name, values, dash in (
-            ("bound", [at.bound for at in points], "dot"),
-            ("attacked", [at.attacked for at in points], "solid"),
-        ):
-            made.add_scatter(
-                x=[at.candidates for at in points], y=values, name=f"{trained}: {name}", mode="lines+markers",
-                line={"color": colour, "dash": dash},
-                hovertemplate=f"{escape(trained)}, {name}<br>%{{x}} similar words<br>margin %{{y:.3g}}<extra></extra>",
-            )  # fmt: skip
+    _two_lines(made, found.sentence, "bound", "margin %{y:.3g}", filled=False)
     made.add_hline(y=0, line={"color": "#888888", "width": 1, "dash": "dash"})
     return Figure(made)
+
+
+def _two_lines(made: go.Figure, curve: Sequence[Any], low: str, hover: str, *, filled: bool) -> None:
+    """What is certain (the field `low`) and what the attack leaves, a pair of lines for each way of training."""
+    for place, trained in enumerate(dict.fromkeys(at.trained for at in curve)):
+        points = [at for at in curve if at.trained == trained]
+        colour = line_style(place)["color"]
+        red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+        for name, dash in ((low, "dot"), ("attacked", "solid")):
+            made.add_scatter(
+                x=[at.candidates for at in points], y=[getattr(at, name) for at in points], name=f"{trained}: {name}",
+                mode="lines+markers", line={"color": colour, "dash": dash},
+                fill="tonexty" if filled and name == "attacked" else None, fillcolor=f"rgba({red},{green},{blue},0.15)",
+                hovertemplate=f"{trained}, {name}<br>%{{x}} similar words<br>{hover}<extra></extra>",
+            )  # fmt: skip

@@ -18,7 +18,7 @@ from engine.progress import Progress, told
 from engine.robustness.intervals import BagOfWords, Texts, attacked, indexed, train
 from engine.robustness.text import similar_candidates
 from engine.settings import CONFIG
-from engine.subjects.samples import Sample, margins
+from engine.subjects.samples import Sample, margins, sampled, split_of
 from engine.tables import columns
 
 PLAIN, ROBUST = "plain training", "interval training"
@@ -112,12 +112,8 @@ def intervals(subject: None, asked: IntervalsSettings, progress: Progress = None
     data = load_dataset(asked.dataset)
     if data.task.kind != "classification" or data.task.tags or data.is_pair:
         raise UserError(f"{asked.dataset}: the teaching model needs single texts with classes.")
-    if asked.split not in data.splits:
-        raise UserError(f"{asked.dataset} has no {asked.split} split. Allowed: {', '.join(data.splits)}.")
-    tables = [
-        table if limit is None or limit >= len(table) else table.sample(limit, random_state=0).sort_index()
-        for table, limit in ((data.splits["train"], TRAINED_ON), (data.splits[asked.split], asked.limit))
-    ]
+    tried_on = sampled(split_of(data, asked.dataset, asked.split), asked.limit)
+    tables = [sampled(data.splits["train"], TRAINED_ON), tried_on]
     source = similar_words(asked.similar or language_of(" ".join(tables[0]["text"].head(100))))
     vectors = _vectors(source)
     seen = [_known(table["text"].tolist(), table["label"].tolist(), source) for table in tables]

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
 from engine.analysis.word_attack import WordAttack, WordAttackSettings, said_of_number, word_attack
-from engine.progress import Progress, told
+from engine.progress import Progress, part_of
 from engine.robustness.text import Limits
 from engine.settings import CONFIG
 from engine.subjects.classifier import Classifier
@@ -89,12 +89,8 @@ def protocol(classifier: Classifier, asked: ProtocolSettings, progress: Progress
     wanted = [(name, name, asked.keep_meaning) for name in SEARCHED] + [(ANY_WORD, "greedy", False)]
     found: dict[str, WordAttack] = {}
     for at, (name, search, kept) in enumerate(wanted):
-
-        def part(done: int, of: int, at: int = at) -> None:
-            told(progress, at * of + done, len(wanted) * of)
-
         how = WordAttackSettings.checked({**plain, "search": search, "keep_meaning": kept})
-        found[name] = word_attack(classifier, how, part)
+        found[name] = word_attack(classifier, how, part_of(progress, at, len(wanted)))
     won = {each.before for each in found["greedy"].examples if each.success}
     lost = sum(each.success and each.before not in won for each in found[ANY_WORD].examples)
     limits = {name: plain[name] for name in Limits.names()}

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from engine.data.sources import load_dataset
+from engine.data.tasks import TaskData
 from engine.errors import UserError
 from engine.progress import Progress, told
 from engine.settings import CONFIG, Settings
@@ -62,11 +63,25 @@ def examples(classifier: Classifier, dataset: str, split: str = "validation", li
     data = load_dataset(dataset)
     if limit is not None and limit < 1:
         raise UserError(f"The number of examples must be at least 1, but it is {limit}.")
-    if split not in data.splits:
-        raise UserError(f"{dataset} has no {split} split. Allowed: {', '.join(data.splits)}.")
-    table = data.splits[split]
+    table = split_of(data, dataset, split)
     if places:
         table = table.assign(label=table["label"].map(dict(enumerate(places))))
+    return sampled(table, limit)
+
+
+def split_of(data: TaskData, dataset: str, split: str) -> pd.DataFrame:
+    """A part of a data set.
+
+    Raises:
+        UserError: it has none of that name.
+    """
+    if split not in data.splits:
+        raise UserError(f"{dataset} has no {split} split. Allowed: {', '.join(data.splits)}.")
+    return data.splits[split]
+
+
+def sampled(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
+    """The table, or a fixed random sample of `limit` of its rows, in their order."""
     if limit is None or limit >= len(table):
         return table
     return table.sample(limit, random_state=0).sort_index().reset_index(drop=True)

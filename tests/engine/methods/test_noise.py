@@ -13,18 +13,12 @@ def symmetric(first, second):
     return (p * (p.log() - q.log())).sum(-1) + (q * (q.log() - p.log())).sum(-1)
 
 
-def drawn(method, model, batch, seed=4):
-    """The noise that a step with this seed draws."""
-    torch.manual_seed(seed)
-    return method.start(method.embed(model, batch))
-
-
 @pytest.mark.parametrize("distribution", ["uniform", "normal"])
 @pytest.mark.parametrize("outputs", [3, 1])
 def test_r3f(distribution, outputs):
     model, batch = tiny.model(num_labels=outputs), tiny.batch(outputs)
     method = R3F(magnitude=0.3, smoothness_weight=2.0, distribution=distribution)
-    noise = drawn(method, model, batch)
+    noise = tiny.started(method, model, batch)
     torch.manual_seed(4)
     report = method.step(model, batch)
     found = tiny.gradients(model)
@@ -47,7 +41,7 @@ def test_r3f(distribution, outputs):
 def test_neftune():
     model, batch = tiny.model(), tiny.batch()
     method = NEFTune(magnitude=2.0)
-    noise = drawn(method, model, batch)
+    noise = tiny.started(method, model, batch)
     torch.manual_seed(4)
     report = method.step(model, batch)
     found = tiny.gradients(model)

@@ -18,17 +18,12 @@ def unit(each):
     return each / each.flatten(1).norm(dim=1)[:, None, None]
 
 
-def started(method, model, batch, seed=4):
-    torch.manual_seed(seed)
-    return method.start(method.embed(model, batch))
-
-
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("probe", [1e-2, 1e-6])
 def test_vat(steps, probe):
     model, batch = tiny.model(num_labels=3), tiny.batch(3)
     method = VAT(epsilon=0.4, probe=probe, ascent_steps=steps, smoothness_weight=2.0)
-    direction = unit(started(method, model, batch))
+    direction = unit(tiny.started(method, model, batch))
     torch.manual_seed(4)
     report = method.step(model, batch)
     found = tiny.gradients(model)
@@ -75,7 +70,7 @@ def test_vat_needs_no_labels():
 def test_alum():
     model, batch = tiny.model(num_labels=3), tiny.batch(3)
     method = ALUM(epsilon=0.2, step_size=0.1, ascent_steps=2, start_sigma=0.05, smoothness_weight=3.0)
-    delta = started(method, model, batch)
+    delta = tiny.started(method, model, batch)
     torch.manual_seed(4)
     report = method.step(model, batch)
     found = tiny.gradients(model)
