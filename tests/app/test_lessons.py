@@ -34,6 +34,7 @@ def test_cells_questions_and_formulas(name):
     assert any("<math" in markdown(content.note) for content in contents)
 
 
+@pytest.mark.alone
 @pytest.mark.long(short=2, full=4)  # The third takes as long as the first two together.
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_computes_in_under_two_minutes(name, amount):
