@@ -225,3 +225,15 @@ def save_encoder(folder):
     BertModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def byte_level(texts):
+    """A tokenizer as RoBERTa's, learnt from a few texts: Ġ marks where a word begins."""
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    made = ByteLevelBPETokenizer()
+    made.train_from_iterator(texts * 20, 400, 2, special_tokens=["<pad>", "<unk>", "<mask>"])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made._tokenizer, pad_token="<pad>", unk_token="<unk>", mask_token="<mask>"
+    )

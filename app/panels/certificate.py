@@ -1,7 +1,5 @@
 """Perturb, What is certain: a certificate of the sentence."""
 
-from typing import Any
-
 import streamlit as st
 
 from app import widgets
@@ -11,12 +9,13 @@ from app.shell.layout import plain
 from engine.robustness.certificates import CERTIFICATES
 
 
-def page(of: dict[str, Any]) -> None:
+def page() -> None:
     """A certificate of the sentence."""
     with st.sidebar:
         classifier = widgets.classifier_choice()
         kind = widgets.asked("certify", "kind")
         how = kind | widgets.asked("certify", *CERTIFICATES.get(kind["kind"]).asks)
+    of = widgets.sentence(classifier.tags)
     widgets.about(classifier, of, "certify")
     st.markdown(f"**{kind['kind'].capitalize()}.** {plain(CERTIFICATES.get(kind['kind']).summary)}")
     found = state.analyse("certify", classifier, "Asking the model", **how, **of)

@@ -9,10 +9,10 @@ from app.shell import state
 
 def page() -> None:
     """Draw everything on the Landscape page below its heading."""
-    of = widgets.sentence()
     with st.sidebar:
         classifier = widgets.classifier_choice()
         how = widgets.asked("landscape", "epsilon", "points", "extent", "site", "seed", points=21)
+    of = widgets.sentence(classifier.tags)
     widgets.about(classifier, of, "landscape")
     label = widgets.label_choice(classifier)
     first, second, third = st.columns([2, 1, 1], vertical_alignment="bottom")

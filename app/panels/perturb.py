@@ -25,7 +25,7 @@ def page(view: str) -> None:
         "Methods side by side": side_by_side, "Through the layers": through_the_layers, "Across training": across_training,
         "What is certain": certificate.page,
     }  # fmt: skip
-    views.get(view, one_method)(widgets.sentence())
+    views.get(view, one_method)()
 
 
 @st.fragment
@@ -56,9 +56,10 @@ def _model_and_method(analysis: str) -> tuple[Any, Any, Any, dict[str, Any]]:
         return classifier, method, widgets.method_settings(method, "perturb"), widgets.asked(analysis, "seed")
 
 
-def one_method(of: dict[str, Any]) -> None:
+def one_method() -> None:
     """One method, step by step."""
     classifier, method, settings, drawn = _model_and_method("trace")
+    of = widgets.sentence(classifier.tags)
     st.latex(method.equation)
     st.caption(f"{method.summary} {method.reference}.")
     widgets.about(classifier, of)
@@ -110,11 +111,12 @@ def _tags(classifier: Any, **asked: Any) -> None:
     show(found, "every step", "heatmap")
 
 
-def side_by_side(of: dict[str, Any]) -> None:
+def side_by_side() -> None:
     """All methods on one sentence at one ε, and the ε at which each flips the label."""
     with st.sidebar:
         classifier = widgets.classifier_choice()
         how = widgets.asked("side by side", "epsilon", "steps", "seed")
+    of = widgets.sentence(classifier.tags)
     widgets.about(classifier, of, "side by side")
     label = widgets.label_choice(classifier)
     found = state.analyse("side by side", classifier, "Climbing with every method", label=label, **how, **of)
@@ -148,9 +150,10 @@ def side_by_side(of: dict[str, Any]) -> None:
         st.caption(f"Not up to ε = 8: {', '.join(never)}.")
 
 
-def through_the_layers(of: dict[str, Any]) -> None:
+def through_the_layers() -> None:
     """What a method's last δ does to the hidden states, block by block."""
     classifier, method, settings, drawn = _model_and_method("layers")
+    of = widgets.sentence(classifier.tags)
     widgets.about(classifier, of, "layers")
     label = widgets.label_choice(classifier)
     found = state.analyse(
@@ -185,7 +188,7 @@ def through_the_layers(of: dict[str, Any]) -> None:
         st.caption("This model does not give the weights of its attention.")
 
 
-def across_training(of: dict[str, Any]) -> None:
+def across_training() -> None:
     """The same sentence under the models that a run kept."""
     from engine.runs.store import Store
 
@@ -203,6 +206,7 @@ def across_training(of: dict[str, Any]) -> None:
         drawn = widgets.asked("trace", "seed")
     models = {f"step {step}": state.classifier(None, f"{chosen.id}@{step}") for step in chosen.kept_models}
     first = next(iter(models.values()))
+    of = widgets.sentence(first.tags)
     widgets.about(first, of, "trace")
     label = widgets.label_choice(first)
     if label is None and not first.is_regression:

@@ -44,6 +44,11 @@ def own_verdict(one: Attacked) -> str:
     return f"{words} turn the answer (similarity {one.similarity:.2f}, {one.queries} queries). Does it still mean the same?"
 
 
+def _warned(remark: str) -> None:
+    if remark:
+        st.warning(plain(remark), icon=":material/warning:")
+
+
 def word_attack() -> None:
     """Attacks that change real words."""
     with st.sidebar:
@@ -61,10 +66,12 @@ def word_attack() -> None:
         for place, (name, classifier) in enumerate(models.items()):
             found = state.analyse("word attack", {name: classifier}, "Attacking", **how, **of)
             st.markdown(f"**{plain(name)}:** {plain(own_verdict(found.result.examples[0]))}")
+            _warned(found.result.remark)
             show(found, "diff", f"own-{place}")
         return
     models = widgets.about_all(models, of)
     found = state.analyse("word attack", models, "Attacking", **how, **of)
+    _warned(next(iter(found.results.values())).remark)
     show(found, "summary", "attack-summary")
     show(found, "table", "attack-table")
     st.caption(

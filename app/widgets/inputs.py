@@ -50,12 +50,14 @@ def dataset_choice(limit: int = 100) -> dict[str, Any]:
 EXAMPLE = "The film is a little slow, but the acting is wonderful."
 
 
-def sentence() -> dict[str, Any]:
-    """A sentence, or a pair; returns `text` and `text_pair`."""
+def sentence(tags: bool = False) -> dict[str, Any]:
+    """A sentence, or a pair; returns `text` and `text_pair`. `tags`: for a model of words' tags, which takes no pairs."""
     text = st.text_area(
         "Sentence", EXAMPLE, key="text", bind="query-params", height=80,
         help="The text to perturb; cut to the length that the model reads (usually 512 tokens).",
     )  # fmt: skip
+    if tags:
+        return {"text": text, "text_pair": None}
     pair = st.text_input(
         "Second sentence (for pairs; leave empty otherwise)", key="pair", bind="query-params",
         help="For models of sentence pairs, such as paraphrases and entailment.",

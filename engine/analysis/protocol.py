@@ -72,6 +72,8 @@ class Protocol(Result):
         won = sum(each.success for each in self.attacks[ANY_WORD].examples)
         if not won:
             return "Greedy search does not succeed, opposites allowed."
+        if self.attacks["greedy"].remark:
+            return self.attacks["greedy"].remark
         return (
             f"Of {won} successes of greedy search with any similar word, {self.lost} go away without opposites and words of another part"
             " of speech."

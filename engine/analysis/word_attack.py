@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
-from engine.data.segmentation import language_of, word_spans
+from engine.data.segmentation import language_of, word_spans, words
+from engine.data.wordnet import wordnet
 from engine.errors import UserError
 from engine.objectives.similar import similar_words
 from engine.progress import Progress, told
@@ -51,17 +52,18 @@ class WordAttackSettings(Sample, Limits):
 
 @dataclass(frozen=True)
 class WordAttack(Result):
-    """`examples`: those fooled first. `summary`: see there. `labels`: the classes' names."""
+    """`examples`: those fooled first. `summary`: see there. `labels`: the classes' names. `remark`: what must be said of it, or ""."""
 
     origin: str
     examples: list[Attacked]
     summary: dict[str, float | None]
     labels: list[str]
+    remark: str = ""
 
     def document(self) -> dict[str, Any]:
         """With the success of each."""
         rows = [{**asdict(each), "success": each.success} for each in self.examples]
-        return {"origin": self.origin, "summary": self.summary, "examples": rows}
+        return {"origin": self.origin, "summary": self.summary, "remark": self.remark, "examples": rows}
 
     def text(self) -> str:
         """The summary, and the texts that fool the model."""
@@ -71,7 +73,10 @@ class WordAttack(Result):
             if each.success
         ]
         text = "\n".join(f"{name}: {said_of_number(value)}" for name, value in self.summary.items())
-        return f"{self.origin}\n\n{text}\n\n" + columns(rows, ("before", "after", "queries", "text that fools it"))
+        remark = f"{self.remark}\n\n" if self.remark else ""
+        return f"{self.origin}\n\n{text}\n\n{remark}" + columns(
+            rows, ("before", "after", "queries", "text that fools it")
+        )
 
 
 @analysis("word attack", "Word attacks", WordAttackSettings, needs="classes")
@@ -101,7 +106,19 @@ def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Pro
             found.append(attack_text(classifier, text, int(label), candidates, **how))
         told(progress, place + 1, len(texts))
     found = sorted(found, key=lambda each: (not each.success, each.said != each.label))
-    return WordAttack(classifier.origin, found, summary(found), list(classifier.labels))
+    swaps = SEARCHES.get(asked.search).candidates is None  # Typos swap no words.
+    remark = meaning_unknown(texts) if asked.keep_meaning and swaps else ""
+    return WordAttack(classifier.origin, found, summary(found), list(classifier.labels), remark)
+
+
+def meaning_unknown(texts: Sequence[str]) -> str:
+    """What must be said where opposites cannot be told from similar words; "" where WordNet knows the language."""
+    if wordnet().knows(word for text in texts[:100] for word in words(text)):
+        return ""
+    return (
+        "Opposites were not left out: WordNet knows English, and most words of these texts are not in it. A text that fools the"
+        " model may say the contrary: read the examples."
+    )
 
 
 def own_text(classifier: Classifier, asked: WordAttackSettings) -> pd.DataFrame:

@@ -84,18 +84,19 @@ def language_of(text: str) -> str:
     return "zh" if sum(map(len, HAN.findall(text))) > len(text) / 10 else "en"
 
 
-def words_by_marks(tokenizer: Any, ids: Sequence[int]) -> list[int]:
-    """Word numbers from the tokens' marks alone; special tokens and punctuation have -1.
+def begins_word(tokenizer: Any, token: str) -> bool:
+    """Whether a token stands at the beginning of a word, by its mark: ▁ or Ġ marks it there, ## where a word goes on."""
+    return token.startswith(BEGINNINGS) if _marks_beginnings(tokenizer) else not token.startswith("##")
 
-    A vocabulary with ▁ or Ġ marks where words begin, one without marks where they go on (##).
-    """
-    begins = _marks_beginnings(tokenizer)
+
+def words_by_marks(tokenizer: Any, ids: Sequence[int]) -> list[int]:
+    """Word numbers from the tokens' marks alone (`begins_word`); special tokens and punctuation have -1."""
     special, number, found = set(tokenizer.all_special_ids), -1, []
     for at, token in zip(ids, tokenizer.convert_ids_to_tokens(list(ids)), strict=True):
         if at in special or not any(letter.isalnum() for letter in token.lstrip("▁Ġ")):
             found.append(-1)
         else:
-            goes_on = not token.startswith(BEGINNINGS) if begins else token.startswith("##")
+            goes_on = not begins_word(tokenizer, token)
             number += not (goes_on and found and found[-1] >= 0)
             found.append(number)
     return found

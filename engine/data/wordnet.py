@@ -5,6 +5,7 @@ The data are an extract of WordNet's, made by `benchmarks/wordnet.py`; its licen
 
 import lzma
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -79,6 +80,11 @@ class WordNet:
         """Whether two words can be of one part of speech; true where WordNet does not know one of them."""
         ours, theirs = (set(self.lemmas(word)) for word in (first, second))
         return not ours or not theirs or bool(ours & theirs)
+
+    def knows(self, words: Iterable[str]) -> bool:
+        """Whether at least half of the different words are in WordNet: if not, the texts are in another language."""
+        different = {word.lower() for word in words}
+        return 2 * sum(bool(self.lemmas(word)) for word in different) >= len(different)
 
     def exchangeable(self, first: str, second: str) -> bool:
         """Whether, as far as WordNet knows, one may stand for the other without turning the meaning round."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from engine.data.segmentation import BEGINNINGS, piece_text, word_spans
+from engine.data.segmentation import begins_word, piece_text, word_spans
 from engine.data.wordnet import wordnet
 from engine.models import best_device
 from engine.objectives.similar import inflected
@@ -53,8 +53,9 @@ class Infill:
         found: list[str] = []
         for token in self.tokenizer.convert_ids_to_tokens(near):
             text = piece_text([token])
-            whole = token.startswith(BEGINNINGS) or not token.startswith("##")
-            if not whole or len(word_spans(text)) != 1 or not text.isalpha() or inflected(word.lower(), text.lower()):
+            if not begins_word(self.tokenizer, token) or not text.isalpha() or len(word_spans(text)) != 1:
+                continue  # No word.
+            if inflected(word.lower(), text.lower()):
                 continue
             if text.lower() != word.lower() and (known is None or known.exchangeable(word, text)):
                 found.append(cased_like(text, word))

@@ -65,9 +65,12 @@ def test_a_tagger_from_a_file_to_coloured_tokens(page, server, encoder):
     for view in ("Methods+side+by+side", "What+is+certain", "A+data+set's+examples"):
         open_page(page, server, f"perturb?view={view}&of=run%3A{run}")
         expect(page.get_by_text("this model tags every token")).to_be_visible()
-        expect(page.get_by_text("movie-sentiment is a")).to_have_count(
-            0
-        )  # It is the model that does not fit, not the data.
+        # It is the model that does not fit, not the data.
+        expect(page.get_by_text("movie-sentiment is a")).to_have_count(0)
+    for view in ("One+method", "Through+the+layers"):
+        open_page(page, server, f"perturb?view={view}&of=run%3A{run}")
+        expect(page.get_by_label("Sentence", exact=True)).to_be_visible()
+        expect(page.get_by_label("Second sentence")).to_have_count(0)  # There are no pairs of tagged texts.
 
 
 def test_a_cell_of_the_layers_shows_its_numbers(page, server, small, sentences):

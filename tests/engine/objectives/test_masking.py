@@ -12,6 +12,7 @@ from engine.models import load_tokenizer
 from engine.objectives.collator import MaskingCollator, words_by_marks
 from engine.objectives.masking import STRATEGIES, Masker, MaskingSettings
 from engine.objectives.similar import SimilarWords, chinese, english
+from tests import tiny
 
 ENGLISH = "we use a language model to predict the probability of the next word."
 CHINESE = "使用语言模型来预测下一个词的概率。"
@@ -47,18 +48,8 @@ def test_pieces_of_a_word_are_grouped_as_in_the_figure(encoder):
 
 
 @pytest.fixture(scope="module")
-def byte_level(english_tokenizer):
-    """A tokenizer as RoBERTa's, learnt from a few sentences: Ġ marks where a word begins."""
-    from tokenizers import ByteLevelBPETokenizer
-    from transformers import PreTrainedTokenizerFast
-
-    made = ByteLevelBPETokenizer()
-    made.train_from_iterator(
-        [ENGLISH, "a good film", "a great movie"] * 20, 400, 2, special_tokens=["<pad>", "<unk>", "<mask>"]
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=made._tokenizer, pad_token="<pad>", unk_token="<unk>", mask_token="<mask>"
-    )
+def byte_level():
+    return tiny.byte_level([ENGLISH, "a good film", "a great movie"])
 
 
 def test_words_are_known_by_the_marks_of_byte_level_vocabularies(byte_level):

@@ -15,6 +15,7 @@ from engine.robustness.marks import Marks
 from engine.robustness.text import Limits, State, similar_candidates, split
 from engine.robustness.victim import Victim
 from engine.robustness.words import attack_text
+from tests import tiny
 
 FREE = {"most_changed": 1.0, "least_similar": -1.0, "keep_stop_words": False}
 SWAPS = {"good": ["bad", "dull"], "film": ["music", "plot"], "very": ["not", "a"]}
@@ -96,6 +97,29 @@ def test_what_a_masked_language_model_would_put_there(undecided):
     )  # Not the word itself; "bad" and "great" are no nouns to WordNet.
     free = Infill(Filler(tokenizer, liked), tokenizer, 3, keep_meaning=False)(State(*split("Good film"), 0))
     assert free[0] == ["Film", "Bad", "Great"]
+
+
+def test_a_piece_of_a_word_is_no_word_where_marks_stand_at_beginnings():
+    tokenizer = tiny.byte_level(["a great film with a good plot", "mood food wood", "fine food"])
+    assert {"ood", "Ġfood", "Ġgreat"} <= set(tokenizer.get_vocab())
+    fills = Infill(Filler(tokenizer, ["ood", "Ġfood", "at", "Ġgreat", "Ġgood"]), tokenizer, 2, keep_meaning=False)
+    found = fills(State(*split("a fine plot"), 0))
+    assert found[1] == found[2] == ["food", "great"]
+
+
+@pytest.mark.parametrize(
+    ("text", "search", "said"),
+    [
+        ("这部电影有点慢，但是演员很棒", "greedy", True),
+        ("a very good film", "greedy", False),
+        ("这部电影有点慢", "typos", False),
+    ],
+)
+def test_where_opposites_cannot_be_told_it_is_said(undecided, text, search, said):
+    how = {"text": text, "search": search, "label": undecided.labels[0]}
+    found = analyse("word attack", undecided, **how)
+    assert bool(found.remark) == ("Opposites were not left out" in found.text()) == said
+    assert not analyse("word attack", undecided, **how, keep_meaning=False).remark
 
 
 def test_a_contextual_attack_tries_the_language_models_words(undecided):
