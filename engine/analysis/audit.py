@@ -145,6 +145,6 @@ def check_same_vectors(classifier: Classifier, other: Classifier) -> None:
     same = classifier.tokenizer.get_vocab() == other.tokenizer.get_vocab()
     if not same or classifier.model.config.hidden_size != other.model.config.hidden_size:
         raise UserError(
-            f"A perturbation of {other.origin[:80]} cannot be put into {classifier.origin[:80]}: both need the same vocabulary and"
-            " vectors of one length, as two runs of one encoder have."
+            "A perturbation of one model means nothing for another vocabulary, or vectors of another length; two runs of one encoder"
+            f" have the same. Of the one: {other.origin.rstrip('.')}. Of the other: {classifier.origin.rstrip('.')}."
         )
