@@ -53,7 +53,7 @@ def climb(
         for step in range(steps + 1):
             delta = method.total(state)
             at = embedded.forward(delta, ascent=method.takes_gradient)
-            value = objective(at.logits)
+            value = objective(at)
             logits = at.logits.detach()
             points.append(Point(delta, logits, embedded.losses(logits), value.detach()))
             if until(points[-1]):

@@ -66,6 +66,11 @@ def ascend(
     return project(delta + step_size * unit_example(gradient, norm), epsilon, norm)
 
 
+def within_unit(delta: Tensor) -> Tensor:
+    """δ^i / (max|δ^i| + 1e-6) of every token: SMART's published code, in the place of a projection."""
+    return delta / (delta.abs().amax(dim=-1, keepdim=True) + 1e-6)
+
+
 def example_keys(ids: Tensor, attention: Tensor) -> list[int]:
     """One number per example that depends on its real tokens alone, from ids and attention mask `[B, L]`."""
     rows = zip(ids.cpu(), attention.bool().cpu(), strict=True)

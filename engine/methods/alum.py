@@ -8,8 +8,8 @@ from torch import Tensor
 
 from engine.methods import METHODS
 from engine.methods.losses import kl
-from engine.methods.passes import PerturbedBatch
-from engine.methods.smart import SMART, SMARTSettings
+from engine.methods.passes import Pass, PerturbedBatch
+from engine.methods.smart import SMART, SMARTSettings, two_sided
 from engine.settings import CONFIG
 
 
@@ -48,10 +48,8 @@ class ALUM(SMART):
 
     def penalty(self, moved: Tensor, clean: Tensor, batch: PerturbedBatch) -> Tensor:
         """Both directions, the target of each held fixed."""
-        forth = kl(clean.detach(), moved, batch.problem, batch.labels)
-        return forth + kl(moved.detach(), clean, batch.problem, batch.labels)
+        return two_sided(moved, clean, batch)
 
-    @staticmethod
-    def _divergence_from(clean: Tensor, batch: PerturbedBatch) -> Callable[[Tensor], Tensor]:
+    def _divergence_from(self, clean: Tensor, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
         fixed = clean.detach()
-        return lambda logits: kl(fixed, logits, batch.problem, batch.labels)
+        return lambda at: kl(fixed, at.logits, batch.problem, batch.labels)

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from engine.errors import UserError, known
-from engine.methods.passes import PerturbedBatch, Report
+from engine.methods.passes import Pass, PerturbedBatch, Report
 from engine.methods.precision import full_precision
 from engine.methods.presets import Presets
 from engine.registry import Recipe
@@ -25,6 +25,9 @@ from engine.settings import CONFIG, Settings
 from engine.sites import EMBEDDINGS, SiteName
 
 S = TypeVar("S", bound=Settings)
+Variant = Literal[
+    "paper", "code"
+]  # What a method follows where the paper and its published code differ (docs/variants.md).
 
 
 @dataclass(config=CONFIG, kw_only=True, frozen=True)
@@ -63,6 +66,7 @@ class Method(Recipe, ABC, Generic[S]):
     perturbs: ClassVar[bool] = True  # Whether it climbs with a δ.
     moves_weights: ClassVar[bool] = False  # Whether it looks at the model with other weights on the way.
     takes_gradient: ClassVar[bool] = True  # Whether its ascent looks at ∇_δ.
+    takes_hidden: ClassVar[bool] = False  # Whether its ascent looks at hidden states.
     takes_differences: ClassVar[bool] = False  # Of nearly equal outputs: all its passes run in full precision.
 
     def __init__(self, settings: S | None = None, *, tokenizer: Any = None, seed: int = 0, **overrides: Any) -> None:
@@ -115,8 +119,9 @@ class Method(Recipe, ABC, Generic[S]):
         """The batch as this method perturbs it."""
         site = getattr(self.settings, "site", EMBEDDINGS)
         return PerturbedBatch(
-            model, batch, site=site, special_token_ids=self._unperturbed, precise=self.takes_differences, **options
-        )
+            model, batch, site=site, special_token_ids=self._unperturbed, precise=self.takes_differences,
+            hidden=self.takes_hidden, **options,
+        )  # fmt: skip
 
     def step(
         self,
@@ -162,9 +167,9 @@ class Method(Recipe, ABC, Generic[S]):
         """One ascent step (default: none, as in vanilla)."""
         return state
 
-    def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Tensor], Tensor]:
-        """What the ascent maximises, as a function logits → `[B]` (default: the task's loss)."""
-        return batch.losses
+    def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
+        """What the ascent maximises, as a function of a pass → `[B]` (default: the task's loss)."""
+        return lambda at: batch.losses(at.logits)
 
     # What the method keeps between batches.
 

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from engine.methods import METHODS
-from engine.methods.base import AscentSettings, Method
+from engine.methods.base import AscentSettings, Method, Variant
 from engine.methods.passes import PerturbedBatch, Report, random_start
 from engine.methods.presets import of_scripts, published
 from engine.perturbation import ascend, project
@@ -28,6 +28,8 @@ class FreeATSettings(AscentSettings):
     """With random_restart: U(-ε₀, ε₀)/√N (L∞: U(-ε₀, ε₀))."""
     project_start: bool = True
     """With random_restart: keep the start inside the ball."""
+    variant: Variant = "paper"
+    """code: as FreeLB's published code has FreeAT: a new random start in every minibatch, which may lie outside the ball."""
 
 
 @METHODS.add
@@ -41,7 +43,7 @@ class FreeAT(Method[FreeATSettings]):
     minibatch at a new random δ, as the published FreeLB code's FreeAT does (its presets here; `--adv-steps n` is m = n).
 
     Settings: epsilon 0.5, step_size 0.05, ascent_steps 3 (m), norm "frobenius" (or "max": L∞), random_restart False (then
-    start_magnitude 0.3, project_start True), perturb_special_tokens True. Shapes: δ `[B, L, D]`.
+    start_magnitude 0.3, project_start True), variant "paper", perturb_special_tokens True. Shapes: δ `[B, L, D]`.
 
     >>> from engine.methods.freeat import FreeAT
     >>> FreeAT(ascent_steps=4).replays
@@ -101,7 +103,7 @@ class FreeAT(Method[FreeATSettings]):
         return report
 
     def _start_of(self, replay: int, micro_batch: int, batch: PerturbedBatch) -> Tensor:
-        if self.settings.random_restart and replay == 0:
+        if replay == 0 and (self.settings.random_restart or self.settings.variant == "code"):
             return random_start(batch, self.settings)
         return self._fitted(self.carried.get(micro_batch), batch)
 

@@ -7,8 +7,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from engine.methods import METHODS
-from engine.methods.base import AscentSettings, Method
-from engine.methods.passes import FixedDropout, PerturbedBatch, Report, random_start
+from engine.methods.base import AscentSettings, Method, Variant
+from engine.methods.dropout import FixedDropout
+from engine.methods.passes import PerturbedBatch, Report, random_start
 from engine.methods.presets import of_scripts, published
 from engine.perturbation import ascend
 from engine.settings import CONFIG
@@ -26,6 +27,8 @@ class FreeLBSettings(AscentSettings):
     """The same dropout mask in all K passes of a batch, as in the paper; the published code draws new ones."""
     clean_loss_weight: float = Field(default=0.0, ge=0)
     """Weight of the clean loss, added to the adversarial one (0: only adversarial examples, as in the paper)."""
+    variant: Variant = "paper"
+    """code: as the published code: new dropout masks in every pass and a start that may lie outside the ball."""
 
 
 @METHODS.add
@@ -38,7 +41,7 @@ class FreeLB(Method[FreeLBSettings]):
     new ones), and δ_0 stays in the ball (`project_start=False`: as the published code, which projects only after a step).
 
     Settings: epsilon 0.5, step_size 0.05, ascent_steps 3, start_magnitude 0.3, project_start True, norm "frobenius" (or
-    "max": L∞), fixed_dropout True, clean_loss_weight 0, perturb_special_tokens True. Shapes: δ `[B, L, D]`,
+    "max": L∞), fixed_dropout True, clean_loss_weight 0, variant "paper" ("code": both of the above), perturb_special_tokens True. Shapes: δ `[B, L, D]`,
     N_δ = (Σ M_i)·D per example. Presets: the published launch scripts (github.com/zhuchen03/FreeLB), for
     RoBERTa-large with ε as a bound on every task; for ALBERT-xxlarge only QQP's projects.
 
@@ -89,21 +92,29 @@ class FreeLB(Method[FreeLBSettings]):
         steps = self.settings.ascent_steps
         report = Report(batch.like.new_zeros(()))
         state = self.start(batch)
-        dropout = FixedDropout(batch.ids.device, self.settings.fixed_dropout)
+        dropout = FixedDropout(batch.ids.device, self.settings.fixed_dropout and self.settings.variant == "paper")
         for step in range(1, steps + 1):
             with dropout:
                 attempt = batch.forward(self.total(state), ascent=step < steps or self.keeps_last_ascent)
             loss = batch.loss(attempt.logits)
-            gradient = batch.backward(loss * (scale / steps), attempt)
+            gradient = batch.backward(loss * (scale * self.share), attempt)
             report.record(self.total(state), loss)
-            report.loss = report.loss + loss.detach() / steps
+            report.loss = report.loss + loss.detach() * self.share
             if step < steps or self.keeps_last_ascent:
                 state = self.ascend(state, gradient, batch)
         self.keep(state, batch)
         report.loss = report.loss + batch.add_clean_loss(self.settings.clean_loss_weight, scale, dropout)
         return report
 
-    keeps_last_ascent = False
+    @property
+    def keeps_last_ascent(self) -> bool:
+        """Whether δ is moved after the K-th pass too."""
+        return False
+
+    @property
+    def share(self) -> float:
+        """What each pass's gradient is multiplied by: 1/K."""
+        return 1.0 / self.settings.ascent_steps
 
     def keep(self, state: Any, batch: PerturbedBatch) -> None:
         """What is kept of the last state (FreeLB: nothing)."""

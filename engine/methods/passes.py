@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from engine.anatomy import word_embeddings
 from engine.errors import UserError
+from engine.methods.dropout import FixedDropout
 from engine.methods.losses import Problem, fitting_labels, over_examples, problem_of, task_losses
 from engine.methods.precision import plain_forward
 from engine.perturbation import example_keys, project, token_norms, uniform_start
@@ -20,11 +21,12 @@ from engine.sites import EMBEDDINGS, site_of
 @dataclass
 class Pass:
     """One forward pass: `inputs` `[B, L, D]` is the leaf whose gradient is ∇_δ (None: nothing was perturbed), `logits`
-    `[B, C]` (`[B, L, C]` of a model that tags tokens).
+    `[B, C]` (`[B, L, C]` of a model that tags tokens); `hidden` `[B, L, D]` the last hidden states, if they are asked for.
     """
 
     inputs: Tensor | None
     logits: Tensor
+    hidden: Tensor | None = None
 
 
 class PerturbedBatch:
@@ -42,6 +44,7 @@ class PerturbedBatch:
         special_token_ids: tokens that must not be perturbed.
         backward: how to run a backward pass (`accelerator.backward` under a Trainer).
         precise: run the forward passes in full precision, outside of autocast.
+        hidden: whether passes give the last hidden states too (an encoder-decoder's are its encoder's).
 
     Raises:
         UserError: the batch has not the shape that the model takes, or the model has no such site.
@@ -57,12 +60,14 @@ class PerturbedBatch:
         backward: Callable[[Tensor], None] | None = None,
         label_smoothing: float = 0.0,
         precise: bool = False,
+        hidden: bool = False,
     ) -> None:
         inputs = dict(batch)
         self.model = model
         self._call = plain_forward(model) if precise else model
         self.ids, self.labels, attention = _checked(inputs)
         self._forward_inputs = {**inputs, "input_ids": self.ids, "attention_mask": attention}
+        self._hidden = hidden
         self._backward = backward or torch.Tensor.backward
         self._label_smoothing = label_smoothing
         self.options = {"backward": backward, "label_smoothing": label_smoothing}  # For the same batch once more.
@@ -79,6 +84,7 @@ class PerturbedBatch:
             self.like = self.looked_up.detach()
         self._gradient: Tensor | None = None
         special = torch.as_tensor(list(special_token_ids), device=self.ids.device, dtype=self.ids.dtype)
+        self.attention = attention
         self.mask = attention.bool() & ~torch.isin(self.ids, special)
 
     @property
@@ -88,12 +94,15 @@ class PerturbedBatch:
 
     def keys(self) -> list[int]:
         """One number per example that depends on its real tokens only: what its random start is drawn from."""
-        return example_keys(self.ids, self._forward_inputs["attention_mask"])
+        return example_keys(self.ids, self.attention)
 
     def forward(self, delta: Tensor | None = None, *, ascent: bool = True) -> Pass:
         """Run the model with δ. `ascent=False` where the method does not need ∇_δ."""
         with self.moved(delta, ascent=ascent) as leaf:
-            return Pass(leaf, self._call(**self._forward_inputs).logits)
+            more = {"output_hidden_states": True} if self._hidden else {}
+            given = self._call(**self._forward_inputs, **more)
+            states = (given.get("encoder_hidden_states") or given["hidden_states"]) if self._hidden else [None]
+            return Pass(leaf, given.logits, states[-1])
 
     @contextmanager
     def moved(self, delta: Tensor | None = None, *, ascent: bool = False) -> Iterator[Tensor | None]:
@@ -146,7 +155,7 @@ class PerturbedBatch:
                 self._gradient = gradient if self._gradient is None else self._gradient + gradient
         return gradient * self.mask3
 
-    def add_clean_loss(self, weight: float, scale: float, dropout: "FixedDropout | None" = None) -> Tensor:
+    def add_clean_loss(self, weight: float, scale: float, dropout: FixedDropout | None = None) -> Tensor:
         """Add `weight` × the clean loss (one more pass) to the gradients; returns what it adds to the loss."""
         if not weight:
             return self.like.new_zeros(())
@@ -187,31 +196,6 @@ class Report:
         return figures
 
 
-class FixedDropout:
-    """The same dropout mask in several passes: enter once per pass, the random state is put back each time.
-
-    FreeLB section 3.3: the K gradients are those of one network only if the mask is kept. Dropout stays on.
-    """
-
-    def __init__(self, device: torch.device, enabled: bool = True) -> None:
-        self._device, self._enabled = device, enabled
-        self._states: tuple[Tensor, Tensor | None] | None = None
-
-    def __enter__(self) -> None:
-        if not self._enabled:
-            return
-        backend = getattr(torch, self._device.type, None) if self._device.type != "cpu" else None
-        if self._states is None:
-            self._states = (torch.get_rng_state(), backend.get_rng_state() if backend else None)
-            return
-        torch.set_rng_state(self._states[0])
-        if backend:
-            backend.set_rng_state(self._states[1])
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-
 def _checked(inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """Take `input_ids`, `labels` and `attention_mask` (ones where there is none) out of a batch, with their shapes checked."""
     for name in ("input_ids", "labels"):
@@ -237,12 +221,13 @@ def is_whole(module: nn.Module) -> bool:
 
 
 def random_start(batch: PerturbedBatch, settings: Any) -> Tensor:
-    """δ_0 by the settings `start_magnitude`, `norm`, and, unless `project_start` is off, `epsilon`: `[B, L, D]`."""
+    """δ_0 by the settings `start_magnitude` and `norm`, inside `epsilon` unless `project_start` is off or `variant` is "code": `[B, L, D]`."""
     start = uniform_start(
         batch.mask, batch.keys(), batch.like, magnitude=settings.start_magnitude, seed=batch_seed(),
         norm=settings.norm,
     )  # fmt: skip
-    return project(start, settings.epsilon, settings.norm) if settings.project_start else start
+    inside = settings.project_start and settings.variant == "paper"
+    return project(start, settings.epsilon, settings.norm) if inside else start
 
 
 def batch_seed() -> int:

@@ -5,7 +5,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from engine.methods import METHODS
-from engine.methods.base import AscentSettings, Method
+from engine.methods.base import AscentSettings, Method, Variant
 from engine.methods.passes import PerturbedBatch, Report, random_start
 from engine.methods.presets import of_scripts, published
 from engine.perturbation import ascend
@@ -22,6 +22,8 @@ class PGDSettings(AscentSettings):
     """Keep the random start inside the ball; the published code does not."""
     clean_loss_weight: float = Field(default=0.0, ge=0)
     """Weight of the clean loss, added to the adversarial one (0: only adversarial examples)."""
+    variant: Variant = "paper"
+    """code: as FreeLB's published code: a random start may lie outside the ball."""
 
 
 @METHODS.add
@@ -32,7 +34,7 @@ class PGD(Method[PGDSettings]):
     The ascent passes compute no gradients of parameters. Cost of a step: 2K + 3 (+3 with the clean loss).
 
     Settings: epsilon 0.5, step_size 0.05, ascent_steps 3, start_magnitude 0 (random start off), project_start True,
-    norm "frobenius" (or "max": L∞), clean_loss_weight 0, perturb_special_tokens True. Shapes: δ `[B, L, D]`, norms per
+    norm "frobenius" (or "max": L∞), clean_loss_weight 0, variant "paper", perturb_special_tokens True. Shapes: δ `[B, L, D]`, norms per
     example. Presets: the published launch scripts (github.com/zhuchen03/FreeLB, fairseq-RoBERTa/launch/VanillaPGD), whose
     `--adv-steps n` is K = n ascent steps.
 

@@ -13,7 +13,8 @@ from engine import distributed
 from engine.errors import UserError
 from engine.methods import METHODS
 from engine.methods.base import Method
-from engine.methods.passes import FixedDropout, PerturbedBatch, Report, is_whole
+from engine.methods.dropout import FixedDropout
+from engine.methods.passes import PerturbedBatch, Report, is_whole
 from engine.settings import CONFIG, Settings
 
 

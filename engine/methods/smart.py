@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from engine.errors import UserError
 from engine.methods import METHODS
-from engine.methods.base import AscentSettings, Method
-from engine.methods.losses import divergence
-from engine.methods.passes import FixedDropout, PerturbedBatch, Report, batch_seed, is_whole
-from engine.perturbation import Norm, ascend, gaussian_start
+from engine.methods.base import AscentSettings, Method, Variant
+from engine.methods.dropout import FixedDropout
+from engine.methods.losses import divergence, kl
+from engine.methods.passes import Pass, PerturbedBatch, Report, batch_seed, is_whole
+from engine.perturbation import Norm, ascend, gaussian_start, within_unit
 from engine.settings import CONFIG
 
 
@@ -41,6 +42,8 @@ class SMARTSettings(AscentSettings):
     """β of the averaged weights in the Bregman term (paper: 0.99)."""
     fixed_dropout: bool = False
     """The same dropout masks in all passes of a batch, so that the penalty is due to δ alone (paper: not stated)."""
+    variant: Variant = "paper"
+    """code: as the published code (mt-dnn): noise of length 1 per token, whatever ε; one-sided KL in the ascent; targets held fixed."""
 
 
 @METHODS.add
@@ -59,8 +62,13 @@ class SMART(Method[SMARTSettings]):
     than bfloat16 resolves, and the direction of the ascent would be rounding noise. A model whose weights are half
     precision is refused.
 
+    Published code (`variant="code"`; github.com/namisan/mt-dnn): T times noise ← (noise + η g)/(max_D |noise + η g| + 1e-6) per token,
+    g the gradient of the batch's mean KL(f(x) ‖ f(x̃)); there is no ball, and every token's largest entry is near 1 whatever ε, σ and g.
+    Outer loss: KL(f̄(x) ‖ f(x̃)) + KL(f̄(x̃) ‖ f(x)), what bears a bar held fixed. There the noise enters behind the embeddings'
+    LayerNorm, which is `site="layer:0"`. Its KL is smoothed by 1e-6 in the ascent, which is left out.
+
     Settings: epsilon 1e-5, step_size 1e-3, ascent_steps 1, start_sigma 1e-5, smoothness_weight 1, norm "max",
-    bregman_weight 0, bregman_momentum 0.99, fixed_dropout False, perturb_special_tokens True. Without fixed_dropout every
+    bregman_weight 0, bregman_momentum 0.99, fixed_dropout False, variant "paper", perturb_special_tokens True. Without fixed_dropout every
     pass draws its own masks: at ε = 1e-5 two masks differ far more in their output than δ makes, so R_s is then mostly a
     penalty on that difference (`docs/inside.md` has both numbers). Shapes: x̃ - x `[B, L, D]`.
 
@@ -108,7 +116,7 @@ class SMART(Method[SMARTSettings]):
             for _ in range(settings.ascent_steps):
                 with dropout:
                     attempt = batch.forward(delta)
-                gradient = batch.input_gradient(objective(attempt.logits).sum(), attempt)
+                gradient = batch.input_gradient(objective(attempt).sum(), attempt)
                 report.record(delta, batch.loss(attempt.logits.detach()))
                 delta = self.ascend(delta, gradient, batch)
             with dropout:
@@ -130,7 +138,9 @@ class SMART(Method[SMARTSettings]):
 
     def penalty(self, moved: Tensor, clean: Tensor, batch: PerturbedBatch) -> Tensor:
         """ℓₛ of the two outputs per example, `[B]`, both with their gradients."""
-        return divergence(moved, clean, batch.problem, batch.labels)
+        if self.settings.variant == "paper" or batch.problem == "regression":
+            return divergence(moved, clean, batch.problem, batch.labels)
+        return two_sided(moved, clean, batch)
 
     def start(self, batch: PerturbedBatch) -> Tensor:
         """N(0, σ²) on the tokens that may be perturbed."""
@@ -139,14 +149,17 @@ class SMART(Method[SMARTSettings]):
     def ascend(self, state: Tensor, gradient: Tensor, batch: PerturbedBatch) -> Tensor:
         """x̃ ← Π_ε(x̃ + η g/‖g‖_p)."""
         settings = self.settings
+        if settings.variant == "code":
+            return within_unit(state + settings.step_size * gradient / len(gradient)) * batch.mask3
         return ascend(state, gradient, step_size=settings.step_size, epsilon=settings.epsilon, norm=self.norm)
 
-    @staticmethod
-    def _divergence_from(clean: Tensor, batch: PerturbedBatch) -> Callable[[Tensor], Tensor]:
+    def _divergence_from(self, clean: Tensor, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
         fixed = clean.detach()
-        return lambda logits: divergence(logits, fixed, batch.problem, batch.labels)
+        if self.settings.variant == "paper" or batch.problem == "regression":
+            return lambda at: divergence(at.logits, fixed, batch.problem, batch.labels)
+        return lambda at: kl(fixed, at.logits, batch.problem, batch.labels)
 
-    def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Tensor], Tensor]:
+    def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
         """ℓₛ against the clean output, which is held fixed."""
         with torch.no_grad():
             return self._divergence_from(batch.forward(ascent=False).logits, batch)
@@ -182,3 +195,9 @@ class SMART(Method[SMARTSettings]):
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take back θ̃; it is put into place when the model is next seen."""
         self._average, self._average_state = None, dict(state)
+
+
+def two_sided(moved: Tensor, clean: Tensor, batch: PerturbedBatch) -> Tensor:
+    """KL in both directions per example, `[B]`, the target of each held fixed."""
+    forth = kl(clean.detach(), moved, batch.problem, batch.labels)
+    return forth + kl(moved.detach(), clean, batch.problem, batch.labels)

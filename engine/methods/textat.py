@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal, Self
 
+import torch
 from pydantic import Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from engine.methods import METHODS
+from engine.methods.base import Variant
 from engine.methods.freelb import FreeLB, FreeLBSettings
 from engine.methods.passes import PerturbedBatch, random_start
 from engine.methods.presets import Presets
@@ -35,6 +37,10 @@ class TextATSettings(FreeLBSettings):
     table_update: Literal["mean", "add"] = "mean"
     """How a token's occurrences in a batch enter Z: their mean, or (published code) their sum added to Z. With add, rows
     of Z are kept in the ball of radius ε too, and epsilon must be given: otherwise Z would grow without bound."""
+
+    variant: Variant = "paper"
+    """code: as the published code: η₀ divided by the norm of the batch's rows, K losses summed, K - 1 ascents, Z gets their sum, padding
+    is moved too, new dropout masks, no projection of the start."""
 
     @field_validator("site")
     @classmethod
@@ -63,6 +69,10 @@ class TextAT(FreeLB):
     batch (`table_update="add"`: the published code's sum, with ‖Z[w]‖ ≤ ε, since the sum has no bound of its own). With
     epsilon None a row can grow by Kα per batch. Cost of a step: 3K.
 
+    Published code (`variant="code"`; github.com/LinyangLee/Token-Aware-VAT): η_0 = Z[w]/‖Z[w] of the whole batch‖_F, padding included,
+    whose rows move with the others; the K losses are summed; K - 1 ascents; Z[w] += η_{K-1}, without a bound (what is read is divided
+    by its norm). The η of an example then depends on its batch.
+
     Settings: those of FreeLB, but epsilon 0.3, step_size 0.02, start_magnitude 0.1, norm "frobenius" alone; and
     table_update "mean". Shapes: δ, η `[B, L, D]`, Z `[V, D]` (only touched rows).
 
@@ -83,10 +93,19 @@ class TextAT(FreeLB):
     Settings = TextATSettings
     presets: ClassVar[Presets] = {}
     preset_runs: ClassVar[Presets] = {}
-    keeps_last_ascent = True
     settings: TextATSettings
     table: TokenTable | None = None
     _pending: Mapping[str, Tensor] | None = None
+
+    @property
+    def keeps_last_ascent(self) -> bool:
+        """K ascents; in the published code K - 1."""
+        return self.settings.variant == "paper"
+
+    @property
+    def share(self) -> float:
+        """1/K; in the published code the losses are summed."""
+        return super().share if self.settings.variant == "paper" else 1.0
 
     def start(self, batch: PerturbedBatch) -> tuple[Tensor, Tensor]:
         """(δ_0, η_0), jointly inside the ball."""
@@ -102,8 +121,14 @@ class TextAT(FreeLB):
                 self.table.load_state_dict(self._pending)
         settings = self.settings
         delta = random_start(batch, replace(settings, project_start=False))
-        eta = self.table.look_up(batch.ids, batch.mask)
+        eta = self.table.look_up(batch.ids, self._moved(batch))
+        if settings.variant == "code":
+            return delta, eta / eta.norm().clamp_min(torch.finfo(eta.dtype).tiny)
         return self._inside(delta, eta) if settings.project_start else (delta, eta)
+
+    def _moved(self, batch: PerturbedBatch) -> Tensor:
+        """Which tokens have an η."""
+        return batch.mask if self.settings.variant == "paper" else torch.ones_like(batch.mask)
 
     def total(self, state: tuple[Tensor, Tensor]) -> Tensor:
         """δ + η."""
@@ -128,8 +153,10 @@ class TextAT(FreeLB):
     def keep(self, state: tuple[Tensor, Tensor], batch: PerturbedBatch) -> None:
         """Z[w_i] ← η_K^i; with `add` Z[w_i] += η_K^i, inside the ball."""
         assert self.table is not None
-        add = self.settings.table_update == "add"
-        self.table.write(batch.ids, batch.mask, state[1], add=add, bound=self.settings.epsilon if add else None)
+        code = self.settings.variant == "code"
+        add = code or self.settings.table_update == "add"
+        bound = self.settings.epsilon if add and not code else None
+        self.table.write(batch.ids, self._moved(batch), state[1], add=add, bound=bound)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The touched rows of Z."""

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from engine.methods import METHODS
 from engine.methods.base import Method
+from engine.methods.dropout import FixedDropout
 from engine.methods.losses import kl
-from engine.methods.passes import FixedDropout, PerturbedBatch, Report, batch_seed
+from engine.methods.passes import Pass, PerturbedBatch, Report, batch_seed
 from engine.perturbation import example_noise, unit_example
 from engine.settings import CONFIG, Settings
 from engine.sites import EMBEDDINGS, SiteName
@@ -77,10 +78,10 @@ class VAT(Method[VATSettings]):
                 with dropout:
                     attempt = batch.forward(settings.probe * unit_example(r))
                 report.record(r, batch.loss(attempt.logits.detach()))
-                r = self.ascend(r, batch.input_gradient(objective(attempt.logits).sum(), attempt), batch)
+                r = self.ascend(r, batch.input_gradient(objective(attempt).sum(), attempt), batch)
             with dropout:
                 moved = batch.forward(r, ascent=False)
-            smoothness = objective(moved.logits).mean()
+            smoothness = objective(moved).mean()
             report.record(r, batch.loss(moved.logits.detach()))
             report.figures["smoothness_kl"] = smoothness.detach()
             loss = loss + settings.smoothness_weight * smoothness
@@ -99,11 +100,11 @@ class VAT(Method[VATSettings]):
         return self.settings.epsilon * unit_example(gradient)
 
     @staticmethod
-    def _divergence_from(clean: Tensor, batch: PerturbedBatch) -> Callable[[Tensor], Tensor]:
+    def _divergence_from(clean: Tensor, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
         fixed = clean.detach()
-        return lambda logits: kl(fixed, logits, batch.problem, batch.labels)
+        return lambda at: kl(fixed, at.logits, batch.problem, batch.labels)
 
-    def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Tensor], Tensor]:
+    def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
         """KL from the clean output, which is held fixed."""
         with torch.no_grad():
             return self._divergence_from(batch.forward(ascent=False).logits, batch)

@@ -71,7 +71,7 @@ def test_smarts_inner_gradient_and_penalty_are_those_of_float32(how, settings):
         embedded = method.embed(model, batch)
         objective = method.ascent_objective(embedded)
         at = embedded.forward(method.start(embedded))
-        inner = embedded.input_gradient(objective(at.logits).sum(), at)
+        inner = embedded.input_gradient(objective(at).sum(), at)
         torch.manual_seed(1)
         return inner.flatten() / inner.abs().max(), method.step(model, batch).figures
 

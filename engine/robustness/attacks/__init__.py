@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.ascent import Point, climb
 from engine.errors import known
-from engine.methods.passes import PerturbedBatch
+from engine.methods.passes import Pass, PerturbedBatch
 from engine.methods.pgd import PGD as PGDMethod
 from engine.perturbation import example_noise, unit_example
 from engine.registry import Registry
@@ -60,11 +60,11 @@ class Attack(PGDMethod):
         """What is climbed, per example, `[B]` (default: the task's loss)."""
         return batch.losses(logits)
 
-    def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Tensor], Tensor]:
+    def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
         """`value`; the last one stays in `seen`, for steps that depend on it."""
 
-        def climbed(logits: Tensor) -> Tensor:
-            found = self.value(logits, batch)
+        def climbed(at: Pass) -> Tensor:
+            found = self.value(at.logits, batch)
             self.seen = found.detach()
             return found
 

@@ -34,7 +34,7 @@ def path(method, model, batch, steps=2, seed=0):
     found = [method.total(state)]
     for _ in range(steps):
         at = embedded.forward(method.total(state))
-        state = method.ascend(state, embedded.input_gradient(objective(at.logits).sum(), at), embedded)
+        state = method.ascend(state, embedded.input_gradient(objective(at).sum(), at), embedded)
         found.append(method.total(state))
     return found
 
