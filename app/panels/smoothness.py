@@ -35,6 +35,10 @@ def page() -> None:
         " N(0, ε²), as in the paper's settings at ε = 1e-5."
     )
     show(sweep, "ratio", "ratio")
+    st.subheader("The paper's δ and the published code's", anchor=False)
+    variants = state.analyse("smoothness variants", models, "Paper and code", settings=values, **drawn, **of)
+    st.markdown(f"**{plain(next(iter(variants.results.values())).verdict())}**")
+    show(variants, "moved", "variants", regression=regression)
     st.subheader("The least smooth examples", anchor=False)
     st.caption(
         f"Of {plain(next(iter(models)))}. The darker a token, the more its part of the worst move, by itself, changes"

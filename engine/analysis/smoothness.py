@@ -11,12 +11,11 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.analysis import Result, analysis
-from engine.ascent import climb
-from engine.methods.base import Method
+from engine.ascent import Point, climb
 from engine.methods.losses import divergence
 from engine.methods.passes import PerturbedBatch
 from engine.methods.smart import SMART
-from engine.perturbation import example_noise, project, token_norms, unit_example
+from engine.perturbation import example_noise, project, token_norms, unit_example, unit_token
 from engine.progress import Progress
 from engine.settings import CONFIG, Settings
 from engine.statistics import bootstrap
@@ -99,9 +98,13 @@ def smoothness(classifier: Classifier, asked: SmoothnessSettings, progress: Prog
     return Smoothness(classifier.origin, asked.dataset, asked.settings, found)
 
 
-def random_delta(batch: PerturbedBatch, method: SMART, seed: int) -> Tensor:
-    """A random point of the ball's surface: ±ε in every coordinate (L∞), a random direction of length ε (Frobenius)."""
+def random_delta(batch: PerturbedBatch, method: SMART, worst: Tensor, seed: int) -> Tensor:
+    """A random point of the ball's surface: ±ε in every coordinate (L∞), a random direction of length ε (Frobenius). Where there is no
+    ball, in the published code's way, random directions of the lengths that the worst δ's tokens have.
+    """
     noise = example_noise(batch.mask, batch.keys(), batch.like, seed=seed, normal=True)
+    if method.settings.variant == "code":
+        return unit_token(noise) * token_norms(worst)[..., None]
     epsilon = method.settings.epsilon or 0.0
     return project(epsilon * (noise.sign() if method.norm == "max" else unit_example(noise)), epsilon, method.norm)
 
@@ -129,14 +132,14 @@ def divergences(
     moves: dict[int, tuple[dict[str, Tensor], Tensor]] = {}  # Of the least smooth so far: the example, and its δ.
     for places, batch in batches(classifier, table, progress=progress):
         worst = climb(method, classifier.model, batch, steps=method.settings.ascent_steps, seed=seed)[-1]
-        random = random_divergence(classifier, method, batch, seed)
+        moved, random = both_divergences(classifier, method, batch, worst, seed)
         norms = token_norms(worst.delta)
         for row, place in enumerate(places):
             names = tokens_of(classifier, batch, row)
             found[place] = Example(
                 place,
                 str(table["text"].iloc[place]),
-                float(worst.objective[row]),
+                float(moved[row]),
                 float(random[row]),
                 names,
                 norms[row][batch["attention_mask"][row].bool()].tolist(),
@@ -167,11 +170,12 @@ def token_effects(classifier: Classifier, method: SMART, example: dict[str, Tens
     return effects
 
 
-def random_divergence(classifier: Classifier, method: Method[Any], batch: dict[str, Tensor], seed: int) -> Tensor:
-    """ℓₛ at a random point of the ball's surface, [B]."""
-    assert isinstance(method, SMART)
+def both_divergences(
+    classifier: Classifier, method: SMART, batch: dict[str, Tensor], worst: Point, seed: int
+) -> tuple[Tensor, Tensor]:
+    """ℓₛ at the end of the climb and at a random point, [B] each."""
     with torch.no_grad():
         embedded = method.embed(classifier.model, batch)
         clean = embedded.forward(ascent=False).logits
-        moved = embedded.forward(random_delta(embedded, method, seed + 1), ascent=False).logits
-        return divergence(moved, clean)
+        random = embedded.forward(random_delta(embedded, method, worst.delta, seed + 1), ascent=False).logits
+        return divergence(worst.logits, clean), divergence(random, clean)

@@ -34,6 +34,7 @@ def settings(sentences, run, small):
         "examples": of,
         "smoothness": of,
         "smoothness curve": of,
+        "smoothness variants": of,
         "landscape": {"text": TEXT, "points": 5},
         "attribution": {**OF_METHOD, "text": TEXT},
         "erasure": {"text": TEXT},

@@ -7,6 +7,7 @@ import torch
 
 from engine.analysis.smoothness import LEAST_SMOOTH, divergences, random_delta
 from engine.analysis.smoothness_curve import against_epsilon, method_at
+from engine.catalogue import analyse
 from engine.methods.smart import SMART
 
 
@@ -75,11 +76,30 @@ def test_the_random_direction_is_on_the_surface_of_the_same_ball(classifier, tab
     encoded = classifier.tokenizer(table["text"].tolist()[:3], return_tensors="pt", padding=True)
     batch = SMART().embed(classifier.model, {**encoded, "labels": torch.zeros(3, dtype=torch.long)})
     real = batch.mask[..., None].expand_as(batch.like)
-    delta = random_delta(batch, SMART(epsilon=0.2), 0)
+    delta = random_delta(batch, SMART(epsilon=0.2), batch.like, 0)
     assert torch.equal(delta[real].abs(), torch.full_like(delta[real], 0.2))
     assert delta[~real].abs().sum() == 0
-    delta = random_delta(batch, SMART(epsilon=0.2, norm="frobenius"), 0)
+    delta = random_delta(batch, SMART(epsilon=0.2, norm="frobenius"), batch.like, 0)
     torch.testing.assert_close(delta.flatten(1).norm(dim=1), torch.full((3,), 0.2))
+    worst = torch.rand_like(batch.like) * batch.mask3  # Without a ball: as long as the worst one, token by token.
+    delta = random_delta(batch, SMART(variant="code"), worst, 0)
+    torch.testing.assert_close(delta.norm(dim=-1), worst.norm(dim=-1))
+
+
+def test_the_papers_delta_and_the_codes_side_by_side(classifier, sentences):
+    """At the paper's ε the one is 1e-5 √D long per token, the other at least 1, and ε changes only the one."""
+    found = {}
+    for epsilon in (1e-5, 1e-3):
+        how = {"dataset": str(sentences), "limit": 8, "settings": {"epsilon": epsilon}}
+        found[epsilon] = analyse("smoothness variants", classifier, **how)
+    width = classifier.model.config.hidden_size
+    for epsilon, each in found.items():
+        assert 0 < each.followed["paper"].length <= 1.001 * epsilon * width**0.5
+        assert 1.0 <= each.followed["code"].length <= width**0.5
+        assert "ε bounds nothing" in each.text()
+    assert found[1e-5].followed["code"] == found[1e-3].followed["code"]
+    alone = analyse("smoothness", classifier, **how)
+    assert found[1e-3].followed["paper"].moved == pytest.approx(alone.worst)
 
 
 def test_regression_uses_the_squared_difference(regressor, table):

@@ -1,0 +1,66 @@
+"""SMART's inner maximisation as the paper writes it, and as its published code does it, on the same examples."""
+
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Any
+
+from engine.analysis import Result, analysis
+from engine.analysis.smoothness import Example, SmoothnessSettings, divergences
+from engine.methods.smart import SMART
+from engine.progress import Progress, part_of
+from engine.subjects.classifier import Classifier
+from engine.tables import columns
+
+VARIANTS = ("paper", "code")
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What one of the two does. `length`: ‖δ^i‖ of a token (median), in embedding units; `moved`: ℓₛ where it ends, example by example."""
+
+    length: float
+    moved: list[float]
+
+
+@dataclass(frozen=True)
+class SmoothnessVariants(Result):
+    """`followed`: by variant, with otherwise equal `settings`."""
+
+    origin: str
+    settings: dict[str, Any]
+    followed: dict[str, Followed]
+
+    def text(self) -> str:
+        """A row per variant, and the sentence."""
+        rows = [(name, f"{each.length:.3g}", f"{fmean(each.moved):.3g}") for name, each in self.followed.items()]
+        return f"{self.origin}\n\n{columns(rows, ('followed', '‖δ^i‖', 'mean ℓₛ'))}\n\n{self.verdict()}\n"
+
+    def verdict(self) -> str:
+        """How far apart the two are."""
+        paper, code = (self.followed[name] for name in VARIANTS)
+        times = f"{code.length / paper.length:,.0f} times as long" if paper.length else "not zero, as the paper's is"
+        return (
+            f"At ε = {self.settings['epsilon']} a token's δ by the published code is {times}: there the largest entry of every token"
+            " is brought to 1, and ε bounds nothing."
+        )
+
+
+@analysis("smoothness variants", "SMART's δ: paper and code", SmoothnessSettings)
+def smoothness_variants(
+    classifier: Classifier, asked: SmoothnessSettings, progress: Progress = None
+) -> SmoothnessVariants:
+    """`divergences` of a sample with either."""
+    table = asked.table(classifier)
+    found = {}
+    for at, variant in enumerate(VARIANTS):
+        method = SMART(**{**asked.settings, "variant": variant})
+        part = part_of(progress, at, len(VARIANTS))
+        examples = divergences(classifier, table, method, seed=asked.seed, effects=0, progress=part)
+        found[variant] = Followed(token_length(examples), [each.adversarial for each in examples])
+    settings = {name: value for name, value in asked.settings.items() if name != "variant"}
+    return SmoothnessVariants(classifier.origin, settings, found)
+
+
+def token_length(examples: list[Example]) -> float:
+    """The median of ‖δ^i‖ over all tokens."""
+    return median(norm for each in examples for norm in each.token_norms)
