@@ -17,11 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.data.segmentation import encode_words
 from engine.data.sources import load_texts
+from engine.lexicon.similar import similar_words
 from engine.models import best_device
 from engine.objectives.electra import ELECTRA, ELECTRASettings
 from engine.objectives.macbert import MacBERT, MacBERTSettings
 from engine.objectives.masking import STRATEGIES
-from engine.objectives.similar import similar_words
 from engine.objectives.start import load_discriminator, load_masked_lm
 
 

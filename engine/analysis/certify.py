@@ -8,10 +8,10 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
 from engine.data.segmentation import language_of
-from engine.objectives.similar import similar_words
+from engine.lexicon.candidates import similar_candidates
+from engine.lexicon.similar import similar_words
 from engine.progress import Progress
 from engine.robustness.certificates import CERTIFICATES, WORDS, Certified, Question
-from engine.robustness.text import similar_candidates
 from engine.robustness.victim import Victim
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at

@@ -13,10 +13,10 @@ from engine.data.segmentation import words as words_of
 from engine.data.sources import load_dataset
 from engine.data.tasks import collapsed, one_class_share, said_of
 from engine.errors import UserError
-from engine.objectives.similar import SimilarWords, similar_words
+from engine.lexicon.candidates import similar_candidates
+from engine.lexicon.similar import SimilarWords, similar_words
 from engine.progress import Progress, told
 from engine.robustness.intervals import BagOfWords, Texts, attacked, indexed, train
-from engine.robustness.text import similar_candidates
 from engine.settings import CONFIG
 from engine.subjects.samples import Sample, margins, sampled, split_of
 from engine.tables import columns

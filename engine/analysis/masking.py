@@ -11,10 +11,10 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from engine.analysis import Result, analysis
 from engine.data.segmentation import encode_words, language_of, words
 from engine.errors import UserError
+from engine.lexicon.similar import similar_words
 from engine.models import load_tokenizer
 from engine.objectives.masked import Choice
 from engine.objectives.masking import STRATEGIES, Masker, MaskingSettings
-from engine.objectives.similar import similar_words
 from engine.progress import Progress
 from engine.settings import CONFIG, Settings
 from engine.subjects.sentences import Text

@@ -12,11 +12,12 @@ from engine.analysis import Result, analysis
 from engine.data.segmentation import language_of, word_spans, words
 from engine.data.wordnet import wordnet
 from engine.errors import UserError
-from engine.objectives.similar import similar_words
+from engine.lexicon.candidates import similar_candidates
+from engine.lexicon.similar import similar_words
 from engine.progress import Progress, told
 from engine.robustness.infill import load_infill
 from engine.robustness.searches import SEARCHES
-from engine.robustness.text import Limits, similar_candidates, split
+from engine.robustness.text import Limits, split
 from engine.robustness.victim import Victim
 from engine.robustness.words import Attacked, attack_text
 from engine.settings import CONFIG

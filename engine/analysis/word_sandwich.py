@@ -8,13 +8,14 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from engine.analysis import Result, analysis
 from engine.data.segmentation import language_of
 from engine.errors import UserError
-from engine.objectives.similar import similar_words
+from engine.lexicon.candidates import similar_candidates
+from engine.lexicon.similar import similar_words
 from engine.progress import Progress, part_of
 from engine.robustness.certificates import Question
 from engine.robustness.certificates.ablation import ablation
 from engine.robustness.masked import changes_in_order, smallest_fall
 from engine.robustness.searches.greedy import greedy
-from engine.robustness.text import similar_candidates, split
+from engine.robustness.text import split
 from engine.robustness.victim import Victim
 from engine.settings import CONFIG
 from engine.subjects.classifier import Classifier

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.data.tasks import IGNORED
+from engine.lexicon.similar import SimilarWords
 from engine.objectives import OBJECTIVES
 from engine.objectives.base import Objective
 from engine.objectives.collator import MaskingCollator
 from engine.objectives.masking import Masker, MaskingSettings
-from engine.objectives.similar import SimilarWords
 from engine.settings import CONFIG
 
 

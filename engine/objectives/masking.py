@@ -16,8 +16,8 @@ from torch import Tensor
 
 from engine.data.segmentation import piece_text
 from engine.data.tasks import IGNORED
+from engine.lexicon.similar import SimilarWords
 from engine.objectives.masked import Choice, Masked
-from engine.objectives.similar import SimilarWords
 from engine.settings import CONFIG, Settings
 
 Strategy = Literal["original", "wwm", "ngram", "mac"]

@@ -7,11 +7,12 @@ import torch
 
 from engine.data.segmentation import begins_word, piece_text, word_spans
 from engine.data.wordnet import wordnet
+from engine.lexicon.candidates import cased_like
+from engine.lexicon.similar import inflected
 from engine.models import best_device
-from engine.objectives.similar import inflected
 from engine.objectives.start import load_masked_lm
 from engine.progress import Progress
-from engine.robustness.text import BATCH, State, cased_like
+from engine.robustness.text import BATCH, State
 from engine.runs.store import Store
 from engine.subjects.pair import load_electra
 

@@ -1,9 +1,8 @@
 """Texts that an attack changes: their words, what a word may become, what may be changed at most."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from itertools import islice
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -11,18 +10,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 
 from engine.data.segmentation import word_spans
-from engine.data.wordnet import wordnet
-from engine.objectives.similar import NEIGHBOURS, SimilarWords
 from engine.settings import CONFIG, Settings
 
 BATCH = 64
-# Closed-class words: replacing them changes grammar rather than meaning.
-_CLOSED_CLASS = """
-a an and are as at be been but by can did do does for from had has have he her him his i if in is it its me my
-no nor not of on or our she so that the their them then there these they this those to was we were what when
-which who will with would you your
-"""
-STOP_WORDS = frozenset(_CLOSED_CLASS.split())
 
 
 @checked(config=CONFIG, kw_only=True, frozen=True)
@@ -78,33 +68,6 @@ def split(text: str) -> tuple[list[str], list[str]]:
     spans = word_spans(text)
     edges = [0, *(at for span in spans for at in span), len(text)]
     return [text[a:b] for a, b in spans], [text[edges[at] : edges[at + 1]] for at in range(0, len(edges), 2)]
-
-
-def cased_like(word: str, example: str) -> str:
-    """`word` with the capital letters of `example`."""
-    if example.isupper() and len(example) > 1:
-        return word.upper()
-    return word.capitalize() if example[:1].isupper() else word
-
-
-Candidates = Callable[[str], list[str]]
-
-
-def similar_candidates(source: SimilarWords, count: int, keep_meaning: bool = True) -> Candidates:
-    """The `count` most similar words of a source, by default without those that WordNet calls opposites of the word or knows as other
-    parts of speech alone.
-    """
-    known = wordnet() if keep_meaning else None
-
-    @cache
-    def nearest(word: str) -> list[str]:
-        near = (found for found, _ in source.similar(word, most=NEIGHBOURS))
-        return list(islice((each for each in near if known is None or known.exchangeable(word, each)), count))
-
-    def candidates(word: str) -> list[str]:
-        return [cased_like(found, word) for found in nearest(word.lower())]
-
-    return candidates
 
 
 @lru_cache(maxsize=1)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from engine.errors import UserError
+from engine.lexicon.candidates import STOP_WORDS, Candidates
 from engine.robustness.infill import Infill
 from engine.robustness.searches import SEARCHES
-from engine.robustness.text import STOP_WORDS, Candidates, Limits, State, sentence_similarity, split
+from engine.robustness.text import Limits, State, sentence_similarity, split
 from engine.robustness.victim import Victim
 from engine.subjects.classifier import Classifier
 

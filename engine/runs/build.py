@@ -119,8 +119,8 @@ def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: P
 def _objective(config: TrainConfig, texts: list[str]) -> tuple[Any, Any, int]:
     """The objective of a pre-training run, its tokenizer, and the tokens it reads."""
     from engine.data.segmentation import language_of
+    from engine.lexicon.similar import similar_words
     from engine.objectives import electra, macbert
-    from engine.objectives.similar import similar_words
     from engine.objectives.start import load_discriminator, load_masked_lm
 
     if config.method == "electra":

@@ -10,6 +10,7 @@ import pandas as pd
 from engine import tables
 from engine.runs.run import Run, marked
 from engine.statistics import sign_flip
+from engine.studies.budget import passes_of_step
 from engine.studies.studies import StudyCell
 
 LEAST_SEEDS = 6  # A two-sided sign-flip test of fewer pairs cannot fall below 0.05: 2 / 2^5 = 0.0625.
@@ -20,7 +21,7 @@ def results(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> list[dict[s
 
     Returns:
         `dataset`, `model`, `method`, `label`, `swept`, `metric`, `values` (seed → value), `median`, `lowest`, `highest`,
-        `seconds` (median), `steps_per_second` (median), `cost` (seconds / vanilla's on the same data and model), `memory`
+        `passes` (that a run costs at least, in forward passes of a minibatch), `seconds` (median), `steps_per_second` (median), `cost` (seconds / vanilla's on the same data and model), `memory`
         (peak, MB, median), `mark` (of collapsed runs), `p` (sign-flip against vanilla over common seeds, None without), `verdict` in words.
     """
 
@@ -50,6 +51,7 @@ def results(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> list[dict[s
                 "median": float(np.median(list(values.values()))),
                 "lowest": min(values.values()),
                 "highest": max(values.values()),
+                "passes": float(np.median([run.step * passes_of_step(kept[0].config) for _, run in done])),
                 "seconds": float(np.median([run.seconds for _, run in done])),
                 "steps_per_second": float(np.median([run.step / max(run.seconds, 1e-9) for _, run in done])),
                 "memory": float(np.median(memory)) if memory else None,
@@ -108,6 +110,7 @@ def table(rows: Sequence[Mapping[str, Any]], mark: tuple[str, str] = ("", "")) -
         found.setdefault(row["label"], {})[column] = marked(cell, row.get("mark", ""))
     for label, line in found.items():
         own = [row for row in rows if row["label"] == label]
+        line["forward passes"] = f"{np.median([row['passes'] for row in own]):.0f}"
         line["time (s)"] = f"{np.median([row['seconds'] for row in own]):.0f}"
         line["steps/s"] = f"{np.median([row['steps_per_second'] for row in own]):.2f}"
         costs = [row["cost"] for row in own if row["cost"] is not None]
@@ -135,7 +138,7 @@ def as_latex(rows: Sequence[Mapping[str, Any]]) -> str:
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """One line per run's value: data set, model, method, seed, metric, value; with the row's costs."""
     flat = [
-        {**{key: row[key] for key in ("dataset", "model", "label", "metric")}, "seed": seed, "value": value,
+        {**{key: row[key] for key in ("dataset", "model", "label", "metric")}, "seed": seed, "value": value, "passes": row["passes"],
          "seconds": row["seconds"], "steps_per_second": row["steps_per_second"], "time_over_vanilla": row["cost"], "peak_memory_mb": row["memory"], "p": row["p"]}
         for row in rows
         for seed, value in row["values"].items()

@@ -23,6 +23,7 @@ from engine.home import home
 from engine.models import BUILTIN
 from engine.paths import exists, path_of, regular_file
 from engine.runs.config import TrainConfig, is_pretraining
+from engine.studies.budget import within
 
 MOST_CELLS = 1000
 MOST_STUDY = 2**20  # Bytes of a study's file.
@@ -53,6 +54,8 @@ class Study(BaseModel):
         seeds: of everything random.
         run: settings of every run (`max_steps`, `batch_size`, …).
         settings: of a method, by its name; a list of values is a sweep over them.
+        budget: what a run may cost, in forward passes of a minibatch (backward to the inputs, or to the weights: one more each; a
+            step of vanilla is 3); every method takes as many steps as that allows, in the place of `max_steps`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +67,7 @@ class Study(BaseModel):
     seeds: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
     run: dict[str, Any] = Field(default_factory=dict)
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    budget: float | None = Field(None, gt=0, le=1e9)
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,10 @@ def cells(study: Study) -> list[StudyCell]:
     for method in study.methods:
         if is_pretraining(method):
             raise UserError(f"{method} pre-trains: a study compares methods of fine-tuning.")
+    if study.budget is not None and {"max_steps", "epochs"} & set(study.run):
+        raise UserError(
+            "A study has either a budget, or run.max_steps or run.epochs: the budget says how many steps there are."
+        )
     _check_count(study)
     found = []
     methods = sorted(dict.fromkeys(study.methods), key=lambda name: name != "vanilla")
@@ -156,6 +164,7 @@ def cells(study: Study) -> list[StudyCell]:
                     {"evaluations": 1, "checkpoints": 2, **study.run, "method": method, "dataset": dataset, "model": model,
                      "seed": seed, "method_settings": {**fixed, **varied}},
                 )  # fmt: skip
+                config = within(study.budget, config)
                 found.append(StudyCell(method, varied, dataset, model, seed, config, key_of(config.as_dict())))
     return found
 

@@ -106,7 +106,8 @@ def test_every_method_trains_taggers_of_every_architecture(name, architecture):
     )
     if name == "ranmask":  # What it sees is another text.
         return
-    nothing = {"epsilon": 0.0, "smoothness_weight": 0.0, "magnitude": 0.0, "radius": 0.0, "strength": 0.0}
+    nothing = {"epsilon": 0.0, "smoothness_weight": 0.0, "magnitude": 0.0, "radius": 0.0, "strength": 0.0,
+               "adversarial_weight": 0.0}  # fmt: skip
     still = {key: value for key, value in nothing.items() if key in method.Settings.names()}
     report = method(**still).step(tagger, given)
     alone = [

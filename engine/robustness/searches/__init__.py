@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.lexicon.candidates import Candidates
 from engine.registry import Registry
-from engine.robustness.text import Candidates, Limits, State, sentence_similarity
+from engine.robustness.text import Limits, State, sentence_similarity
 from engine.robustness.victim import Victim
 
 # victim, state (changed in place), place → what the word there may become, the text, limits, seed.

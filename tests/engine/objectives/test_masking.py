@@ -8,10 +8,10 @@ from engine.analysis.masking_statistics import statistics
 from engine.data.builtin import load_builtin, rated_sentences
 from engine.data.segmentation import HAN, encode_words, word_spans, words
 from engine.data.tasks import IGNORED
+from engine.lexicon.similar import SimilarWords, chinese, english
 from engine.models import load_tokenizer
 from engine.objectives.collator import MaskingCollator, words_by_marks
 from engine.objectives.masking import STRATEGIES, Masker, MaskingSettings
-from engine.objectives.similar import SimilarWords, chinese, english
 from tests import tiny
 
 ENGLISH = "we use a language model to predict the probability of the next word."

@@ -15,13 +15,13 @@ from engine.data.builtin import rated_sentences
 from engine.data.segmentation import encode_words
 from engine.data.tasks import IGNORED
 from engine.errors import UserError
+from engine.lexicon.similar import SimilarWords
 from engine.models import load_tokenizer
 from engine.objectives.collator import MaskingCollator
 from engine.objectives.electra import ELECTRA, ELECTRASettings
 from engine.objectives.electra_pair import SHARED, corrupt, load_pair, make_generator
 from engine.objectives.macbert import MacBERT, MacBERTSettings, halves
 from engine.objectives.masking import Masker
-from engine.objectives.similar import SimilarWords
 from engine.objectives.start import load_discriminator, load_masked_lm
 from engine.runs.build import build
 from engine.runs.config import TrainConfig

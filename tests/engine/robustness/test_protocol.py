@@ -9,10 +9,11 @@ from engine.analysis.protocol import ANY_WORD, SEARCHED
 from engine.catalogue import analyse
 from engine.data.wordnet import wordnet
 from engine.errors import UserError
-from engine.objectives.similar import similar_words
+from engine.lexicon.candidates import similar_candidates
+from engine.lexicon.similar import similar_words
 from engine.robustness.infill import Infill, load_infill
 from engine.robustness.marks import Marks
-from engine.robustness.text import Limits, State, similar_candidates, split
+from engine.robustness.text import Limits, State, split
 from engine.robustness.victim import Victim
 from engine.robustness.words import attack_text
 from tests import tiny

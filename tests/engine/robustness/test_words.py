@@ -9,12 +9,13 @@ import torch
 from engine.analysis.word_attack import summary
 from engine.catalogue import analyse
 from engine.errors import UserError
-from engine.objectives.similar import similar_words
+from engine.lexicon.candidates import similar_candidates
+from engine.lexicon.similar import similar_words
 from engine.robustness.searches import SEARCHES
 from engine.robustness.searches import random as random_search
 from engine.robustness.searches.hotflip import first_order
 from engine.robustness.searches.typos import typos
-from engine.robustness.text import Limits, State, sentence_similarity, similar_candidates, split
+from engine.robustness.text import Limits, State, sentence_similarity, split
 from engine.robustness.victim import Victim
 from engine.robustness.words import attack_text
 

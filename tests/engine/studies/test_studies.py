@@ -40,6 +40,28 @@ def test_all_combinations_with_sweeps(encoder, sentences):
     assert len({cell.key for cell in wanted}) == 6
 
 
+def test_a_budget_gives_every_method_the_steps_that_it_can_pay(encoder, sentences):
+    """By hand: vanilla 3, PGD 2K + 3, FreeLB 3K, SMART 2T + 6 forward passes; FreeAT 3 for each of its m steps."""
+    methods = ["vanilla", "pgd", "freelb", "smart", "freeat"]
+    run = {name: value for name, value in TINY.items() if name != "max_steps"}
+    settings = {"pgd": {"ascent_steps": [2, 3], "perturb_special_tokens": False}}
+    of = {"methods": methods, "seeds": [0], "settings": settings}
+    steps = {
+        cell.label: cell.config.max_steps for cell in studies.cells(study(encoder, sentences, **of, run=run, budget=90))
+    }
+    assert steps == {
+        "vanilla": 30, "pgd, ascent_steps = 2": 12, "pgd, ascent_steps = 3": 10, "freelb": 10, "smart": 11, "freeat": 30,
+    }  # fmt: skip
+    half = studies.cells(study(encoder, sentences, **of, run={**run, "gradient_accumulation": 2}, budget=90))
+    assert half[0].config.max_steps == 15
+    with pytest.raises(UserError, match="allows no step of pgd, which costs 7"):
+        studies.cells(study(encoder, sentences, **of, run=run, budget=6))
+    with pytest.raises(UserError, match="either a budget, or"):
+        studies.cells(study(encoder, sentences, **of, budget=90))
+    with pytest.raises(UserError, match="budget"):
+        studies.cells(study(encoder, sentences, **of, run=run, budget=-1))
+
+
 def test_the_key_is_of_the_content(encoder, sentences):
     first = studies.cells(study(encoder, sentences))[0]
     assert studies.cells(study(encoder, sentences, name="another"))[0].key == first.key

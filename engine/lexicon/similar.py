@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engine.data.segmentation import piece_text
+from engine.data.segmentation import begins_word, piece_text
 from engine.errors import UserError
 from engine.home import cache
 from engine.paths import exists, path_of, regular_file
@@ -217,7 +217,7 @@ def from_embeddings(model: Any, tokenizer: Any) -> SimilarWords:
     words, rows = [], []
     for token, at in vocabulary:
         text = piece_text([token]).lower()
-        if at not in special and not token.startswith(("##", "[unused")) and text.isalpha():
+        if at not in special and begins_word(tokenizer, token) and not token.startswith("[unused") and text.isalpha():
             words.append(text)
             rows.append(at)
     weights = model.get_input_embeddings().weight.detach().cpu().numpy()[rows]

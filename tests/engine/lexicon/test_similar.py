@@ -7,7 +7,7 @@ import pytest
 
 from engine.data.segmentation import language_of
 from engine.errors import UserError
-from engine.objectives.similar import (
+from engine.lexicon.similar import (
     SimilarWords,
     chinese,
     english,
