@@ -128,6 +128,7 @@ def _results(study: studies.Study) -> None:
         show(found, "scores", f"scores-{dataset}", dataset=dataset)
     for setting in dict.fromkeys(name for row in rows for name in row["swept"]):
         show(found, "sweep", f"sweep-{setting}", setting=setting)
+    _costs(study, rows)
     with st.container(horizontal=True):
         for title, make, suffix in (
             ("CSV", results.as_csv, "csv"),
@@ -138,3 +139,28 @@ def _results(study: studies.Study) -> None:
                 title, make(rows), f"{study.name}.{suffix}", key=f"study-{suffix}", icon=":material/download:",
                 on_click="ignore",
             )  # fmt: skip
+
+
+def _costs(study: studies.Study, rows: list[dict[str, Any]]) -> None:
+    """Cost against accuracy; every model is attacked when that is asked for."""
+    st.subheader("What accuracy and robustness cost", anchor=False)
+    if not st.toggle(
+        "Attack every model", key="study-attack", bind="query-params", help="Some seconds for each of them."
+    ):
+        return
+    with st.sidebar:
+        how = widgets.asked("pareto", "attack", "epsilon", "steps", "limit")
+    there = training.runs_of(studies.cells(study)).values()
+    done = sorted(run.id for run in there if run.status == "completed")
+    found = state.analyse("pareto", None, "Attacking every model", definition=study.model_dump(), runs=done, **how)
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        clean, robust = st.columns(2)
+        with clean:
+            show(found, "picture", f"pareto-clean-{dataset}", dataset=dataset)
+        with robust:
+            show(found, "picture", f"pareto-robust-{dataset}", dataset=dataset, robust=True)
+    st.caption(
+        "Forward passes: what a run costs at least, whatever the machine (a step of vanilla: 3). Bars: lowest to highest over the seeds."
+        " The dotted line joins those that no other beats in both."
+    )
+    show(found, "table", "pareto-table")

@@ -27,6 +27,14 @@ def test_every_analysis_has_a_view():
 def settings(sentences, run, small):
     of = {"dataset": str(sentences), "limit": 20}
     masking = {"settings": {}, "similar": "en", "model": "minilm"}
+    study = {
+        "methods": ["textat"],
+        "datasets": [run.config["dataset"]],
+        "models": [run.config["model"]],
+        "seeds": [0],
+        "run": {name: run.config[name] for name in ("max_steps", "batch_size", "evaluations")},
+        "settings": {"textat": {"ascent_steps": [run.config["method_settings"]["ascent_steps"]]}},
+    }
     return {
         "trace": {**OF_METHOD, "text": TEXT},
         "side by side": {"epsilon": 0.5, "steps": 2, "text": TEXT},
@@ -58,16 +66,8 @@ def settings(sentences, run, small):
         "table map": {},
         "curves": {"runs": [run.id]},
         "published": {"paper": "smart-1"},
-        "study": {
-            "definition": {
-                "methods": ["textat"],
-                "datasets": [run.config["dataset"]],
-                "models": [run.config["model"]],
-                "seeds": [0],
-                "run": {name: run.config[name] for name in ("max_steps", "batch_size", "evaluations")},
-                "settings": {"textat": {"ascent_steps": [run.config["method_settings"]["ascent_steps"]]}},
-            }
-        },
+        "study": {"definition": study},
+        "pareto": {"definition": study, "limit": 6, "steps": 2},
     }
 
 
