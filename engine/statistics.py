@@ -1,6 +1,7 @@
-"""How sure a figure is: intervals by the bootstrap, the exact sign-flip test, an exact bound of a probability."""
+"""How sure a figure is: intervals by the bootstrap, the exact sign-flip test, exact bounds of a probability."""
 
 from collections.abc import Sequence
+from decimal import ROUND_FLOOR, Context
 
 import numpy as np
 
@@ -36,3 +37,19 @@ def binomial_low(successes: int, trials: int, alpha: float) -> float:
     from scipy.stats import beta
 
     return float(beta.ppf(alpha, successes, trials - successes + 1)) if successes else 0.0
+
+
+def binomial_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Two-sided confidence interval of a probability (Clopper & Pearson 1934): it is never a point, not at 0 or 1 either."""
+    tail = (1 - level) / 2
+    return binomial_low(successes, trials, tail), 1 - binomial_low(trials - successes, trials, tail)
+
+
+def rounded_down(value: float, digits: int = 4) -> str:
+    """So many digits, never more than the value: as a bound has to be printed."""
+    return f"{float(Context(prec=digits, rounding=ROUND_FLOOR).create_decimal_from_float(value)):.{digits}g}"
+
+
+def percent_down(share: float) -> str:
+    """A share in percent with one decimal, never more than it is."""
+    return f"{int(share * 1000 + 1e-9) / 10:.1f}%"

@@ -31,8 +31,6 @@ def page() -> None:
         if len(models) > 1:
             st.subheader(plain(name), anchor=False)
         widgets.about(classifier, of, "attribution")
-        if found.truncated:
-            st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
         target = (
             "the score" if classifier.is_regression else f"the logit of {plain(classifier.labels[int(found.label)])}"
         )

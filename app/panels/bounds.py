@@ -10,6 +10,7 @@ from app.notebook.pins import show
 from app.shell import state
 from app.shell.address import said_if_unknown
 from app.shell.layout import plain
+from engine.statistics import rounded_down
 
 BOTH = (
     "An attack shows how robust a model is **at most**; a certificate, **at least**. Both are of the *smoothed* classifier here:"
@@ -42,7 +43,7 @@ def of_deltas() -> None:
     st.caption(
         f"Every certificate holds with probability {1 - how['alpha']:g} (Cohen et al. 2019; Clopper–Pearson). The attack: the end of"
         " APGD's climb on the model, and of one that climbs the mean of noisy copies, put to the vote. ε = 0: the votes for the"
-        f" text itself. {how['samples']} votes can certify radii up to {found.result.most:.3g} at most, whatever the text: beyond it"
+        f" text itself. {how['samples']} votes can certify radii up to {rounded_down(found.result.most, 3)} at most, whatever the text: beyond it"
         f" the lower curve is 0, and more votes or a larger σ raise it. With {len(found.result.sentences)} examples, chance alone moves an accuracy of 0.5 by about"
         f" ±{0.98 / len(found.result.sentences) ** 0.5:.2f}."
     )
@@ -57,8 +58,8 @@ def _shown(sentences: Sequence[Any]) -> str:
     """How many sentences stand in the figure, and what became of the others."""
     wrong, right = sum(each.wrong for each in sentences), sum(each.right for each in sentences)
     return (
-        f"{right} of {len(sentences)} sentences: those to whose label the votes lean. {wrong} are shown to get another label;"
-        f" of {len(sentences) - right - wrong} the votes show nothing, so that they may count as right."
+        f"{right} of {len(sentences)} sentences: those to whose label the votes lean. Shown to get another label: {wrong}."
+        f" The votes of {len(sentences) - right - wrong} others show nothing, so that these may count as right."
     )
 
 
@@ -104,6 +105,9 @@ def audit() -> None:
     for place, (name, each) in enumerate(found.results.items()):
         st.subheader(plain(name), anchor=False)
         (st.success if each.believed else st.error)(plain(each.verdict))
+        failed = [check for check in each.checks if check.passed is False]
+        if failed:
+            st.markdown("\n".join(f"- **{plain(check.name)}** failed: {plain(check.means)}" for check in failed))
         one = state.analyse("audit", {name: models[name]}, "Attacking in many ways", **how, **of)
         show(one, "checks", f"checks-{place}")
 

@@ -39,9 +39,9 @@ def embedding_attack() -> None:
     found = state.analyse("robust accuracy", models, "Attacking", **how, **of)
     show(found, "curve", "curve")
     st.caption(
-        "The attack climbs in embedding space against the true label. Bands: 95 % bootstrap over the examples. The value at"
-        " ε = 0 is the clean accuracy. Each model's second line is its accuracy under twice as many steps: where the"
-        " two lines differ, the attack has not converged, and the accuracy is an upper bound."
+        "The attack climbs in embedding space against the true label. Bands: exact 95 % intervals for so many examples. The value at"
+        " ε = 0 is the clean accuracy. What an attack leaves is an upper bound: another one may find more. Each model's second line is"
+        " its accuracy under twice as many steps: where the two lines differ, not even this attack has converged."
     )
     loose = [
         f"{name} at ε = {point.epsilon:g}"

@@ -31,9 +31,6 @@ def page() -> None:
         "landscape", classifier, "Computing the plane", label=label,
         towards=[int(place), word.strip()] if word.strip() else None, **how, **of,
     )  # fmt: skip
-    if found.result.truncated:
-        tokens = len(found.result.tokens)
-        st.warning(f"The text was cut: the model reads the first {tokens} tokens, the rest is left out.")
     flat, solid = st.columns([3, 2])
     with flat:
         show(found, "contour", "contour", height=height or "loss")

@@ -10,8 +10,6 @@ from app.panels import certificate
 from app.shell import state
 from app.shell.layout import plain
 from app.views.trace import verdict
-from engine.analysis.layers import Layers
-from engine.analysis.tags import Tags
 from engine.analysis.trace import Trace
 from engine.methods import get_method
 
@@ -34,11 +32,6 @@ def _strip(found: state.Finding) -> None:
     last = len(found.result.loss) - 1
     step = st.slider("Ascent step", 0, last, last, key="step", bind="query-params") if last else 0
     show(found, "tokens", "tokens", step=step)
-
-
-def _note_if_cut(found: Trace | Layers | Tags) -> None:
-    if found.truncated:
-        st.warning(f"The text was cut: the model reads the first {len(found.tokens)} tokens, the rest is left out.")
 
 
 def _note_if_far_from_the_edge(found: Trace, norm: str) -> None:
@@ -70,7 +63,6 @@ def one_method() -> None:
     found = state.analyse(
         "trace", classifier, "Climbing", method=method.name, settings=settings.as_dict(), label=label, **drawn, **of
     )
-    _note_if_cut(found.result)
     if found.remarks:  # What is said above of the model or the text: this is no headline then.
         st.caption(f"For what the model was given: {plain(verdict(found.result))}")
     else:
@@ -101,7 +93,6 @@ def _tags(classifier: Any, **asked: Any) -> None:
         help=f"A tag for every word, with spaces between: {', '.join(classifier.labels[:20])}.",
     )  # fmt: skip
     found = state.analyse("tags", classifier, "Climbing", label=label or None, **asked)
-    _note_if_cut(found.result)
     st.markdown(f"**{plain(found.result.verdict())}**")
     _strip(found)
     for column, name in zip(st.columns(2), ("loss", "held"), strict=True):
@@ -122,7 +113,6 @@ def side_by_side() -> None:
     found = state.analyse("side by side", classifier, "Climbing with every method", label=label, **how, **of)
     epsilon = how.pop("epsilon")
     first: Trace = next(iter(found.result.traces.values()))
-    _note_if_cut(first)
     st.caption(
         f"Every method in the same ball, ‖δ‖ ≤ {epsilon:g} (Frobenius), with step size 2ε/K = {2 * epsilon / how['steps']:.3g}. SMART"
         " ascends its KL, not the loss."
@@ -160,7 +150,6 @@ def through_the_layers() -> None:
         "layers", classifier, "Climbing, then block by block", method=method.name, settings=settings.as_dict(), label=label,
         **drawn, **of,
     )  # fmt: skip
-    _note_if_cut(found.result)
     st.markdown(f"**{plain(found.result.verdict())}**")
     st.subheader("How far every token's hidden state moves", anchor=False)
     clicked = show(found, "moved", "moved", {"on_select": "rerun", "selection_mode": "points"})

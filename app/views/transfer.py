@@ -11,9 +11,13 @@ view = VIEWS.add(Views("transfer", "compare", part="Transfer", several_models=Tr
 @view("matrix", "Whose adversarial texts fool whom")
 def matrix(found: Transfer) -> Figure:
     """Found on (upwards) × shown to (across)."""
-    values = [[share if share is not None else 0.0 for share in row] for row in found.fooled]
+    values = [[share if share is not None else float("nan") for share in row] for row in found.fooled]
+    counts = [
+        ["no text" if share is None else f"{share:.0%} of {count}" for share, count in zip(row, shown, strict=True)]
+        for row, shown in zip(found.fooled, found.shown, strict=True)
+    ]
     names = [f"{place + 1}: {name}" for place, name in enumerate(found.models)]
-    hover = "shown to %{customdata}<br>found on %{y}<br>fooled %{text:.1%}"
+    hover = "shown to %{customdata}<br>found on %{y}<br>fooled %{text}"
     made = figures.heatmap(names, names, values, "shown to", "found on", "fooled", hover)
-    made.update_traces(zmax=1.0, texttemplate="%{text:.0%}")
+    made.update_traces(zmax=1.0, text=counts, texttemplate="%{text}")
     return Figure(made)

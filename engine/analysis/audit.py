@@ -86,6 +86,10 @@ def audit(classifier: Classifier, asked: AuditSettings, progress: Progress = Non
     """
     other = load_subject("classifier", asked.transfer_from) if asked.transfer_from else None
     if other is not None:
+        if other.fingerprint == classifier.fingerprint:
+            raise UserError(
+                f"transfer_from {asked.transfer_from[:80]} is the model that is audited: choose another one."
+            )
         check_same_vectors(classifier, other)
     table = asked.table(classifier)
     of = Audited(asked.attack, asked.epsilon, asked.steps, asked.restarts, asked.seed, asked.site)

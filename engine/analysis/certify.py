@@ -15,6 +15,7 @@ from engine.robustness.certificates import CERTIFICATES, WORDS, Certified, Quest
 from engine.robustness.victim import Victim
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
+from engine.statistics import percent_down, rounded_down
 from engine.subjects.classifier import Classifier
 from engine.subjects.sentences import Text
 
@@ -92,14 +93,14 @@ class Certification(Result):
         proof = self.proof
         sure = f" This holds with probability {1 - self.alpha:g} over the votes." if self.alpha else ""
         if self.alpha and proof.share == 1.0:
-            sure += f" All {proof.samples:,} votes agree: it is as much as so many can show, whatever the text; more would show more."
+            sure += f" All {proof.samples:,} votes agree: {self._more()}"
         if proof.abstained:
             return (
                 f"Nothing is certified: {self.prediction} got {proof.share:.1%} of the votes, which does not show that it is the"
                 f" most frequent answer ({self.of} abstains)."
             )
         if proof.unit != WORDS:
-            return f"{self.of} says {self.prediction} for every δ with ‖δ‖ < {proof.radius:.4g} {proof.unit}.{sure}"
+            return f"{self.of} says {self.prediction} for every δ with ‖δ‖ < {rounded_down(proof.radius)} {proof.unit}.{sure}"
         if self.kind == "ablation":
             if not proof.radius:
                 return f"{self.of} says {self.prediction}; not even one changed word is covered.{sure}"
@@ -107,10 +108,20 @@ class Certification(Result):
         if not proof.words:
             return f"{self.of} says {self.prediction}. None of its words has a similar one: there was nothing to try."
         if proof.certified:
-            return f"{self.of} says {self.prediction} whichever of the {proof.words} words become similar ones.{sure}"
+            return f"{self.of} says {self.prediction} whichever of its {_words(proof.words)} with similar ones become these.{sure}"
         if not proof.radius:
             return f"{self.of} says {self.prediction}; not even one similar word in place of another is covered.{sure}"
         return f"{self.of} says {self.prediction} as long as at most {_words(proof.radius)} become similar ones.{sure}"
+
+    def _more(self) -> str:
+        """What more votes than those that all agree could show."""
+        proof = self.proof
+        if proof.attainable is None or proof.radius < proof.attainable:
+            return "it is as much as so many can show, whatever the text; more would show more."
+        if self.kind == "substitution" and proof.radius == proof.words:
+            return "there is no more to show."
+        other = "keep" if self.kind == "ablation" else "candidates"
+        return f"no number of them can show more of this text; other values of {other} might."
 
     def document(self) -> dict[str, Any]:
         """All fields, those of the proof among them, and the verdict."""
@@ -121,7 +132,7 @@ class Certification(Result):
         """The verdict, and the numbers behind it."""
         proof = self.proof
         numbers = f"{proof.samples:,} texts tried" if proof.p_low is None else (
-            f"{proof.share:.1%} of {proof.samples:,} votes, at least {proof.p_low:.1%} of all"
+            f"{percent_down(proof.share)} of {proof.samples:,} votes, at least {percent_down(proof.p_low)} of all"
         )  # fmt: skip
         differs = "" if self.model == self.prediction else f"\nThe model itself says {self.model}."
         return f"{self.origin}{said_at(self.site)}\n\n{self.verdict()}{differs}\n{numbers}"

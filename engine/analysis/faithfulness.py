@@ -28,6 +28,7 @@ BATCH = 32
 RANDOM = "random"
 SCORES = ("comprehensiveness", "sufficiency", "area")
 MOVED = "moved most by"  # The order of the adversary.
+FEW = ": so few say little"  # Of random orders.
 
 
 @settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
@@ -93,7 +94,11 @@ class Faithfulness(Result):
         ]
         chance = (f"{mean:.3f}" for mean in self.by_chance().values())
         rows.append((f"{RANDOM}, mean of {len(self.random)}", *chance, ""))
-        return f"{self.origin}\n\nP({self.label})\n" + columns(rows, ("order", *SCORES, "beats random"))
+        return (
+            f"{self.origin}\n\nOf P({self.label}). Faithful: large comprehensiveness, small sufficiency, small area. Beats random: the share of"
+            f" {len(self.random)} random orders with smaller comprehensiveness{FEW * (len(self.random) < 20)}.\n\n"
+            + columns(rows, ("order", *SCORES, "beats random"))
+        )
 
 
 @analysis("faithfulness", "Faithful or not?", FaithfulnessSettings, needs="classes")

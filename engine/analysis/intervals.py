@@ -112,8 +112,8 @@ def intervals(subject: None, asked: IntervalsSettings, progress: Progress = None
     data = load_dataset(asked.dataset)
     if data.task.kind != "classification" or data.task.tags or data.is_pair:
         raise UserError(f"{asked.dataset}: the teaching model needs single texts with classes.")
-    tried_on = sampled(split_of(data, asked.dataset, asked.split), asked.limit)
-    tables = [sampled(data.splits["train"], TRAINED_ON), tried_on]
+    all_of = split_of(data, asked.dataset, asked.split)
+    tables = [sampled(data.splits["train"], TRAINED_ON), sampled(all_of, asked.limit)]
     source = similar_words(asked.similar or language_of(" ".join(tables[0]["text"].head(100))))
     vectors = _vectors(source)
     seen = [_known(table["text"].tolist(), table["label"].tolist(), source) for table in tables]
@@ -134,7 +134,9 @@ def intervals(subject: None, asked: IntervalsSettings, progress: Progress = None
     ways_shown = {count: indexed(shown, similar_candidates(source, count), source.place) for count in counts}
     trained_on = indexed(texts, similar_candidates(source, asked.candidates), source.place)
     curve, sentence, marks, done = [], [], {}, 0
-    majority = max(labels_tried.count(each) for each in set(labels_tried)) / len(labels_tried)
+    # Whether a model has collapsed is seen on the whole split: a few examples more or less are chance.
+    every, labels_every = _known(all_of["text"].tolist(), all_of["label"].tolist(), source)
+    whole, right_whole = indexed(every, similar_candidates(source, 0), source.place), torch.tensor(labels_every)
     for name in (PLAIN, ROBUST):
         with torch.random.fork_rng():
             torch.manual_seed(asked.seed)
@@ -142,8 +144,9 @@ def intervals(subject: None, asked: IntervalsSettings, progress: Progress = None
         train(
             trained_on, rows, model, weight=asked.weight if name == ROBUST else 0.0, seed=asked.seed, progress=progress
         )
-        said = model(ways[0]).argmax(dim=-1)
-        if mark := collapsed(float((said == right).float().mean()), majority, one_class_share(said)):
+        said = model(whole).argmax(dim=-1)
+        accuracy = float((said == right_whole).float().mean())
+        if mark := collapsed(accuracy, one_class_share(right_whole), one_class_share(said)):
             marks[name] = mark
         for count in counts:
             curve.append(_point(name, model, count, ways[count], right))

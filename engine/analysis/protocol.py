@@ -71,13 +71,16 @@ class Protocol(Result):
         """What looking at the meaning takes away."""
         won = sum(each.success for each in self.attacks[ANY_WORD].examples)
         if not won:
-            return "Greedy search does not succeed, opposites allowed."
-        if self.attacks["greedy"].remark:
-            return self.attacks["greedy"].remark
-        return (
-            f"Of {won} successes of greedy search with any similar word, {self.lost} go away without opposites and words of another part"
-            " of speech."
-        )
+            said = "Greedy search does not succeed, opposites allowed."
+        elif self.attacks["greedy"].remark:
+            said = ""  # Nothing was left out.
+        else:
+            said = (
+                f"Greedy search with any similar word: successes {won}, of which {self.lost} go away without opposites and words of another"
+                " part of speech."
+            )
+        remarks = {each.remark: name for name, each in reversed(self.attacks.items()) if each.remark}
+        return " ".join(filter(None, [said, *(f"{name}: {remark}" for remark, name in reversed(remarks.items()))]))
 
 
 @analysis("protocol", "The protocol of the papers", ProtocolSettings, needs="classes")

@@ -15,7 +15,7 @@ from engine.progress import Progress, told
 from engine.robustness.attacks import AttackName, named, worst
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
-from engine.statistics import bootstrap
+from engine.statistics import binomial_interval
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import Sample, batches
 from engine.tables import columns
@@ -70,7 +70,7 @@ class RobustSettings(Sample):
 
 @dataclass(frozen=True)
 class RobustPoint:
-    """Accuracy at one ε. `accuracy`: under `steps` steps; `longer`: under twice as many; `low`, `high`: 95 % interval;
+    """Accuracy at one ε. `accuracy`: under `steps` steps; `longer`: under twice as many; `low`, `high`: exact 95 % interval (Clopper–Pearson);
     `queries`: passes of the model per example, of both attacks together.
 
     The attack has converged if `longer` is not much lower than `accuracy`: more steps find hardly anything more.
@@ -163,6 +163,5 @@ def curve_of(
 
 
 def _point(epsilon: float, short: Tensor, long: Tensor, queries: float) -> RobustPoint:
-    held = (~short).double()
-    low, high = bootstrap(held.tolist())
-    return RobustPoint(epsilon, float(held.mean()), float((~long).double().mean()), low, high, queries)
+    low, high = binomial_interval(int((~short).sum()), len(short))
+    return RobustPoint(epsilon, float((~short).double().mean()), float((~long).double().mean()), low, high, queries)

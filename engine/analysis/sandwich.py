@@ -17,7 +17,7 @@ from engine.robustness.smoothed import falls_at, smoothed_end
 from engine.robustness.victim import Victim
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
-from engine.statistics import binomial_low
+from engine.statistics import binomial_low, rounded_down
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import Sample
 from engine.tables import columns
@@ -46,7 +46,8 @@ class SandwichSettings(Sample):
 @dataclass(frozen=True)
 class SandwichPoint:
     """At one ε: the share of the examples that are certified, and of those that are not shown to fall, both of the smoothed
-    classifier; `clean`: whose votes give the label. `model_attacked`: what the attack leaves of the model itself.
+    classifier; `clean`: to whose label the votes lean; `undecided`: whose votes show nothing, so that they are neither certified nor
+    seen to fall. `model_attacked`: what the attack leaves of the model itself.
     """
 
     epsilon: float
@@ -54,18 +55,21 @@ class SandwichPoint:
     attacked: float
     clean: float
     model_attacked: float
+    undecided: float
 
 
 @dataclass(frozen=True)
 class Sandwiched:
     """One example. `radius`: certified, 0 if nothing is; `flips`: the smallest ε of the grid at which the attack fells the
-    smoothed classifier, None if none does; `right`: whether its votes give the label; `wrong`: whether they show another class.
+    smoothed classifier, None if none does; `right`: whether its votes lean to the label; `wrong`: whether they show another class;
+    `undecided`: whether they show no class at all.
     """
 
     text: str
     label: str
     right: bool
     wrong: bool
+    undecided: bool
     radius: float
     flips: float | None
 
@@ -92,7 +96,8 @@ class Sandwich(Result):
         ]
         head = (
             f"{self.origin}{said_at(self.site)}\n\nCertified and attacked: of the smoothed classifier (σ = {self.sigma:g}); the truth lies"
-            f" between. Last column: the model itself.\nThese votes can certify radii up to {self.most:.3g} at most, whatever the text.\n\n"
+            f" between. Last column: the model itself.\nThese votes can certify radii up to {rounded_down(self.most, 3)} at most, whatever the"
+            f" text.\n{said_of_votes(self.alpha, self.curve[0].undecided, len(self.sentences))}\n\n"
         )
         return head + columns(rows, ("epsilon", "certified", "attacked", "attacked, the model itself"))
 
@@ -134,6 +139,7 @@ def sandwich(classifier: Classifier, asked: SandwichSettings, progress: Progress
             share([not row.wrong and (row.flips is None or row.flips > epsilon) for row in rows]),
             share([row.right for row in rows]),
             share([own is None or own > epsilon for own in itself]),
+            share([row.undecided for row in rows]),
         )
         for epsilon in asked.epsilons
     ]  # fmt: skip
@@ -165,4 +171,14 @@ def _one(
             ends.append(smoothed_end(question, batch, label, epsilon, asked.steps))
             flips = epsilon if any(falls_at(question, batch, end, label, tries) for end in reversed(ends)) else None
     radius = radius_of(votes.p_low, asked.sigma)
-    return Sandwiched(question.text, classifier.labels[label], right, wrong, radius if right else 0.0, flips), own
+    undecided, name = votes.abstained, classifier.labels[label]
+    return Sandwiched(question.text, name, right, wrong, undecided, radius if right else 0.0, flips), own
+
+
+def said_of_votes(alpha: float, undecided: float, count: int) -> str:
+    """What must be said of accuracies between two bounds: how sure they are, and of how much."""
+    return (
+        f"Each certificate, and each fall, holds with probability {1 - alpha:g}. The votes of {undecided:.1%} of the {count} examples show no"
+        " class: these are not certified, and count as standing under the attack. Chance alone moves an accuracy of 0.5 by about"
+        f" ±{0.98 / count**0.5:.2f} with so many."
+    )

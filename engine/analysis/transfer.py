@@ -66,12 +66,19 @@ class Transfer(Result):
     def text(self) -> str:
         """A row per source."""
         rows = [
-            (model, str(texts), *("-" if share is None else f"{share:.2f}" for share in row))
-            for model, texts, row in zip(self.models, self.texts, self.fooled, strict=True)
+            (
+                model,
+                str(texts),
+                *(
+                    "-" if share is None else f"{round(share * count)} of {count}"
+                    for share, count in zip(row, shown, strict=True)
+                ),
+            )
+            for model, texts, row, shown in zip(self.models, self.texts, self.fooled, self.shown, strict=True)
         ]
-        return "Share of the texts found on a row's model that fool a column's.\n\n" + columns(
-            rows, ("found on", "texts", *self.models)
-        )
+        return (
+            "How many of the texts found on a row's model fool a column's: of those whose original the column's model gets right.\n\n"
+        ) + columns(rows, ("found on", "texts", *self.models))
 
 
 @analysis("transfer", "Whose adversarial texts fool whom", TransferSettings, needs="nothing")

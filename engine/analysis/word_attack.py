@@ -69,14 +69,17 @@ class WordAttack(Result):
     def text(self) -> str:
         """The summary, and the texts that fool the model."""
         rows = [
-            (f"{each.probability:.2f}", f"{each.probability_after:.2f}", each.queries, each.after[:100])
+            (
+                f"{each.probability:.2f}", f"{each.probability_after:.2f}", each.queries,
+                ", ".join(f"{old} → {new}" for _, old, new in each.changes), each.after if len(each.after) <= 100 else f"{each.after[:99]}…",
+            )
             for each in self.examples
             if each.success
-        ]
+        ]  # fmt: skip
         text = "\n".join(f"{name}: {said_of_number(value)}" for name, value in self.summary.items())
         remark = f"{self.remark}\n\n" if self.remark else ""
         return f"{self.origin}\n\n{text}\n\n{remark}" + columns(
-            rows, ("before", "after", "queries", "text that fools it")
+            rows, ("before", "after", "queries", "changed", "text that fools it")
         )
 
 
@@ -108,8 +111,17 @@ def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Pro
         told(progress, place + 1, len(texts))
     found = sorted(found, key=lambda each: (not each.success, each.said != each.label))
     swaps = SEARCHES.get(asked.search).candidates is None  # Typos swap no words.
-    remark = meaning_unknown(texts) if asked.keep_meaning and swaps else ""
-    return WordAttack(classifier.origin, found, summary(found), list(classifier.labels), remark)
+    said = [meaning_unknown(texts) if asked.keep_meaning and swaps else "", nothing_tried(found)]
+    return WordAttack(classifier.origin, found, summary(found), list(classifier.labels), " ".join(filter(None, said)))
+
+
+def nothing_tried(found: Sequence[Attacked]) -> str:
+    """What must be said of texts to which the search has nothing to do; "" if there are none."""
+    right = [each for each in found if each.said == each.label]
+    idle = sum(each.queries <= 1 for each in right)
+    if not idle:
+        return ""
+    return f"Nothing could be tried on {idle} of the {len(right)} texts that were right before: that they hold says nothing of the model."
 
 
 def meaning_unknown(texts: Sequence[str]) -> str:
@@ -138,7 +150,8 @@ def said_of_number(value: float | None) -> str:
 
 def summary(found: Sequence[Attacked]) -> dict[str, float | None]:
     """`accuracy` and `after_attack` (shares of all), `success` (of those right before), `words_changed` (mean share of the
-    words of successful ones), `similarity` (their mean), `queries` (mean of those right before); None where there is none.
+    words of successful ones), `similarity` (their mean), `queries` (mean of those right before); None where there is none to take
+    it of.
     """
     right = [each for each in found if each.said == each.label]
     won = [each for each in right if each.success]
@@ -151,7 +164,7 @@ def summary(found: Sequence[Attacked]) -> dict[str, float | None]:
         "examples": float(len(found)),
         "accuracy": len(right) / count,
         "after_attack": (len(right) - len(won)) / count,
-        "success": len(won) / max(1, len(right)),
+        "success": len(won) / len(right) if right else None,
         "words_changed": mean([len(each.changes) / len(split(each.before)[0]) for each in won]),
         "similarity": mean([each.similarity for each in won]),
         "queries": mean([float(each.queries) for each in right]),

@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
+from engine.analysis.sandwich import said_of_votes
 from engine.data.segmentation import language_of
 from engine.errors import UserError
 from engine.lexicon.candidates import similar_candidates
@@ -46,7 +47,8 @@ class WordSandwichSettings(Sample):
 @dataclass(frozen=True)
 class WordSandwichPoint:
     """With so many changed words: the share of the examples that are certified, and of those that are not shown to fall, both
-    of the smoothed classifier; `clean`: whose votes give the label. `model_attacked`: what the attack leaves of the model itself.
+    of the smoothed classifier; `clean`: to whose label the votes lean; `undecided`: whose votes show nothing, so that they are neither
+    certified nor seen to fall. `model_attacked`: what the attack leaves of the model itself.
     """
 
     words: int
@@ -54,20 +56,22 @@ class WordSandwichPoint:
     attacked: float
     clean: float
     model_attacked: float
+    undecided: float
 
 
 @dataclass(frozen=True)
 class WordSandwiched:
     """One example. `radius`: words that are covered, whatever becomes of them (None: not even the label is
     shown to have most votes); `flips`: the fewest changed words with which the
-    attack fells the smoothed classifier, None if none does; `right`: whether its votes give the label; `wrong`: whether they show
-    another class; `words`: of the text.
+    attack fells the smoothed classifier, None if none does; `right`: whether its votes lean to the label; `wrong`: whether they show
+    another class; `undecided`: whether they show no class at all; `words`: of the text.
     """
 
     text: str
     label: str
     right: bool
     wrong: bool
+    undecided: bool
     radius: int | None
     flips: int | None
     words: int
@@ -94,7 +98,8 @@ class WordSandwich(Result):
         ]
         head = (
             f"{self.origin}\n\nCertified and attacked: of the smoothed classifier (masks keep {self.keep:g} of the words); the truth"
-            f" lies between. Last column: the model itself.\n\n"
+            f" lies between. Last column: the model itself.\n"
+            f"{said_of_votes(self.alpha, self.curve[0].undecided, len(self.sentences))}\n\n"
         )
         return head + columns(rows, ("changed words", "certified", "attacked", "attacked, the model itself"))
 
@@ -136,6 +141,7 @@ def word_sandwich(classifier: Classifier, asked: WordSandwichSettings, progress:
             share([not row.wrong and (row.flips is None or row.flips > words) for row in rows]),
             share([row.right for row in rows]),
             share([own is None or own > words for own in itself]),
+            share([row.undecided for row in rows]),
         )
         for words in range(asked.most_words + 1)
     ]  # fmt: skip
@@ -153,6 +159,7 @@ def _one(question: Question, label: int, most: int, progress: Progress) -> WordS
         name,
         right,
         wrong,
+        found.abstained,
         int(found.radius) if right and not found.abstained else None,
         flips,
         found.words,

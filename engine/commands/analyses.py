@@ -1,7 +1,6 @@
 """A verb for every analysis, made from what the analysis declares: its flags, its JSON, its text."""
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -146,17 +145,25 @@ def _run(options: argparse.Namespace) -> None:
     for why in filter(None, (part.refuses(subject) for part in parts)):
         raise UserError(why)
     document: dict[str, Any] = {}
+    values = {name: value for each in reversed(asked) for name, value in each.as_dict().items()}
     texts = []
     said = _remarks(parts[0].kind, subject, asked[0].as_dict())
     for part, each in zip(parts, asked, strict=True):
         found = part.run(subject, each, progress(part.title))
-        if getattr(found, "truncated", False):
-            print(
-                f"The text was cut to the first {len(found.tokens)} tokens, all that the model reads.", file=sys.stderr
-            )
         document |= found.document()
         texts.append(found.text())
-    show({**document, "remarks": said}, options.json, "\n\n".join(texts))
+    texts.append(_asked(values))
+    show({**document, "asked": values, "remarks": said}, options.json, "\n\n".join(filter(None, texts)))
+
+
+def _asked(values: Mapping[str, Any]) -> str:
+    """What a result is of, in a line: the settings that have a value."""
+    plain = {
+        name: _words(list(value) if isinstance(value, tuple) else value)
+        for name, value in values.items()
+        if value not in (None, "") and not isinstance(value, dict)
+    }
+    return "Asked: " + ", ".join(f"{name} {value[:80]}" for name, value in plain.items()) if plain else ""
 
 
 def _remarks(kind: str, subject: Any, asked: dict[str, Any]) -> list[str]:

@@ -14,6 +14,9 @@ _CLOSED_CLASS = """
 a an and are as at be been but by can did do does for from had has have he her him his i if in is it its me my
 no nor not of on or our she so that the their them then there these they this those to was we were what when
 which who will with would you your
+的 了 着 过 地 得 和 与 及 或 但 但是 而 而且 也 都 就 才 又 再 还 不 没 没有 未 无 别 非 是 在 有 我 你 您 他 她 它 我们 你们 他们
+她们 它们 这 那 这个 那个 这些 那些 这样 那样 什么 谁 哪 哪里 怎么 为什么 啊 呀 吧 吗 呢 嘛 哦 把 被 对 从 向 到 给 为 因为 所以 如果
+虽然 以 之 其 个 一个 不是 不会 不能 不要 就是 还是 可以 会 能 要
 """
 STOP_WORDS = frozenset(_CLOSED_CLASS.split())
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.ascent import Point, climb
 from engine.methods.passes import PerturbedBatch
 from engine.perturbation import example_noise, example_norms, unit_example
-from engine.robustness.attacks import ATTACKS, Attack, named, worst
+from engine.robustness.attacks import ATTACKS, STANDARD, Attack, named, worst
 from engine.robustness.attacks.square import Square
 from engine.subjects.classifier import Classifier
 
@@ -182,7 +182,8 @@ def card(seen: Seen, of: Audited) -> list[Check]:
             "Nothing real withstands an unbounded change: the attack is blind to something.",
         ),
         Check(
-            "it reaches the edge of the ball", sum(each >= 0.99 for each in seen.edge) >= EDGE * len(seen.edge),
+            "it reaches the edge of the ball",
+            None if not seen.edge else sum(each >= 0.99 for each in seen.edge) >= EDGE * len(seen.edge),
             f"{sum(each >= 0.99 for each in seen.edge)} of {len(seen.edge)} climbs that changed no answer end at ‖δ‖ = ε",
             "The steps are too short or too few: much of what ε allows was never tried.",
         ),
@@ -192,9 +193,11 @@ def card(seen: Seen, of: Audited) -> list[Check]:
             "The attack is no better than chance: its direction carries no information.",
         ),
     ]  # fmt: skip
+    blind = not any(each.takes_gradient for each in ATTACKS.all() if of.attack in (each.name, STANDARD))
     more = (
         ("square", "no search without gradients finds more", "a random search",
-         "The gradients mislead: the model hides them."),
+         "The same search finds more when it looks again: it has not converged." if blind
+         else "The gradients mislead: the model hides them."),
         ("others", "no other attack finds more", "another attack",
          "Another objective or step size is stronger: the accuracy is too high."),
         ("longer", f"{LONGER} times the steps and a restart find no more", "the longer attack",

@@ -30,7 +30,7 @@ class Limits(Settings):
     queries_per_word: int = Field(default=50, ge=2, le=10_000)
     """Texts that the model may be asked about, times the words of the text (TextDefender: 50)."""
     keep_stop_words: bool = True
-    """Never change closed-class words such as "the" and "not"."""
+    """Never change closed-class words such as "the" and "not" (English and Chinese)."""
 
 
 @dataclass

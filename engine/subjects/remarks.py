@@ -26,6 +26,7 @@ def remarks(classifier: Classifier, values: Mapping[str, Any]) -> list[str]:
         pair = values.get("text_pair")
         found += [said for said in (unreadable(classifier.tokenizer, [text, *([str(pair)] if pair else [])]),) if said]
         found += paired(classifier, bool(pair))
+        found += cut(classifier, text, str(pair) if pair else None)
         if classifier.is_regression and values.get("label") is None:
             found.append(
                 "The loss is taken against the model's own score: it is 0, has no slope, and no method of the task's loss"
@@ -55,6 +56,15 @@ def _of_data(classifier: Classifier, dataset: str, split: str, limit: int | None
             f"This model {_is(mark)} on these examples (or a sample of them): what is shown of it says nothing."
         )
     return found
+
+
+def cut(classifier: Classifier, text: str, pair: str | None) -> list[str]:
+    """A remark if a text is longer than what the model reads."""
+    most = classifier.tokenizer.model_max_length
+    count = len(classifier.tokenizer(text, pair, truncation=False, verbose=False)["input_ids"])
+    if count <= most:
+        return []
+    return [f"The text was cut: the model reads the first {most:,} of its {count:,} tokens, the rest is left out."]
 
 
 def paired(classifier: Classifier, pair: bool) -> list[str]:

@@ -165,7 +165,7 @@ def test_a_text_that_is_too_long_is_cut_and_said(said, small):
     code, out, err = said("trace", "--text", "very good film " * 3400, "--run", "m", "--steps", "1", "--json")
     assert code == 0
     assert json.loads(out)["truncated"]
-    assert "cut to the first 64 tokens" in err
+    assert "reads the first 64 of its" in err
 
 
 def test_detached_runs_are_queued_cancelled_and_resumed(said, small):

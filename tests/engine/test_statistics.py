@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.statistics import bootstrap, sign_flip
+from engine.statistics import binomial_interval, bootstrap, percent_down, rounded_down, sign_flip
 
 
 def test_the_bootstrap_interval_covers_the_mean_as_often_as_it_says():
@@ -33,3 +33,20 @@ def test_the_sign_flip_test_is_scipys_and_brute_force(count):
         )
         assert sign_flip(values) == pytest.approx(theirs.pvalue)
     assert sign_flip([0.0, 0.0]) == 1.0
+
+
+def test_an_interval_of_a_share_is_never_a_point():
+    """0 of n: the upper end is where (1 - p)^n = 0.025; as scipy has it in between."""
+    assert binomial_interval(0, 6) == (0.0, pytest.approx(1 - 0.025 ** (1 / 6)))
+    assert binomial_interval(6, 6) == (pytest.approx(0.025 ** (1 / 6)), 1.0)
+    for hits, trials in ((1, 6), (25, 50), (49, 50)):
+        theirs = stats.binomtest(hits, trials).proportion_ci(method="exact")
+        assert binomial_interval(hits, trials) == pytest.approx((theirs.low, theirs.high))
+
+
+@pytest.mark.parametrize("value", [0.10868073, 0.0829999, 1.0, 123456.7, 9.9999, 1e-9])
+def test_bounds_are_rounded_down(value):
+    for digits in (3, 4):
+        printed = float(rounded_down(value, digits))
+        assert value * (1 - 10 ** (1 - digits)) <= printed <= value
+    assert percent_down(0.99999) == "99.9%" and percent_down(1.0) == "100.0%" and percent_down(0.29) == "29.0%"

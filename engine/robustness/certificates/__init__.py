@@ -55,6 +55,7 @@ class Certified:
         abstained: whether the votes do not even show that the prediction is the most frequent one.
         share: of the counted votes, of the prediction; 1 where everything was tried.
         words: how many words the text has that may be changed.
+        attainable: the radius that any number of votes could show, would they all agree; None: the more, the larger.
     """
 
     prediction: int
@@ -66,6 +67,7 @@ class Certified:
     abstained: bool
     share: float
     words: int
+    attainable: float | None = None
 
 
 @dataclass(frozen=True)

@@ -43,18 +43,12 @@ def ablation(asked: Question, progress: Progress = None) -> Certified:
     """
     words = len(split(asked.text)[0])
     votes = vote(said_when_masked(asked), asked.samples, asked.alpha, progress)
-    radius = radius_of(votes.p_low, words, kept_words(asked.keep, words))
+    kept = kept_words(asked.keep, words)
+    radius = radius_of(votes.p_low, words, kept)
     return Certified(
-        votes.prediction,
-        radius > 0,
-        radius,
-        WORDS,
-        votes.samples,
-        votes.p_low,
-        votes.abstained,
-        votes.share,
-        words,
-    )
+        votes.prediction, radius > 0, radius, WORDS, votes.samples, votes.p_low, votes.abstained, votes.share, words,
+        radius_of(1.0, words, kept),
+    )  # fmt: skip
 
 
 def masked(text: str, keep: float, mask: str, generator: torch.Generator) -> str:

@@ -59,8 +59,10 @@ def substitution(asked: Question, progress: Progress = None) -> Certified:
         return victim(texts).argmax(dim=-1)
 
     votes = vote(said, asked.samples, asked.alpha, progress)
-    radius = 0 if votes.abstained else radius_of(votes.p_low, [overlap(words[place], asked.sets) for place in free])
+    overlaps = [overlap(words[place], asked.sets) for place in free]
+    radius = 0 if votes.abstained else radius_of(votes.p_low, overlaps)
     certified = not votes.abstained and radius == len(free)
     return Certified(
-        votes.prediction, certified, radius, WORDS, votes.samples, votes.p_low, votes.abstained, votes.share, len(free)
-    )
+        votes.prediction, certified, radius, WORDS, votes.samples, votes.p_low, votes.abstained, votes.share, len(free),
+        radius_of(1.0, overlaps),
+    )  # fmt: skip

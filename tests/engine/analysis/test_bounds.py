@@ -94,6 +94,9 @@ def test_transfer_counts_what_fools_whom(undecided, classifier, data, tmp_path):
             fooled += int(victim([each.after])[0].argmax()) != each.label
     assert found.shown[0][2] == shown
     assert found.fooled[0][2] == (fooled / shown if shown else None)
+    if shown:
+        assert f"{fooled} of {shown}" in found.text()
+    assert f"{len(won)} of {len(won)}" in found.text()
 
 
 def test_what_cannot_be_bounded(undecided, regressor, data, tmp_path):

@@ -9,7 +9,7 @@ from torch import nn
 
 from engine.catalogue import analyse
 from engine.errors import UserError
-from engine.subjects.classifier import precise
+from engine.subjects.classifier import load_classifier, precise
 
 
 def tricked(classifier, change):
@@ -92,11 +92,29 @@ def test_too_few_steps_are_caught(classifier, data):
     assert far["it finds more than noise"].passed is None  # Nothing falls: nothing can be said.
 
 
-def test_transfer_from_the_model_itself_finds_nothing_new(classifier, data, tmp_path):
-    classifier.model.save_pretrained(tmp_path / "same")
-    classifier.tokenizer.save_pretrained(tmp_path / "same")
-    _, checks = audit(classifier, data, attack="apgd", transfer_from=str(tmp_path / "same"))
+def test_transfer_from_a_model_that_is_nearly_the_same_finds_nothing_new(classifier, data, tmp_path):
+    for name, moved in (("same", 0.0), ("near", 1e-6)):
+        model = copy.deepcopy(classifier.model)
+        with torch.no_grad():
+            model.classifier.bias += moved
+        model.save_pretrained(tmp_path / name)
+        classifier.tokenizer.save_pretrained(tmp_path / name)
+    _, checks = audit(classifier, data, attack="apgd", transfer_from=str(tmp_path / "near"))
     assert checks["no climb on another model finds more"].passed
+    with pytest.raises(UserError, match="is the model that is audited"):
+        audit(load_classifier(str(tmp_path / "near")), data, attack="apgd", transfer_from=str(tmp_path / "near"))
+
+
+def test_what_cannot_fail_does_not_pass(classifier, data):
+    """Where every climb changes an answer none can end inside the ball; an attack without gradients is not misled by them."""
+    found, checks = audit(classifier, data, epsilon=50.0)
+    assert found.attacked == 0
+    edge = checks["it reaches the edge of the ball"]
+    assert edge.passed is None and "0 of 0" in edge.seen
+    _, blind = audit(classifier, data, attack="square", steps=2)
+    assert "looks again" in blind["no search without gradients finds more"].means
+    _, climbing = audit(classifier, data, attack="pgd", steps=2)
+    assert "gradients mislead" in climbing["no search without gradients finds more"].means
 
 
 def test_what_cannot_be_audited(classifier, regressor, data, tmp_path):
@@ -106,7 +124,7 @@ def test_what_cannot_be_audited(classifier, regressor, data, tmp_path):
         analyse("audit", classifier, dataset=data, epsilon=0)
     with pytest.raises(UserError, match="Unknown attack"):
         analyse("audit", classifier, dataset=data, attack="nosuch")
-    with pytest.raises(UserError, match="same vocabulary"):
+    with pytest.raises(UserError, match="another vocabulary"):
         analyse("audit", classifier, dataset=data, split="train", transfer_from="minilm")
 
 

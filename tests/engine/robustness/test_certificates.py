@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from dataclasses import replace
 from functools import cache
 from statistics import NormalDist
@@ -271,6 +272,28 @@ def test_a_certificate_in_words_and_numbers(classifier):
     assert found.proof.radius <= radius_of(binomial_low(100, 100, 0.05), 0.02) + 1e-12
     every = analyse("certify", classifier, text="good film", kind="enumeration", candidates=2, similar="en")
     assert every.proof.p_low is None and every.alpha == 0 and "The model says" in every.verdict()
+
+
+@pytest.mark.parametrize("samples", [100, 1000])
+def test_what_no_number_of_votes_could_show_is_not_promised(classifier, samples):
+    """Of three words one is kept: with r = 2 changed ones p - 1 + 1/3 > 1/2 for no p, so that 1 is the most."""
+    how = {"text": "good good good", "kind": "ablation", "samples": samples}
+    found = analyse("certify", classifier, **how)
+    assert found.proof.attainable == 1
+    assert found.proof.share == 1.0 and found.proof.radius == 1
+    assert "no number of them can show more" in found.verdict() and "more would show more" not in found.verdict()
+    noise = analyse("certify", classifier, text="good good good", sigma=1e-4, samples=50)
+    assert noise.proof.share == 1.0 and noise.proof.attainable is None and "more would show more" in noise.verdict()
+
+
+def test_what_is_printed_is_never_more_than_what_is_proved(classifier):
+    found = analyse("certify", classifier, text="good good good", sigma=0.01234567, samples=61)
+    printed = float(re.search(r"‖δ‖ < ([\d.]+)", found.verdict()).group(1))
+    assert 0.999 * found.proof.radius < printed <= found.proof.radius
+    share = float(re.search(r"at least ([\d.]+)%", found.text()).group(1))
+    assert share / 100 <= found.proof.p_low < 1
+    sure = analyse("certify", classifier, text="good good good", sigma=1e-4, samples=50, alpha=0.999)
+    assert "at least 100.0%" not in sure.text()
 
 
 @pytest.mark.parametrize(

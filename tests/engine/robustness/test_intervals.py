@@ -90,6 +90,12 @@ def test_the_analysis_keeps_certified_below_attacked_below_clean(data):
     assert found.shown == "a very good film" and "similar words" in found.text()
 
 
+def test_whether_a_model_has_collapsed_is_seen_on_the_whole_split(data):
+    """Not on the few examples that are tried, of which one more or less is chance."""
+    marks = [analyse("intervals", None, dataset=data, limit=limit, similar="en").marks for limit in (1, 3, 40)]
+    assert marks[0] == marks[1] == marks[2]
+
+
 def test_what_it_cannot_be_made_of(data):
     with pytest.raises(UserError, match="no word with a vector"):
         analyse("intervals", None, dataset=data, similar="en", text="123 ...")

@@ -177,6 +177,16 @@ def test_a_wrong_prediction_is_left_alone_and_counted(classifier):
     assert figures["after_attack"] == (0.0 if right.success else 0.5)
 
 
+def test_where_nothing_is_right_or_nothing_can_be_tried_no_success_is_counted(classifier, undecided):
+    text = "a very good film"
+    wrong = attack_text(classifier, text, 1 - said(classifier, text), candidates, limits=FREE)
+    assert summary([wrong])["success"] is None
+    found = analyse("word attack", undecided, text="a 没 的 了", search="greedy", most_changed=1.0, least_similar=-1.0)
+    assert found.examples[0].queries <= 1  # Closed-class words, of both languages.
+    assert "Nothing could be tried on 1 of the 1 texts" in found.text()
+    assert "Nothing could be tried" in analyse("word attack", undecided, text="这部电影有点慢", search="typos").remark
+
+
 def test_words_and_gaps_rebuild_the_text():
     for text in (" A good-natured film, isn't it? ", "使用语言模型来预测", "x", "a  b"):
         words, gaps = split(text)
