@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = (
     "engine/methods",
     "engine/objectives",
+    "engine/lexicon",
     "engine/analysis",
     "engine/robustness",
     "engine/subjects",

@@ -60,7 +60,7 @@ def _of_data(classifier: Classifier, dataset: str, split: str, limit: int | None
 
 def cut(classifier: Classifier, text: str, pair: str | None) -> list[str]:
     """A remark if a text is longer than what the model reads."""
-    most = classifier.tokenizer.model_max_length
+    most = classifier.max_length
     count = len(classifier.tokenizer(text, pair, truncation=False, verbose=False)["input_ids"])
     if count <= most:
         return []
