@@ -1,5 +1,6 @@
 """R3F: no ascent; the output must not move under tiny random noise."""
 
+from contextlib import nullcontext
 from typing import Literal
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from engine.methods import METHODS
 from engine.methods.base import Method
 from engine.methods.losses import divergence
 from engine.methods.passes import PerturbedBatch, Report, batch_seed
+from engine.methods.spectral import normalised_head
 from engine.perturbation import example_noise
 from engine.settings import CONFIG, Settings
 from engine.sites import EMBEDDINGS, SiteName
@@ -25,6 +27,8 @@ class R3FSettings(Settings):
     """What the noise is drawn from."""
     smoothness_weight: float = Field(default=1.0, ge=0)
     """λ, the weight of the divergence (paper: 0.1 to 5)."""
+    spectral_norm: bool = False
+    """R4F: the weight W of the head's last layer is used as W/σ(W), σ its largest singular value."""
     perturb_special_tokens: bool = True
     """Perturb [CLS] and [SEP] too, as the paper does."""
     site: SiteName = EMBEDDINGS
@@ -39,8 +43,11 @@ class R3F(Method[R3FSettings]):
     climbed: δ is noise. Both passes run in full precision, without autocast or TF32, since their outputs are nearly equal; with
     dropout on they differ by their masks far more than by z, as in the published code. Cost of a step: 6 (3 with λ = 0).
 
-    Settings: magnitude 1e-5, distribution "uniform" (or "normal"), smoothness_weight 1, perturb_special_tokens True. Shapes: z
-    `[B, L, D]`.
+    R4F (section 3.2; `spectral_norm`): the head's last weight is divided by its largest singular value. W is set to W/σ(W) before a
+    step, which changes no output of W/σ(W), so that the model as it is saved is the model that was trained, to the last step.
+
+    Settings: magnitude 1e-5, distribution "uniform" (or "normal"), smoothness_weight 1, spectral_norm False, perturb_special_tokens
+    True. Shapes: z `[B, L, D]`.
 
     >>> from engine.methods.r3f import R3F
     >>> R3F().floor
@@ -65,6 +72,10 @@ class R3F(Method[R3FSettings]):
 
     def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """The clean pass, the noisy pass, one backward for both."""
+        with normalised_head(batch.model) if self.settings.spectral_norm else nullcontext():
+            return self._accumulate(batch, scale)
+
+    def _accumulate(self, batch: PerturbedBatch, scale: float) -> Report:
         weight = self.settings.smoothness_weight
         clean = batch.forward(ascent=False)
         loss = batch.loss(clean.logits)
