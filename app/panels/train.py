@@ -19,6 +19,7 @@ RARE = [
     "epochs",
     "warmup_share",
     "weight_decay",
+    "train_limit",
     "max_gradient_norm",
     "gradient_accumulation",
     "max_length",

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import PrinterCallback, TrainingArguments
+import pandas as pd
+from transformers import PrinterCallback
 
-from engine import distributed
 from engine.adapters import with_lora
-from engine.data import encoding
-from engine.data.encoding import LENGTH, by_length, check_words, collator, encode, is_lazy
+from engine.data.encoding import by_length, check_words, collator, encode, is_lazy
 from engine.data.legibility import sample_of, unreadable
 from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import TaskData, metrics_of
@@ -18,12 +16,11 @@ from engine.errors import UserError
 from engine.methods import get_method
 from engine.model_files import padding_said
 from engine.models import PAIRS, Loaded, best_device, check_can_be_moved, load_model
+from engine.runs.arguments import training_arguments
 from engine.runs.config import TrainConfig, is_pretraining
+from engine.runs.pretraining import METRICS, build_pretrainer, objective_of
 from engine.sites import EMBEDDINGS, checkpointing
 from engine.trainer import AdversarialTrainer
-
-LOGGED_POINTS = 500
-EVALUATED_TEXTS = 512
 
 
 @dataclass
@@ -37,47 +34,6 @@ class Job:
     majority: float | None = None
 
 
-def training_arguments(config: TrainConfig, folder: Path, batches: int) -> TrainingArguments:
-    """Trainer's arguments for a run. `batches`: batches per epoch."""
-    per_epoch = max(1, -(-batches // (config.gradient_accumulation * distributed.processes())))
-    total = config.max_steps or max(1, int(config.epochs * per_epoch))
-    device = best_device()
-    bf16 = config.precision == "bf16" or (
-        config.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
-    )
-    return TrainingArguments(
-        output_dir=str(folder / "checkpoints"),
-        max_steps=config.max_steps or -1,
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=max(64, config.batch_size),
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        warmup_steps=config.warmup_share if config.warmup_share < 1 else total,
-        max_grad_norm=config.max_gradient_norm,
-        gradient_accumulation_steps=config.gradient_accumulation,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
-        eval_strategy="steps",
-        eval_steps=max(1, -(-total // config.evaluations)),
-        save_strategy="steps",
-        save_steps=max(1, -(-total // (config.checkpoints + 1))),
-        save_total_limit=2,  # The one before, should the last one be damaged.
-        logging_steps=max(1, total // LOGGED_POINTS),
-        logging_nan_inf_filter=False,
-        bf16=bf16,
-        tf32=True if device.type == "cuda" else None,
-        optim="adamw_torch_fused" if device.type == "cuda" else "adamw_torch",
-        torch_compile=config.compile,
-        use_cpu=device.type == "cpu",
-        dataloader_pin_memory=device.type == "cuda",
-        remove_unused_columns=not is_pretraining(config.method),
-        seed=config.seed,
-        report_to=[],
-        disable_tqdm=True,
-    )
-
-
 def _bucket(config: TrainConfig) -> int | None:
     """What padded lengths are a multiple of: few shapes for compiled code, whole tiles for a GPU's matrix units."""
     if config.compile:
@@ -85,11 +41,20 @@ def _bucket(config: TrainConfig) -> int | None:
     return 8 if best_device().type == "cuda" else None
 
 
+def trained_on(data: TaskData, config: TrainConfig) -> pd.DataFrame:
+    """The training split, or the sample of it that `train_limit` asks for: the same for every method, another for every seed."""
+    table = data.splits["train"]
+    if config.train_limit is None or config.train_limit >= len(table):
+        return table
+    return table.sample(config.train_limit, random_state=config.seed).sort_index().reset_index(drop=True)
+
+
 def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: Path) -> AdversarialTrainer:
     """The trainer of a fine-tune. It prints nothing by itself."""
     length = min(config.max_length, loaded.max_length)
     train, validation = (
-        encode(data.splits[split], loaded.tokenizer, data.task, length) for split in ("train", "validation")
+        encode(table, loaded.tokenizer, data.task, length)
+        for table in (trained_on(data, config), data.splits["validation"])
     )
     method_class = get_method(config.method)
     method = method_class(
@@ -116,92 +81,6 @@ def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: P
     return trainer
 
 
-def _objective(config: TrainConfig, texts: list[str]) -> tuple[Any, Any, int]:
-    """The objective of a pre-training run, its tokenizer, and the tokens it reads."""
-    from engine.data.segmentation import language_of
-    from engine.lexicon.similar import similar_words
-    from engine.objectives import electra, macbert
-    from engine.objectives.start import load_discriminator, load_masked_lm
-
-    if config.method == "electra":
-        settings = electra.ELECTRASettings.parse(config.method_settings)
-        if settings.strategy == "mac":
-            raise UserError(
-                "strategy: ELECTRA's generator fills masks; allowed are original, wwm and ngram, but it is mac."
-            )
-        encoder, generator, head, tokenizer, length = load_discriminator(
-            config.model, settings.from_scratch, config.seed
-        )
-        made: Any = electra.ELECTRA(encoder, tokenizer, settings, generator=generator, head=head, seed=config.seed)
-        return made, tokenizer, length
-    of_macbert = macbert.MacBERTSettings.parse(config.method_settings)
-    model, tokenizer, length = load_masked_lm(config.model, of_macbert.from_scratch, config.seed)
-    similar = None
-    if of_macbert.strategy == "mac":
-        similar = similar_words(of_macbert.similar or language_of(" ".join(texts[:200])))
-    return macbert.MacBERT(model, tokenizer, of_macbert, similar, seed=config.seed), tokenizer, length
-
-
-def build_pretrainer(config: TrainConfig, folder: Path) -> Any:
-    """The trainer of a pre-training run.
-
-    Raises:
-        UserError: no text, a tokenizer that cannot write it, settings that do not fit.
-    """
-    import datasets
-
-    from engine.data.segmentation import encode_words
-    from engine.objectives.macbert import encode_order
-    from engine.objectives.trainer import ObjectiveTrainer
-
-    datasets.disable_progress_bars()
-    texts = load_texts(config.dataset)
-    objective, tokenizer, most = _objective(config, texts["train"])
-    length = min(config.max_length, most)
-    order = bool(getattr(objective.settings, "sentence_order", False))
-
-    def encoded(part: list[str]) -> datasets.Dataset:
-        def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            made = [
-                encode_order(tokenizer, text, place % 2 == 1, length)
-                if order
-                else encode_words(tokenizer, text, None, length)
-                for text, place in zip(rows["text"], rows["place"], strict=True)
-            ]
-            columns = {name: [each[name] for each in made] for name in made[0]}
-            return {**columns, LENGTH: [len(each["input_ids"]) for each in made]}
-
-        plain = datasets.Dataset.from_dict({"text": part, "place": list(range(len(part)))})
-        if len(part) > encoding.LARGE:  # When it is read, as `encoding.encode` does.
-            return plain.add_column(LENGTH, [len(text) for text in part]).with_transform(tokenise)
-        return plain.map(tokenise, batched=True, remove_columns=plain.column_names)
-
-    train = encoded(texts["train"])
-    unknown = tokenizer.unk_token_id
-    sample = [token for ids in train[:200]["input_ids"] for token in ids]
-    share = sum(token == unknown for token in sample) / max(1, len(sample))
-    if share > 0.3:
-        raise UserError(
-            f"The tokenizer of {config.model} cannot write {share:.0%} of this text: choose a model of the text's language"
-            " (zh-small for Chinese)."
-        )
-    trainer = ObjectiveTrainer(
-        objective,
-        training_arguments(config, folder, -(-len(train) // config.batch_size)),
-        train_dataset=train,
-        eval_dataset=by_length(encoded(texts["validation"][:EVALUATED_TEXTS])),
-        processing_class=tokenizer,
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
-
-
-METRICS = {
-    "electra": ("auc", "precision", "recall", "generator_accuracy", "mlm_loss", "discriminator_loss"),
-    "macbert": ("correction_accuracy", "changed_accuracy", "order_accuracy"),
-}
-
-
 def build(config: TrainConfig, folder: Path) -> Job:
     """Everything that a run needs to train."""
     if is_pretraining(config.method):
@@ -212,7 +91,7 @@ def build(config: TrainConfig, folder: Path) -> Job:
     setattr(loaded.model.config, PAIRS, data.is_pair)
     trainer = build_trainer(config, loaded, data, folder)
     majority = None if data.task.kind == "regression" else data.majority_rate("validation")
-    return Job(trainer, data.task.metrics, data.task.main_metric, len(data.splits["train"]), majority)
+    return Job(trainer, data.task.metrics, data.task.main_metric, len(trained_on(data, config)), majority)
 
 
 def check(config: TrainConfig) -> list[str]:
@@ -225,10 +104,12 @@ def check(config: TrainConfig) -> list[str]:
         UserError: says what is wrong.
     """
     if is_pretraining(config.method):
-        if config.lora or config.gradient_checkpointing:
-            raise UserError("lora and gradient_checkpointing are of fine-tuning: pre-training trains all weights.")
+        if config.lora or config.gradient_checkpointing or config.train_limit:
+            raise UserError(
+                "lora, gradient_checkpointing and train_limit are of fine-tuning: pre-training trains all weights, on all texts."
+            )
         texts = load_texts(config.dataset)
-        _objective(config, texts["train"])
+        objective_of(config, texts["train"])
         return [f"Texts: {len(texts['train']):,} train, {len(texts['validation']):,} validation."]
     data = load_dataset(config.dataset)
     loaded = load_model(config.model, data.task, config.seed)
@@ -242,4 +123,5 @@ def check(config: TrainConfig) -> list[str]:
         for split in ("train", "validation"):
             check_words(loaded.tokenizer, data.splits[split]["text"].head(200).tolist(), split)
     cannot = unreadable(loaded.tokenizer, sample_of(data.splits["train"]))
-    return [*data.described(), *(said for said in (cannot, padding_said(loaded.tokenizer)) if said)]
+    limited = f"Trained on {len(trained_on(data, config)):,} of them, drawn by the seed." if config.train_limit else ""
+    return [*data.described(), *(said for said in (limited, cannot, padding_said(loaded.tokenizer)) if said)]

@@ -58,6 +58,8 @@ class TrainConfig(Settings):
     """Gradients are clipped to this norm; 0 turns clipping off."""
     gradient_accumulation: int = Field(default=1, ge=1, le=1024)
     """Batches per optimiser step."""
+    train_limit: int | None = Field(default=None, ge=2, le=2**31 - 1)
+    """Labelled examples to train on: a random sample of them, drawn by the seed. Empty: all."""
     max_length: int = Field(default=128, ge=4, le=4096)
     """Tokens per sentence (or pair); longer ones are cut."""
     evaluations: int = Field(default=5, ge=1, le=1000)

@@ -189,7 +189,11 @@ def _content(name: str) -> str:
 
 def key_of(config: Mapping[str, Any]) -> str:
     """The same for runs that would end the same: of the configuration without its name, and of local data and models."""
-    plain = {name: value for name, value in config.items() if name not in ("name", "checkpoints", "keep_models")}
+    plain = {
+        name: value
+        for name, value in config.items()
+        if name not in ("name", "checkpoints", "keep_models") and (name, value) != ("train_limit", None)
+    }
     content = {
         name: _content(str(config[name]))
         for name, known in (("dataset", TASKS), ("model", BUILTIN))

@@ -12,7 +12,8 @@ from transformers import TrainingArguments
 from engine.errors import UserError
 from engine.methods import METHODS, get_method
 from engine.models import load_tokenizer
-from engine.runs.build import _bucket, training_arguments
+from engine.runs.arguments import training_arguments
+from engine.runs.build import _bucket
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 from engine.runs.worker import execute

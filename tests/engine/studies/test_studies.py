@@ -109,7 +109,7 @@ def row(label, values, **more):
     return {
         "dataset": "d", "model": "m", "method": label, "label": label, "swept": {}, "metric": "accuracy", "values": values,
         "median": float(np.median(list(values.values()))), "lowest": min(values.values()), "highest": max(values.values()),
-        "seconds": 10.0, "steps_per_second": 1.0, "memory": None, "cost": 1.0, "p": None, "verdict": "", **more,
+        "passes": 30.0, "seconds": 10.0, "steps_per_second": 1.0, "memory": None, "cost": 1.0, "p": None, "verdict": "", **more,
     }  # fmt: skip
 
 
