@@ -37,7 +37,6 @@ SITE = "layer:3"
 DATASET = "movie-sentiment"
 EPSILONS = [0.0, 0.1, 0.2, 0.4]
 KEPT = DOCS / "sites.json"
-READ = "## Read plainly\n"  # What a person wrote below the figures is kept.
 
 
 def lengths(limit: int = 64) -> float:
@@ -153,9 +152,7 @@ def main() -> None:
         " Robust accuracy under PGD is an upper bound: another attack may find more.",
         "",
     ]  # fmt: skip
-    old = DOCS / "sites.md"
-    _, mark, read = old.read_text(encoding="utf-8").partition(READ) if old.exists() else ("", "", "")
-    print(written("sites", [*page, f"{mark}{read}"]))
+    print(written("sites", page))
 
 
 if __name__ == "__main__":

@@ -22,9 +22,13 @@ def table(rows: list[dict[str, str]]) -> str:
     return as_markdown([list(rows[0]), *(list(row.values()) for row in rows)]) + "\n"
 
 
+READ = "## Read plainly\n"
+
+
 def written(name: str, lines: list[str]) -> Path:
-    """Write `docs/NAME.md`; returns its path."""
+    """Write `docs/NAME.md`; returns its path. What a person wrote below the heading `READ` stays, at the page's end."""
     DOCS.mkdir(exist_ok=True)
     path = DOCS / f"{name}.md"
-    path.write_text("\n".join(lines))
+    _, mark, read = path.read_text(encoding="utf-8").partition(READ) if path.exists() else ("", "", "")
+    path.write_text("\n".join([*lines, f"{mark}{read}"]) if mark else "\n".join(lines))
     return path

@@ -20,6 +20,7 @@ body(
             "Protocol",
             "Transfer",
             "Studies",
+            "Ledger",
             "Published tables",
         )
     ),

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import widgets
 from app.notebook.pins import show
-from app.panels import bounds, studies, words
+from app.panels import bounds, ledger, studies, words
 from app.shell import state
 from app.shell.layout import plain
 from engine.studies.published import SOURCES
@@ -20,6 +20,7 @@ def page(view: str) -> None:
         "Protocol": words.protocol,
         "Bounds by intervals": bounds.intervals,
         "Studies": studies.page,
+        "Ledger": ledger.page,
         "Published tables": papers,
     }
     views.get(view, embedding_attack)()

@@ -66,6 +66,7 @@ def settings(sentences, run, small):
         "table map": {},
         "curves": {"runs": [run.id]},
         "published": {"paper": "smart-1"},
+        "ledger": {},
         "study": {"definition": study},
         "pareto": {"definition": study, "limit": 6, "steps": 2},
     }
