@@ -9,6 +9,7 @@ import streamlit as st
 from app.drawing.shown import Figure, Shown, Strips, Table
 from app.notebook.export.files import FORMATS, file_of
 from app.shell import state
+from app.shell.keeping import remembered
 from app.shell.layout import plain, said_if_it_fails
 from app.views import draw, view_of
 from engine.errors import UserError
@@ -39,7 +40,7 @@ def drawn(finding: state.Finding, view: str, **options: Any) -> Shown:
     key = json.dumps(["drawn", finding.key, list(finding.subjects), view, options], sort_keys=True)
     if not finding.keep:
         return draw(finding.analysis, view, results, **options)
-    return state.remembered(key, lambda: draw(finding.analysis, view, results, **options))
+    return remembered(key, lambda: draw(finding.analysis, view, results, **options))
 
 
 def show(finding: state.Finding, view: str, key: str, draws: dict[str, Any] | None = None, /, **options: Any) -> Any:

@@ -6,7 +6,7 @@ from app import widgets
 from app.panels import live
 from app.widgets import uploads
 from engine.data.builtin import TASKS
-from engine.models import BUILTIN
+from engine.model_names import BUILTIN
 from engine.runs import queue
 from engine.runs.build import check
 from engine.runs.config import TrainConfig, recipe

@@ -11,7 +11,7 @@ from app.shell.layout import errors_in_a_box, plain
 from app.widgets import uploads
 from engine.data.builtin import TASKS
 from engine.methods import METHODS
-from engine.models import BUILTIN
+from engine.model_names import BUILTIN
 from engine.runs.config import TrainConfig
 from engine.runs.run import ACTIVE
 from engine.studies import results, studies, training

@@ -9,7 +9,7 @@ from app.shell.layout import plain
 from app.widgets.inputs import linked
 from engine.catalogue import analysis_of
 from engine.errors import UserError
-from engine.models import BUILTIN
+from engine.model_names import BUILTIN
 from engine.paths import exists
 from engine.runs.config import is_pretraining
 from engine.runs.run import RUN, marked

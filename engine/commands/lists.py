@@ -58,7 +58,7 @@ def _datasets(options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> None:
-    from engine.models import BUILTIN
+    from engine.model_names import BUILTIN
 
     found = [{"name": name, "description": text} for name, text in BUILTIN.items()]
     text = columns([(each["name"], each["description"]) for each in found], ("model", "what it is"))

@@ -156,7 +156,7 @@ def _encode_english(progress: Progress) -> tuple[list[str], NDArray[np.floating]
 
     from engine.data.builtin import RATED_FILES, rated_sentences
     from engine.data.segmentation import words as words_of
-    from engine.models import model_path
+    from engine.model_names import model_path
 
     path = model_path("minilm")
     tokenizer = AutoTokenizer.from_pretrained(path)

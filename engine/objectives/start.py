@@ -6,7 +6,8 @@ import torch
 
 from engine.errors import UserError
 from engine.model_files import check_embeddings
-from engine.models import SAFE, config_and_tokenizer, folder_of, load_weights, quietly, reads, said_plainly
+from engine.model_names import folder_of
+from engine.models import SAFE, config_and_tokenizer, load_weights, quietly, reads, said_plainly
 
 
 def load_masked_lm(name: str, from_scratch: bool = False, seed: int = 0) -> tuple[Any, Any, int]:

@@ -74,7 +74,8 @@ def split(text: str) -> tuple[list[str], list[str]]:
 def _sentence_encoder() -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
 
-    from engine.models import best_device, model_path
+    from engine.model_names import model_path
+    from engine.models import best_device
 
     path = model_path("minilm")
     model = AutoModel.from_pretrained(path, use_safetensors=True, dtype=torch.float32).eval().to(best_device())

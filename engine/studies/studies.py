@@ -20,7 +20,7 @@ from engine.data.sources import reading_of
 from engine.digests import digest_of
 from engine.errors import UserError
 from engine.home import home
-from engine.models import BUILTIN
+from engine.model_names import BUILTIN
 from engine.paths import exists, path_of, regular_file
 from engine.runs.config import TrainConfig, is_pretraining
 from engine.studies.budget import within

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from engine.data.builtin import TASKS
 from engine.errors import UserError
-from engine.models import BUILTIN
+from engine.model_names import BUILTIN
 from engine.runs import queue
 from engine.runs.config import is_pretraining
 from engine.runs.run import ACTIVE, RESUMABLE, Run

@@ -19,7 +19,8 @@ from engine.errors import UserError
 from engine.methods import get_method
 from engine.methods.base import Method
 from engine.model_files import read_config, weight_names
-from engine.models import PAIRS, TAGS, TEXTS, Loaded, best_device, folder_of, load_model
+from engine.model_names import folder_of
+from engine.models import PAIRS, TAGS, TEXTS, Loaded, best_device, load_model
 from engine.progress import Progress
 from engine.runs.config import TrainConfig, is_pretraining
 from engine.runs.ready import ready

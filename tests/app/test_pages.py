@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.shell import state
+from app.shell.keeping import shelf
 from app.shell.navigation import SECTIONS
 from engine import catalogue
 from engine.runs.config import TrainConfig
@@ -47,7 +48,7 @@ def test_nothing_is_computed_again_by_a_widget_that_does_not_concern_it(open_pag
         return real(*arguments, **values)
 
     monkeypatch.setattr(catalogue, "analyse", counted)
-    state.shelf().held.clear()
+    shelf().held.clear()
     test = open_page(name)
     assert calls
     before = len(calls)

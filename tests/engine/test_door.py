@@ -48,7 +48,7 @@ ODD = {
 
 @pytest.mark.parametrize("case", ODD)
 def test_odd_arguments_are_one_line(case, small, capsys, monkeypatch):
-    monkeypatch.setattr("engine.models.hub_knows", lambda path: False)
+    monkeypatch.setattr("engine.model_names.hub_knows", lambda path: False)
     arguments, words = ODD[case]
     needs_model = arguments[0] in ("trace", "landscape") and "--model" not in arguments
     code = main([*arguments, *(["--model", str(small)] if needs_model else [])])

@@ -81,7 +81,7 @@ def repeated(count, *strategies):
 
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch):
-    monkeypatch.setattr("engine.models.hub_knows", lambda path: False)
+    monkeypatch.setattr("engine.model_names.hub_knows", lambda path: False)
     monkeypatch.setattr("engine.data.sources._from_hub", refuse)
 
 

@@ -8,7 +8,8 @@ import torch
 
 from engine.data.tasks import Task
 from engine.errors import UserError
-from engine.models import load_model, model_path
+from engine.model_names import model_path
+from engine.models import load_model
 
 TASK = Task("t", "classification", ("no", "yes", "perhaps"))
 
