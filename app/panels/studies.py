@@ -109,6 +109,8 @@ def _board(study: studies.Study) -> None:
         _results(study)
 
     live()
+    if not going and any(run.status == "completed" for run in runs.values()):
+        _costs(study)
 
 
 def _results(study: studies.Study) -> None:
@@ -128,7 +130,6 @@ def _results(study: studies.Study) -> None:
         show(found, "scores", f"scores-{dataset}", dataset=dataset)
     for setting in dict.fromkeys(name for row in rows for name in row["swept"]):
         show(found, "sweep", f"sweep-{setting}", setting=setting)
-    _costs(study, rows)
     with st.container(horizontal=True):
         for title, make, suffix in (
             ("CSV", results.as_csv, "csv"),
@@ -141,7 +142,7 @@ def _results(study: studies.Study) -> None:
             )  # fmt: skip
 
 
-def _costs(study: studies.Study, rows: list[dict[str, Any]]) -> None:
+def _costs(study: studies.Study) -> None:
     """Cost against accuracy; every model is attacked when that is asked for."""
     st.subheader("What accuracy and robustness cost", anchor=False)
     if not st.toggle(
@@ -153,7 +154,7 @@ def _costs(study: studies.Study, rows: list[dict[str, Any]]) -> None:
     there = training.runs_of(studies.cells(study)).values()
     done = sorted(run.id for run in there if run.status == "completed")
     found = state.analyse("pareto", None, "Attacking every model", definition=study.model_dump(), runs=done, **how)
-    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+    for dataset in dict.fromkeys(point.dataset for point in found.result.points):
         clean, robust = st.columns(2)
         with clean:
             show(found, "picture", f"pareto-clean-{dataset}", dataset=dataset)

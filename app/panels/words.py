@@ -71,7 +71,8 @@ def word_attack() -> None:
         return
     models = widgets.about_all(models, of)
     found = state.analyse("word attack", models, "Attacking", **how, **of)
-    _warned(next(iter(found.results.values())).remark)
+    for remark in dict.fromkeys(each.remark for each in found.results.values()):
+        _warned(remark)
     show(found, "summary", "attack-summary")
     show(found, "table", "attack-table")
     st.caption(
