@@ -54,7 +54,13 @@ def attacked(run: Run, limit: int, kept: dict, bounded: bool) -> dict:
     """What the attacks leave of one run's model, as plain numbers; `kept`: what is known of it already; `bounded`: both bounds too."""
     parts = {"pgd", "ece", "strong", *SEARCHES, *(("sandwich", "word sandwich") if bounded else ())}
     parts -= {*kept, *kept.get("words", {})}
-    found = {"words": {}, **kept, "validation": run.metrics["accuracy"], "majority": run.metrics["majority"]}
+    found = {
+        "words": {},
+        **kept,
+        "validation": run.metrics["accuracy"],
+        "majority": run.metrics["majority"],
+        "mark": run.mark,
+    }
     if not parts:
         return found
     classifier = load_classifier(run=run.id)
@@ -139,8 +145,14 @@ def main() -> None:
         "greedy, opposites too": lambda one: one["words"]["any word"]["after_attack"],
         "random words": lambda one: one["words"]["random"]["after_attack"],
     }
+    marked_runs = [
+        f"{method}, seed {seed} ({one['mark']})"
+        for method, ones in found.items()
+        for seed, one in enumerate(ones)
+        if one.get("mark")
+    ]
     rows = [
-        {"method": method, **{name: spread([value(one) for one in ones]) for name, value in columns.items()},
+        {"method": method + " ⚠" * any(one.get("mark") for one in ones), **{name: spread([value(one) for one in ones]) for name, value in columns.items()},
          "calibration error": spread([one["ece"] for one in ones])}
         for method, ones in found.items()
     ]  # fmt: skip
@@ -198,6 +210,7 @@ def main() -> None:
         f" the more frequent class: {majority:.3f}; {above} of {len(every)} runs lie above). All numbers are in [robustness.json](robustness.json).",
         "",
         table(rows),
+        *([f"⚠ {'; '.join(marked_runs)}: what attacks leave of such a model says nothing, and it is in its method's ranges.", ""] if marked_runs else []),
         "PGD: on the true label's loss in embedding space, ε as Frobenius norm per sentence,"
         f" {PGD['steps']} steps with falling step size, from δ = 0. Greedy words: the most important words first,"
         " replaced by similar ones that WordNet does not call opposites or other parts of speech (at most 30 % of the words,"

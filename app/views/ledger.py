@@ -19,7 +19,8 @@ def gains(found: Ledger) -> Figure:
     """A line per claim that there is data for: the paper's gain, and the measured one with its interval."""
     shown = [each for each in found.entries if each.data]
     names = [
-        f"{place + 1}. {marked(each.claim.row[:24], each.mark)}, {each.claim.task}" for place, each in enumerate(shown)
+        f"{place + 1}. {paper_of(each).split(',')[0]}: {marked(each.claim.row[:24], each.mark)}, {each.claim.task}"
+        for place, each in enumerate(shown)
     ]
     made = figures.figure("gain over the baseline (points)", "claim", 120 + 34 * max(1, len(shown)))
     done = [(name, each) for name, each in zip(names, shown, strict=True) if each.measured is not None]
@@ -39,6 +40,7 @@ def gains(found: Ledger) -> Figure:
         customdata=[f"{each.data}, {each.seeds} seeds, p = {each.p:.3f}: {each.verdict}" for _, each in done],
         hovertemplate="%{y}<br>%{x:+.2f}<br>%{customdata}<extra></extra>",
     )  # fmt: skip
+    made.update_layout(showlegend=True)
     made.add_vline(x=0, line={"color": "#888888", "width": 1})
     made.update_yaxes(autorange="reversed", type="category", categoryorder="array", categoryarray=names)
     return Figure(made)
@@ -51,8 +53,8 @@ def table(found: Ledger) -> Table:
         {
             "paper": paper_of(each), "row": each.claim.row, "task": each.claim.task, "claimed": f"{each.claim.gain:+.1f}",
             "verdict": SIGNS[each.verdict], "measured (95 %)": said_of(each),
-            "on": f"{each.data} (stand-in)" if each.stand_in else each.data, "model": each.model, "steps": each.steps or None,
-            "seeds": each.seeds or None, "p": each.p, "why": each.why or each.mark,
+            "on": f"{each.data} (stand-in)" if each.stand_in else each.data, "model": each.model, "steps": str(each.steps or ""),
+            "seeds": str(each.seeds or ""), "p": "" if each.p is None else f"{each.p:.3f}", "why": each.why or each.mark,
         }
         for each in found.entries
     ]  # fmt: skip

@@ -37,6 +37,42 @@ def test_a_study_of_two_methods_and_two_seeds(page, server, encoder, sentences, 
     with page.expect_download() as caught:
         page.get_by_role("button", name="LaTeX").click()
     assert r"\textbf{" in caught.value.path().read_text()
+    figures = page.locator(".js-plotly-plot").count()
+    page.get_by_text("Attack every model").click()
+    expect(page.get_by_text(re.compile("Forward passes: what a run costs at least"))).to_be_visible(timeout=120_000)
+    expect(page.locator(".js-plotly-plot")).to_have_count(figures + 2)
+    expect(page).to_have_url(re.compile("study-attack=true"))
+
+
+def test_the_ledger(page, server):
+    open_page(page, server, "compare?view=Ledger")
+    expect(page.get_by_text(re.compile(r"Of \d+ claims \d+ could be tested here"))).to_be_visible()
+    expect(page.get_by_text("claimed", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Choose a row to measure its claim")).to_be_visible()
+
+
+def test_a_run_that_collapsed_is_marked_wherever_it_is_named(page, server, encoder, sentences):
+    """With a learning rate of 1 a model ends up with one answer to everything."""
+    address = (
+        f"model={encoder}&dataset={sentences}&method=vanilla&run-max_steps=20&run-batch_size=8&run-learning_rate=1"
+    )
+    open_page(page, server, f"train?{address}")
+    page.get_by_label("Name of the run (optional)").fill("too fast")
+    page.get_by_label("Name of the run (optional)").press("Tab")
+    page.get_by_role("button", name="Start training").click()
+    ended = page.get_by_text(re.compile(r"too fast.*\n?.*completed")).first
+    expect(ended).to_be_visible(timeout=120_000)
+    run = re.search(r"· ([\w-]+-[0-9a-f]{6})", ended.inner_text()).group(1)
+    mark = re.compile("⚠ predicts (nearly )?one class")
+    open_page(page, server, f"runs?runs={run}")
+    expect(page.get_by_text(mark).first).to_be_visible()
+    chosen = f"models=run%3A{run}&dataset={sentences}&limit=30"
+    for address in (f"compare?steps=2&restarts=1&{chosen}", f"smoothness?{chosen}"):
+        open_page(page, server, address)
+        expect(
+            page.get_by_text(re.compile("one class on its validation data: what is shown of it says nothing")).first
+        ).to_be_visible()
+        expect(page.locator(".js-plotly-plot").get_by_text(mark).first).to_be_visible()  # In the legend.
 
 
 def test_attacks_and_the_papers_tables(page, server, small, sentences):
