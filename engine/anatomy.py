@@ -49,6 +49,21 @@ def vocabulary(module: Any) -> Tensor:
     return found
 
 
+def table_of(module: Any) -> Tensor:
+    """The weights of the look-up, `[V, D]`, whole where FSDP has spread them: all processes must ask for them together.
+
+    Raises:
+        UserError: ZeRO-3 has spread them.
+    """
+    weight = word_embeddings(module).weight
+    if hasattr(weight, "ds_id"):
+        raise UserError(
+            "This method looks at the table of word embeddings as a whole, which ZeRO-3 spreads over processes."
+        )
+    found: Tensor = (weight.full_tensor() if hasattr(weight, "full_tensor") else weight).detach()
+    return found
+
+
 def looked_up(module: Any, inputs: Mapping[str, Tensor]) -> Passed:
     """What the look-up of word embeddings gives.
 
