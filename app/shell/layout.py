@@ -10,6 +10,7 @@ from app.drawing.escaping import plain as plain
 from app.shell.address import said_if_unknown
 
 Item = TypeVar("Item")
+_DRAWN = "view that is drawn"
 
 
 def heading(title: str, what: str, equation: str | None = None) -> None:
@@ -26,7 +27,13 @@ def view_choice(views: Sequence[str]) -> str:
     chosen = st.segmented_control(
         "View", views, default=views[0], key="view", required=True, bind="query-params", label_visibility="collapsed"
     )
-    return str(chosen or views[0])
+    chosen = str(chosen or views[0])
+    if (
+        st.session_state.get(_DRAWN, chosen) != chosen
+    ):  # Else what the last view showed stays below the bar while this one computes.
+        st.html("<style>[data-stale='true'] { display: none }</style>")
+    st.session_state[_DRAWN] = chosen
+    return chosen
 
 
 def in_columns(items: Sequence[Item], width: int) -> Iterator[tuple[Any, Item]]:

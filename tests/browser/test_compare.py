@@ -80,6 +80,12 @@ def test_attacks_and_the_papers_tables(page, server, small, sentences):
     open_page(page, server, f"compare?steps=2&restarts=1&{common}")
     expect(page.get_by_text("Is it as sure as it is right?")).to_be_visible(timeout=120_000)
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    page.get_by_text("Between two bounds", exact=True).click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    assert not page.get_by_text(
+        "Is it as sure as it is right?"
+    ).is_visible()  # Of the view before: it is no result of this one.
+    page.get_by_role("button", name="Cancel").click()
     open_page(page, server, f"compare?view=Word+attacks&limit=10&{common}")
     expect(page.get_by_text(re.compile("^Before: says "))).to_be_visible(timeout=120_000)
     expect(page.get_by_text(re.compile("^After: says "))).to_be_visible()
