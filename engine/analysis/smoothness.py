@@ -145,7 +145,8 @@ def divergences(
                 norms[row][batch["attention_mask"][row].bool()].tolist(),
             )
             moves[place] = ({name: tensor[row] for name, tensor in batch.items()}, worst.delta[row])
-        least = sorted(moves, key=lambda place: -found[place].adversarial)[:effects]
+        # Of equals the first in the table, as whoever sorts the examples finds them.
+        least = sorted(moves, key=lambda place: (-found[place].adversarial, place))[:effects]
         moves = {place: moves[place] for place in least}
     for place, (example, delta) in moves.items():
         found[place] = replace(found[place], token_effects=token_effects(classifier, method, example, delta))

@@ -74,7 +74,7 @@ def test_train_trace_table_and_runs_end_to_end(said, small):
 def test_lists(said):
     code, out, _ = said("methods", "--json")
     found = {each["name"]: each for each in json.loads(out)}
-    by_year = "vanilla fgm pgd vat freeat alum awp freelb smart textat asam r3f ranmask sam neftune"
+    by_year = "vanilla fgm pgd vat freeat alum awp freelb smart textat asam hotflip r3f ranmask sam creat neftune"
     assert list(found) == by_year.split()
     assert found["freelb"]["cost"] == 3.0
     assert found["smart"]["settings"]["epsilon"]["default"] == 1e-5

@@ -1,10 +1,12 @@
 """Smoothness against a plain computation of SMART's inner maximisation."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
+from app.views import draw
 from engine.analysis.smoothness import LEAST_SMOOTH, divergences, random_delta
 from engine.analysis.smoothness_curve import against_epsilon, method_at
 from engine.catalogue import analyse
@@ -64,6 +66,19 @@ def test_the_worst_direction_is_worse_than_a_random_one(classifier, table):
     assert rows[0].adversarial < rows[1].adversarial < rows[2].adversarial
     # For small ε, KL grows with the square of ε.
     assert rows[1].adversarial / rows[0].adversarial == pytest.approx(100, rel=0.3)
+
+
+def test_where_all_are_equally_smooth_the_first_are_shown(classifier, sentences):
+    """A model that says one thing to everything: ℓₛ is 0 for all, and the least smooth ones are still drawn."""
+    model = copy.deepcopy(classifier.model)
+    with torch.no_grad():
+        model.classifier.weight.zero_()
+    found = analyse("smoothness", replace(classifier, model=model), dataset=str(sentences), split="train", limit=50)
+    assert found.worst == [0.0] * len(found.examples) and len(found.examples) == 50
+    assert [bool(each.token_effects) for each in found.examples] == [True] * LEAST_SMOOTH + [False] * (
+        len(found.examples) - LEAST_SMOOTH
+    )
+    assert len(draw("smoothness", "least smooth", {"one": found}).strips) == LEAST_SMOOTH
 
 
 def test_no_radius_no_change(classifier, table):
