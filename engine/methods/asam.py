@@ -44,9 +44,9 @@ class ASAM(SAM):
     settings: ASAMSettings
 
     def moves(self, weights: list[nn.Parameter], gradients: list[Tensor]) -> list[Tensor]:
-        """ρ T² g/‖T g‖₂."""
-        sizes = [each.detach().abs() + self.settings.offset for each in weights]
-        scaled = [size * gradient for size, gradient in zip(sizes, gradients, strict=True)]
+        """ρ T² g/‖T g‖₂, in the gradients' place."""
+        sizes = [each.detach().abs().add_(self.settings.offset) for each in weights]
+        scaled = [gradient.mul_(size) for size, gradient in zip(sizes, gradients, strict=True)]
         norm = torch.linalg.vector_norm(torch.stack([each.norm() for each in scaled]))
         share = self.settings.radius / norm.clamp_min(torch.finfo(norm.dtype).tiny)
-        return [size * each * share for size, each in zip(sizes, scaled, strict=True)]
+        return [each.mul_(size).mul_(share) for size, each in zip(sizes, scaled, strict=True)]

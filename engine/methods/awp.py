@@ -45,10 +45,10 @@ class AWP(SAM):
     settings: AWPSettings  # type: ignore[assignment]
 
     def moves(self, weights: list[nn.Parameter], gradients: list[Tensor]) -> list[Tensor]:
-        """γ ‖w‖ g/‖g‖ of every matrix, 0 for the rest."""
+        """γ ‖w‖ g/‖g‖ of every matrix, 0 for the rest, in the gradients' place."""
         found = []
         for weight, gradient in zip(weights, gradients, strict=True):
             norm = gradient.norm()
             share = self.settings.strength * weight.detach().norm() / norm.clamp_min(torch.finfo(norm.dtype).tiny)
-            found.append(gradient * share if weight.ndim > 1 else torch.zeros_like(gradient))
+            found.append(gradient.mul_(share) if weight.ndim > 1 else gradient.zero_())
         return found

@@ -58,9 +58,10 @@ class SAM(Method[SAMSettings]):
         return 6.0
 
     def moves(self, weights: list[nn.Parameter], gradients: list[Tensor]) -> list[Tensor]:
-        """How far every weight is moved."""
+        """How far every weight is moved; the gradients are overwritten: new tensors of all weights' size cost more than the sums."""
         norm = torch.linalg.vector_norm(torch.stack([each.norm() for each in gradients]))
-        return [each * (self.settings.radius / norm.clamp_min(torch.finfo(norm.dtype).tiny)) for each in gradients]
+        share = self.settings.radius / norm.clamp_min(torch.finfo(norm.dtype).tiny)
+        return [each.mul_(share) for each in gradients]
 
     def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """The gradient at θ, which only says where to go; then the gradient at θ + e, which is learnt."""
