@@ -213,7 +213,7 @@ def main() -> None:
         *([f"⚠ {'; '.join(marked_runs)}: what attacks leave of such a model says nothing, and it is in its method's ranges.", ""] if marked_runs else []),
         "PGD: on the true label's loss in embedding space, ε as Frobenius norm per sentence,"
         f" {PGD['steps']} steps with falling step size, from δ = 0. Greedy words: the most important words first,"
-        " replaced by similar ones that WordNet does not call opposites or other parts of speech (at most 30 % of the words,"
+        " replaced by similar ones that are no opposites (WordNet, people's ratings of words) nor other parts of speech (at most 30 % of the words,"
         " sentence similarity as set by default); *opposites too*: by any similar ones. Random words: the same candidates, places"
         " and words by chance. Calibration error: ECE over 1,000 validation sentences.",
         "",

@@ -33,6 +33,9 @@ ADDRESSES = {
     "certain": "perturb?view=What+is+certain",
     "bounds": "compare?view=Between+two+bounds",
     "audit": "compare?view=Audit&steps=5&limit=20&attack=pgd",
+    "intervals": "compare?view=Bounds+by+intervals",
+    "protocol": "compare?view=Protocol&limit=5",
+    "ledger": "compare?view=Ledger",
 }
 
 

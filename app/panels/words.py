@@ -116,8 +116,8 @@ def protocol() -> None:
     show(found, "table", "protocol-table", marks=marks_of(found.result))
     st.caption(
         "**success**: share of the examples that were right before; **meaning kept**: among them, what people marked so, up to that"
-        " with what nobody has marked. Opposites and other parts of speech are left out, as far as WordNet knows"
-        " them; the last row allows all, as the published protocol does. Papers attack 1,000 texts."
+        " with what nobody has marked. Opposites and other parts of speech are left out, as far as WordNet and people's"
+        " ratings of words know them; the last row allows all, as the published protocol does. Papers attack 1,000 texts."
     )
 
 

@@ -129,7 +129,7 @@ def meaning_unknown(texts: Sequence[str]) -> str:
     if wordnet().knows(word for text in texts[:100] for word in words(text)):
         return ""
     return (
-        "Opposites were not left out: WordNet knows English, and most words of these texts are not in it. A text that fools the"
+        "Opposites were not left out: what is known of them is of English, and most words of these texts are not. A text that fools the"
         " model may say the contrary: read the examples."
     )
 

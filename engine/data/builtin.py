@@ -27,6 +27,7 @@ RATED_FILES = {
     "tweet": ("tweets_GroundTruth.txt", "tweets"),
     "news": ("nytEditorialSnippets_GroundTruth.txt", "sentences from newspaper editorials"),
 }
+WORDS_FILE = "vader_lexicon.txt"
 NEUTRAL_BELOW = 0.5
 NEUTRAL_RULE = "left out as neutral: a mean rating that rounds to 0 on the raters' own scale, |rating| < 0.5"
 
@@ -54,10 +55,10 @@ def _fetch_rated(folder: Path) -> Path:
         return found[0].replace(folder / "vaderSentiment-2.5.tar.gz")
 
 
-def _rated_folder() -> Path:
-    """The folder with the four rating files, made on first use."""
+def rated_folder() -> Path:
+    """The folder with the four files of rated sentences and that of rated words, made on first use."""
     folder = cache() / "rated"
-    if all((folder / name).exists() for name, _ in RATED_FILES.values()):
+    if all((folder / name).exists() for name in (WORDS_FILE, *(name for name, _ in RATED_FILES.values()))):
         return folder
     folder.mkdir(exist_ok=True)
     archive = folder / "vaderSentiment-2.5.tar.gz"
@@ -66,21 +67,29 @@ def _rated_folder() -> Path:
     if hashlib.sha256(archive.read_bytes()).hexdigest() != RATED_SHA256:
         raise UserError(f"{archive} is not the expected file (its SHA-256 differs). Delete it and try again.")
     with tarfile.open(archive) as outer:
-        inner = outer.extractfile(RATED_ARCHIVE)
-        assert inner is not None
+        inner, words = (
+            outer.extractfile(RATED_ARCHIVE),
+            outer.extractfile(f"vaderSentiment-2.5/vaderSentiment/{WORDS_FILE}"),
+        )
+        assert inner is not None and words is not None
+        _put(folder / WORDS_FILE, words.read())
         with tarfile.open(fileobj=io.BytesIO(inner.read())) as data:
             for name, _ in RATED_FILES.values():
                 member = data.extractfile(f"hutto_ICWSM_2014/{name}")
                 assert member is not None
-                partial = folder / f"{name}.{os.getpid()}"
-                partial.write_bytes(member.read())
-                partial.replace(folder / name)  # Another process sees the whole file or none.
+                _put(folder / name, member.read())
     return folder
+
+
+def _put(file: Path, content: bytes) -> None:
+    partial = file.with_suffix(f".{os.getpid()}")
+    partial.write_bytes(content)
+    partial.replace(file)  # Another process sees the whole file or none.
 
 
 def rated_sentences(domain: str) -> pd.DataFrame:
     """Columns `text`, `rating` (mean of at least 20 people, -4 … 4)."""
-    path = _rated_folder() / RATED_FILES[domain][0]
+    path = rated_folder() / RATED_FILES[domain][0]
     rows = [line.split("\t", 2) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     return pd.DataFrame({"text": [row[2].strip() for row in rows], "rating": [float(row[1]) for row in rows]})
 
@@ -156,4 +165,4 @@ def load_builtin(name: str) -> TaskData:
 
 def prepare() -> None:
     """Fetch what the built-in data sets need, so that the app works without a network from then on."""
-    _rated_folder()
+    rated_folder()

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from engine.data.segmentation import piece_text
+from engine.data.valence import contrary
 from engine.data.wordnet import wordnet
 from engine.lexicon.similar import NEIGHBOURS, SimilarWords
 
@@ -31,16 +32,20 @@ def cased_like(word: str, example: str) -> str:
 Candidates = Callable[[str], list[str]]
 
 
-def similar_candidates(source: SimilarWords, count: int, keep_meaning: bool = True) -> Candidates:
-    """The `count` most similar words of a source, by default without those that WordNet calls opposites of the word or knows as other
-    parts of speech alone.
+def keeps_meaning(word: str, other: str) -> bool:
+    """Whether, as far as is known, one may stand for the other without turning the meaning round: WordNet calls them no opposites
+    and knows them as the same part of speech, and people do not rate the one as positive and the other as negative.
     """
-    known = wordnet() if keep_meaning else None
+    return wordnet().exchangeable(word, other) and not contrary(word, other)
+
+
+def similar_candidates(source: SimilarWords, count: int, keep_meaning: bool = True) -> Candidates:
+    """The `count` most similar words of a source, by default those alone that keep the meaning."""
 
     @cache
     def nearest(word: str) -> list[str]:
         near = (found for found, _ in source.similar(word, most=NEIGHBOURS))
-        return list(islice((each for each in near if known is None or known.exchangeable(word, each)), count))
+        return list(islice((each for each in near if not keep_meaning or keeps_meaning(word, each)), count))
 
     def candidates(word: str) -> list[str]:
         return [cased_like(found, word) for found in nearest(word.lower())]

@@ -28,7 +28,7 @@ class HotFlipSettings(Settings):
     candidates: int = Field(default=12, ge=1, le=50)
     """Similar words of which the one with the largest gain is taken."""
     keep_meaning: bool = True
-    """Leave out opposites and words of another part of speech, as far as WordNet knows them (English)."""
+    """Leave out opposites, words of another part of speech, and those whose rating by people has the other sign (English)."""
     adversarial_weight: float = Field(default=1.0, ge=0)
     """Weight of the swapped sentences' loss beside the clean one (A2T: 1)."""
     every: int = Field(default=1, ge=1, le=1000)

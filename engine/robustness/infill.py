@@ -6,8 +6,7 @@ from typing import Any
 import torch
 
 from engine.data.segmentation import begins_word, piece_text, word_spans
-from engine.data.wordnet import wordnet
-from engine.lexicon.candidates import cased_like
+from engine.lexicon.candidates import cased_like, keeps_meaning
 from engine.lexicon.similar import inflected
 from engine.models import best_device
 from engine.objectives.start import load_masked_lm
@@ -23,8 +22,8 @@ LOOKED_AT = 8  # Times as many of the likeliest tokens as words are wanted: many
 class Infill:
     """The likeliest `count` words at a place that is masked, the word itself and its forms left out.
 
-    One mask stands for the word, so that words of one token are found alone. `keep_meaning`: without those that WordNet calls
-    opposites of the word, or of other parts of speech alone.
+    One mask stands for the word, so that words of one token are found alone. `keep_meaning`: those alone that keep the
+    meaning.
     """
 
     model: Any
@@ -50,7 +49,6 @@ class Infill:
 
     def _words(self, logits: torch.Tensor, word: str) -> list[str]:
         near = logits.topk(min(LOOKED_AT * self.count, logits.shape[-1])).indices.tolist()
-        known = wordnet() if self.keep_meaning else None
         found: list[str] = []
         for token in self.tokenizer.convert_ids_to_tokens(near):
             text = piece_text([token])
@@ -58,7 +56,7 @@ class Infill:
                 continue  # No word.
             if inflected(word.lower(), text.lower()):
                 continue
-            if text.lower() != word.lower() and (known is None or known.exchangeable(word, text)):
+            if text.lower() != word.lower() and (not self.keep_meaning or keeps_meaning(word, text)):
                 found.append(cased_like(text, word))
         return list(dict.fromkeys(found))[: self.count]
 

@@ -26,7 +26,7 @@ class Limits(Settings):
     candidates: int = Field(default=12, ge=1, le=50)
     """Similar words that are tried for each word (TextFooler: 50)."""
     keep_meaning: bool = True
-    """Leave out opposites and words of another part of speech, as far as WordNet knows them (English)."""
+    """Leave out opposites, words of another part of speech, and those whose rating by people has the other sign (English)."""
     queries_per_word: int = Field(default=50, ge=2, le=10_000)
     """Texts that the model may be asked about, times the words of the text (TextDefender: 50)."""
     keep_stop_words: bool = True

@@ -7,6 +7,7 @@ from app.views import draw
 from app.views.protocol import marks_of
 from engine.analysis.protocol import ANY_WORD, SEARCHED
 from engine.catalogue import analyse
+from engine.data.valence import contrary
 from engine.data.wordnet import wordnet
 from engine.errors import UserError
 from engine.lexicon.candidates import similar_candidates
@@ -67,7 +68,7 @@ def test_candidates_keep_the_meaning_as_far_as_wordnet_knows():
     turned = set()
     for word in ("good", "beautiful", "worst", "happy"):
         assert set(kept(word)) <= {each for each, _ in words.similar(word, most=64)}
-        assert all(wordnet().exchangeable(word, each) for each in kept(word))
+        assert all(wordnet().exchangeable(word, each) and not contrary(word, each) for each in kept(word))
         turned |= set(free(word)) - set(kept(word))
     assert {"bad", "ugly", "best"} & turned
     assert kept("Good")[0][0].isupper() and len(free("good")) == 50
