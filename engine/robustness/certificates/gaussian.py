@@ -22,7 +22,7 @@ def radius_of(p_low: float, sigma: float) -> float:
 
 @certificate("gaussian", 2019, "sigma", "samples", "alpha", "site", "seed", smoothed=True)
 def gaussian(asked: Question, progress: Progress = None) -> Certified:
-    """What the model says most often under normal noise on its embeddings, if any δ with ‖δ‖_F up to the radius is added."""
+    """What the model says most often under normal noise on its embeddings, if any δ with a Frobenius norm up to the radius is added."""
     batch = dict(Victim(asked.classifier, asked.pair).encode([asked.text]))
     votes = vote(said_under_noise(asked, batch), asked.samples, asked.alpha, progress)
     radius = radius_of(votes.p_low, asked.sigma)
