@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from engine.analysis import Result, analysis
-from engine.analysis.robust_accuracy import RobustSettings, curve_of
+from engine.analysis.robust_accuracy import RobustSettings, robust_accuracy
 from engine.errors import UserError
 from engine.progress import Progress, part_of
 from engine.robustness.attacks import AttackName
@@ -18,7 +18,6 @@ from engine.studies.results import results
 from engine.studies.studies import StudyCell, cells, study_from
 from engine.studies.training import runs_of
 from engine.subjects.classifier import load_classifier
-from engine.subjects.samples import examples
 from engine.tables import columns
 
 
@@ -145,6 +144,8 @@ def attacked(cell: StudyCell, run: Run, asked: ParetoSettings, progress: Progres
     classifier = load_classifier(run=run.id)
     if classifier.is_regression:
         raise UserError(f"{cell.dataset} is a regression task: an attack on accuracy needs classes.")
-    how = RobustSettings(attack=asked.attack, epsilons=(asked.epsilon,), steps=asked.steps, restarts=1, seed=asked.seed)
-    table = examples(classifier, cell.dataset, "validation", asked.limit)
-    return curve_of(classifier, table, how, progress)[0].longer
+    how = RobustSettings(
+        dataset=cell.dataset, limit=asked.limit, attack=asked.attack, epsilons=(asked.epsilon,), steps=asked.steps, restarts=1,
+        seed=asked.seed,
+    )  # fmt: skip
+    return robust_accuracy(classifier, how, progress).curve[0].longer

@@ -1,15 +1,11 @@
 """ALUM: as SMART, but the climb follows the one-sided KL, and neither side of the penalty pulls the other along."""
 
-from collections.abc import Callable
-
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor
 
 from engine.methods import METHODS
-from engine.methods.losses import kl
-from engine.methods.passes import Pass, PerturbedBatch
-from engine.methods.smart import SMART, SMARTSettings, two_sided
+from engine.methods.passes import PerturbedBatch
+from engine.methods.smart import SMART, SMARTSettings
 from engine.settings import CONFIG
 
 
@@ -46,10 +42,6 @@ class ALUM(SMART):
     summary = "Climbs where the output leaves the clean one, and pulls either towards the other, held fixed in turn."
     Settings = ALUMSettings
 
-    def penalty(self, moved: Tensor, clean: Tensor, batch: PerturbedBatch) -> Tensor:
-        """Both directions, the target of each held fixed."""
-        return two_sided(moved, clean, batch)
-
-    def _divergence_from(self, clean: Tensor, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
-        fixed = clean.detach()
-        return lambda at: kl(fixed, at.logits, batch.problem, batch.labels)
+    def is_symmetric(self, batch: PerturbedBatch) -> bool:
+        """Never: one side is always held fixed."""
+        return False

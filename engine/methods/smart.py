@@ -138,9 +138,14 @@ class SMART(Method[SMARTSettings]):
 
     def penalty(self, moved: Tensor, clean: Tensor, batch: PerturbedBatch) -> Tensor:
         """ℓₛ of the two outputs per example, `[B]`, both with their gradients."""
-        if self.settings.variant == "paper" or batch.problem == "regression":
+        if self.is_symmetric(batch):
             return divergence(moved, clean, batch.problem, batch.labels)
-        return two_sided(moved, clean, batch)
+        forth = kl(clean.detach(), moved, batch.problem, batch.labels)
+        return forth + kl(moved.detach(), clean, batch.problem, batch.labels)
+
+    def is_symmetric(self, batch: PerturbedBatch) -> bool:
+        """Whether the symmetric divergence is climbed and both sides of the penalty move; else KL with a fixed target."""
+        return self.settings.variant == "paper" or batch.problem == "regression"
 
     def start(self, batch: PerturbedBatch) -> Tensor:
         """N(0, σ²) on the tokens that may be perturbed."""
@@ -155,7 +160,7 @@ class SMART(Method[SMARTSettings]):
 
     def _divergence_from(self, clean: Tensor, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
         fixed = clean.detach()
-        if self.settings.variant == "paper" or batch.problem == "regression":
+        if self.is_symmetric(batch):
             return lambda at: divergence(at.logits, fixed, batch.problem, batch.labels)
         return lambda at: kl(fixed, at.logits, batch.problem, batch.labels)
 
@@ -195,9 +200,3 @@ class SMART(Method[SMARTSettings]):
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take back θ̃; it is put into place when the model is next seen."""
         self._average, self._average_state = None, dict(state)
-
-
-def two_sided(moved: Tensor, clean: Tensor, batch: PerturbedBatch) -> Tensor:
-    """KL in both directions per example, `[B]`, the target of each held fixed."""
-    forth = kl(clean.detach(), moved, batch.problem, batch.labels)
-    return forth + kl(moved.detach(), clean, batch.problem, batch.labels)

@@ -108,7 +108,7 @@ def entry_of(claim: Claim, runs: Sequence[Run]) -> Entry:
 
 def pairs_of(method: str, dataset: str, runs: Sequence[Run]) -> list[tuple[dict[int, Run], dict[int, Run]]]:
     """(seed → run of the method, seed → run of vanilla) for every configuration and setting of the method that there is."""
-    groups: dict[str, dict[str, dict[int, Run]]] = {}
+    groups: dict[str, dict[tuple[str, str], dict[int, Run]]] = {}
     for run in runs:
         config = run.config
         if run.status != "completed" or config["dataset"] != dataset or config["method"] not in (method, "vanilla"):
@@ -116,12 +116,12 @@ def pairs_of(method: str, dataset: str, runs: Sequence[Run]) -> list[tuple[dict[
         same = {
             key: value for key, value in config.items() if key not in ("method", "method_settings", "seed", *OF_THE_RUN)
         }
-        own = json.dumps([config["method"], config["method_settings"]], sort_keys=True)
+        own = config["method"], json.dumps(config["method_settings"], sort_keys=True)
         groups.setdefault(json.dumps(same, sort_keys=True), {}).setdefault(own, {})[config["seed"]] = run
     found = []
     for kinds in groups.values():
-        base = next((each for own, each in kinds.items() if json.loads(own)[0] == "vanilla"), None)
-        found += [(each, base) for own, each in kinds.items() if base and json.loads(own)[0] == method]
+        base = next((each for (name, _), each in kinds.items() if name == "vanilla"), None)
+        found += [(each, base) for (name, _), each in kinds.items() if base and name == method]
     return found
 
 
@@ -134,7 +134,7 @@ def compared(entry: Entry, dataset: str, pairs: Sequence[tuple[Run, Run]]) -> En
     mean, p = fmean(differences), sign_flip(differences)
     enough = len(pairs) >= LEAST_SEEDS
     verdict = NOT_TESTABLE if not enough else NOT_SEEN if p >= 0.05 else SEEN if mean > 0 else OPPOSITE
-    config = TrainConfig.parse({key: value for key, value in ours[0].config.items() if key in TrainConfig.names()})
+    config = TrainConfig.build(ours[0].config)
     return replace(
         entry, data=dataset, stand_in=dataset in STAND_INS.values(), model=config.model, steps=ours[0].step,
         passes=ours[0].step * passes_of_step(config), seeds=len(pairs), measured=mean, low=low, high=high, p=p, verdict=verdict,

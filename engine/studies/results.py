@@ -21,8 +21,8 @@ def results(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> list[dict[s
 
     Returns:
         `dataset`, `model`, `method`, `label`, `swept`, `metric`, `values` (seed → value), `median`, `lowest`, `highest`,
-        `passes` (that a run costs at least, in forward passes of a minibatch), `seconds` (median), `steps_per_second` (median), `cost` (seconds / vanilla's on the same data and model), `memory`
-        (peak, MB, median), `mark` (of collapsed runs), `p` (sign-flip against vanilla over common seeds, None without), `verdict` in words.
+        `passes` (that a run costs at least, in forward passes of a minibatch), `seconds` (median), `steps_per_second` (median),
+        `cost` (seconds / vanilla's on the same data and model), `memory` (peak, MB, median), `mark` (of collapsed runs), `p` (sign-flip against vanilla over common seeds, None without), `verdict` in words.
     """
 
     def group(cell: StudyCell) -> tuple[str, str, str]:
@@ -51,7 +51,7 @@ def results(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> list[dict[s
                 "median": float(np.median(list(values.values()))),
                 "lowest": min(values.values()),
                 "highest": max(values.values()),
-                "passes": float(np.median([run.step * passes_of_step(kept[0].config) for _, run in done])),
+                "passes": passes_of_step(kept[0].config) * float(np.median([run.step for _, run in done])),
                 "seconds": float(np.median([run.seconds for _, run in done])),
                 "steps_per_second": float(np.median([run.step / max(run.seconds, 1e-9) for _, run in done])),
                 "memory": float(np.median(memory)) if memory else None,
