@@ -32,6 +32,16 @@ def sign_flip(differences: Sequence[float]) -> float:
     return float((means >= abs(values.mean()) - 1e-12).mean())
 
 
+def holm(values: Sequence[float]) -> list[float]:
+    """p-values corrected for being several (Holm 1979): at a level of α, any false claim among them has probability α at most."""
+    order = sorted(range(len(values)), key=lambda at: values[at])
+    found, highest = [1.0] * len(values), 0.0
+    for rank, at in enumerate(order):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[at]))
+        found[at] = highest
+    return found
+
+
 def binomial_low(successes: int, trials: int, alpha: float) -> float:
     """One-sided lower confidence bound of a probability (Clopper & Pearson 1934): too high with probability α at most."""
     from scipy.stats import beta

@@ -1,6 +1,7 @@
 """The papers' claims beside what was measured here: gain over the baseline, its interval, an exact test, a verdict."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -38,6 +39,7 @@ class Entry:
 
     Attributes:
         data: what it was measured on; `stand_in`: whether that is not the paper's task. "" if nothing was run.
+        examples: labelled ones of it that the runs were trained on, None: all.
         model, steps, passes: of the runs; forward passes of a minibatch that the method's runs cost at least.
         seeds: those that both the method and vanilla were run with.
         measured: mean gain over vanilla in points; `low`, `high`: its 95 % bootstrap interval; `p`: exact sign-flip test.
@@ -49,6 +51,7 @@ class Entry:
     claim: Claim
     data: str = ""
     stand_in: bool = False
+    examples: int | None = None
     model: str = ""
     steps: int = 0
     passes: float = 0.0
@@ -87,7 +90,10 @@ def data_of(task: str, runs: Sequence[Run]) -> list[str]:
 
 
 def entry_of(claim: Claim, runs: Sequence[Run]) -> Entry:
-    """A claim with the largest comparison among completed runs: a method's and vanilla's that differ in nothing else."""
+    """A claim with the largest comparison among completed runs: a method's and vanilla's that differ in nothing else.
+
+    The largest has the most seeds; of those, the most labelled examples; of those, the most steps.
+    """
     data = data_of(claim.task, runs)
     if not data:
         return Entry(
@@ -97,13 +103,23 @@ def entry_of(claim: Claim, runs: Sequence[Run]) -> Entry:
         claim, data[0], data[0] in STAND_INS.values(), study=study_of(claim.method, data[0]), why="Nothing was run."
     )
     for name in data:
-        for with_method, base in pairs_of(claim.method, name, runs):
-            seeds = sorted(set(with_method) & set(base))
-            if len(seeds) > best.seeds:
-                best = compared(best, name, [(with_method[seed], base[seed]) for seed in seeds])
-        if best.seeds:
-            break  # The task's own data come first.
+        found = [
+            [(with_method[seed], base[seed]) for seed in sorted(set(with_method) & set(base))]
+            for with_method, base in pairs_of(claim.method, name, runs)
+        ]
+        if largest := max(found, key=size_of, default=[]):
+            return compared(best, name, largest)  # The task's own data come first.
     return best
+
+
+def size_of(pairs: Sequence[tuple[Run, Run]]) -> tuple[float, ...]:
+    """How large a comparison is: its seeds, labelled examples, steps."""
+    limits = [run.config.get("train_limit") for run, _ in pairs[:1]]
+    return (
+        len(pairs),
+        *(math.inf if limit is None else limit for limit in limits),
+        *(run.step for run, _ in pairs[:1]),
+    )
 
 
 def pairs_of(method: str, dataset: str, runs: Sequence[Run]) -> list[tuple[dict[int, Run], dict[int, Run]]]:
@@ -136,7 +152,7 @@ def compared(entry: Entry, dataset: str, pairs: Sequence[tuple[Run, Run]]) -> En
     verdict = NOT_TESTABLE if not enough else NOT_SEEN if p >= 0.05 else SEEN if mean > 0 else OPPOSITE
     config = TrainConfig.build(ours[0].config)
     return replace(
-        entry, data=dataset, stand_in=dataset in STAND_INS.values(), model=config.model, steps=ours[0].step,
+        entry, data=dataset, stand_in=dataset in STAND_INS.values(), examples=config.train_limit, model=config.model, steps=ours[0].step,
         passes=ours[0].step * passes_of_step(config), seeds=len(pairs), measured=mean, low=low, high=high, p=p, verdict=verdict,
         why="" if enough else f"{len(pairs)} seeds: a test needs {LEAST_SEEDS} at least.",
         mark=mark_of([run for pair in pairs for run in pair]), study=study_of(config.method, dataset, ours[0].config),
