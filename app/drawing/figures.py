@@ -139,6 +139,7 @@ def heatmap(
         y=list(upwards),
         colorscale=AMOUNT,
         zmin=None if log else 0,
+        zmax=1 if not log and not any(map(any, values)) else None,  # Nothing is drawn as nothing.
         text=values,
         customdata=[names for _ in values],
         colorbar={"title": what} | ({"tickvals": ticks, "ticktext": [f"{10.0**at:g}" for at in ticks]} if log else {}),
@@ -155,6 +156,13 @@ def token_heatmap(tokens: Sequence[str], norms: Sequence[Sequence[float]], unit:
     hover = f"%{{customdata}}<br>step %{{y}}<br>‖δ‖ %{{text:.4g}} ({unit})"
     made = heatmap(tokens, steps, norms, "token", "ascent step", "‖δ‖", hover)
     made.update_yaxes(type="category")
+    return made
+
+
+def outlined(made: go.Figure, place: int | None) -> go.Figure:
+    """A figure over tokens with a frame around one of them, by its place; None: as it is."""
+    if place is not None:
+        made.add_vrect(place - 0.5, place + 0.5, line={"color": SERIES[0], "width": 2}, fillcolor="rgba(0,0,0,0)")
     return made
 
 

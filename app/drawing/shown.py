@@ -1,36 +1,24 @@
 """What an analysis looks like: a figure, token strips or a table; as JSON, so that it can be kept, compared and sent."""
 
 import json
-import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.drawing.tokens import token_strip
+from app.drawing.jsonable import jsonable
+from app.drawing.strips import Frame, Strip, Strips, stepped, strips_from
 from engine.errors import UserError
+
+__all__ = ["Figure", "Frame", "Shown", "Strip", "Strips", "Table", "difference", "shown_from", "stepped"]
 
 MOST_ROWS = 1000
 TRACES = {"scatter", "scattergl", "scatter3d", "bar", "heatmap", "contour", "surface"}
 # The little that Plotly's labels need; all else of an imported figure's markup becomes text.
 _MARKUP = re.compile(r"<(?!/?(?:br|extra|b|i|sub|sup)\s*/?>)")
-
-
-def _plain(value: Any) -> Any:
-    """Lists, dicts, text and numbers; NaN and infinity become None, as JSON has neither."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray, pd.Series)):
-        return [_plain(each) for each in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
 
 
 def _harmless(value: Any) -> Any:
@@ -51,7 +39,7 @@ class Figure:
         """As JSON."""
         made = self.figure.to_dict()
         layout = {key: value for key, value in made["layout"].items() if key != "template"}
-        return {"kind": "figure", "data": _plain(made["data"]), "layout": _plain(layout)}
+        return {"kind": "figure", "data": jsonable(made["data"]), "layout": jsonable(layout)}
 
     def table(self) -> pd.DataFrame:
         """Its data: one row per point, with the name of its series."""
@@ -77,61 +65,6 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Strip:
-    """Tokens side by side. `heading`: what stands above, plain text; `faded`: special tokens; `marks`: a word below each."""
-
-    tokens: Sequence[str]
-    values: Sequence[float]
-    titles: Sequence[str]
-    faded: Sequence[bool] = ()
-    heading: str = ""
-    marks: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Strips:
-    """Token strips on one scale, from 0 to `largest`; the legend stands below the last."""
-
-    strips: list[Strip]
-    largest: float
-    legend: str = "‖δ‖"
-    unit: str = "embedding units"
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "kind": "strips", "largest": _plain(self.largest), "legend": self.legend, "unit": self.unit,
-            "strips": [_plain(vars(each)) for each in self.strips],
-        }  # fmt: skip
-
-    def table(self) -> pd.DataFrame:
-        """One row per token."""
-        rows = [
-            (each.heading, place, token, value, *each.marks[place : place + 1])
-            for each in self.strips
-            for place, (token, value) in enumerate(zip(each.tokens, each.values, strict=True))
-        ]
-        marked = ["mark"] if any(each.marks for each in self.strips) else []
-        return pd.DataFrame(rows, columns=["strip", "place", "token", self.legend or "value", *marked])
-
-    def parts(self) -> Iterator[tuple[str, str]]:
-        """(heading, escaped HTML) of every strip."""
-        for place, each in enumerate(self.strips):
-            legend = self.legend if place == len(self.strips) - 1 else ""
-            yield (
-                each.heading,
-                token_strip(
-                    each.tokens, each.values, self.largest, each.titles, each.faded, legend, self.unit, each.marks
-                ),
-            )
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        return "".join(f"<p>{escape(heading)}</p>{strip}" for heading, strip in self.parts())
-
-
-@dataclass(frozen=True)
 class Table:
     """Rows of plain values."""
 
@@ -143,7 +76,7 @@ class Table:
         return {
             "kind": "table",
             "columns": [str(name) for name in kept.columns],
-            "rows": _plain(kept.to_numpy().tolist()),
+            "rows": jsonable(kept.to_numpy().tolist()),
         }
 
     def table(self) -> pd.DataFrame:
@@ -170,18 +103,7 @@ def shown_from(document: dict[str, Any]) -> Shown:
             layout = {key: value for key, value in _harmless(document["layout"]).items() if key != "images"}
             return Figure(go.Figure({"data": data, "layout": layout}))
         if kind == "strips":
-            strips = [
-                Strip(
-                    [str(token) for token in each["tokens"]],
-                    [float(value or 0.0) for value in each["values"]],
-                    [str(title) for title in each["titles"]],
-                    [bool(fade) for fade in each["faded"]] or [False] * len(each["tokens"]),
-                    str(each["heading"]),
-                    [str(mark) for mark in each.get("marks", ())],
-                )
-                for each in document["strips"]
-            ]
-            return Strips(strips, float(document["largest"] or 0.0), str(document["legend"]), str(document["unit"]))
+            return strips_from(document)
         if kind == "table":
             return Table(pd.DataFrame(document["rows"], columns=[str(name) for name in document["columns"]]))
     except (KeyError, TypeError, ValueError, AttributeError):

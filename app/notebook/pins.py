@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from app import widgets
 from app.drawing.shown import Figure, Shown, Strips, Table
 from app.notebook.export.files import FORMATS, file_of
 from app.shell import state
@@ -26,11 +27,7 @@ def render(shown: Shown, key: str, **options: Any) -> Any:
     if isinstance(shown, Table):
         return st.dataframe(shown.frame, hide_index=True, key=key, **options)
     assert isinstance(shown, Strips)
-    for heading, strip in shown.parts():
-        if heading:
-            st.markdown(f"**{plain(heading)}**")
-        st.html(strip)
-    return None
+    return widgets.strips(shown, key, **options)
 
 
 def drawn(finding: state.Finding, view: str, **options: Any) -> Shown:

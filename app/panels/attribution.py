@@ -18,7 +18,7 @@ def page() -> None:
         models = widgets.classifiers_choice("attribution")
         how = widgets.asked("attribution", "algorithm")
         method = widgets.method_choice()
-        settings = widgets.method_settings(method, "attribution")
+        settings = widgets.method_settings(method, "attribution", to_the_edge=True)
         drawn = widgets.asked("attribution", "seed")
     st.caption(ALGORITHMS[how["algorithm"]])
     label = widgets.label_choice(next(iter(models.values())))

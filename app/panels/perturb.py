@@ -26,12 +26,16 @@ def page(view: str) -> None:
     views.get(view, one_method)()
 
 
+def _at(found: state.Finding) -> widgets.Looking:
+    """The ascent step and the token that a person looks at."""
+    return widgets.looking(found.key, len(found.result.loss) - 1, len(found.result.tokens))
+
+
 @st.fragment
 def _strip(found: state.Finding) -> None:
-    """The tokens at one ascent step; only this part is drawn again when the slider moves."""
-    last = len(found.result.loss) - 1
-    step = st.slider("Ascent step", 0, last, last, key="step", bind="query-params") if last else 0
-    show(found, "tokens", "tokens", step=step)
+    """The tokens at one ascent step. The slider moves in the browser; only this part is drawn again when it rests."""
+    at = _at(found)
+    show(found, "tokens", "tokens", {"at": at}, step=at.step, token=at.token)
 
 
 def _note_if_far_from_the_edge(found: Trace, norm: str) -> None:
@@ -46,7 +50,12 @@ def _model_and_method(analysis: str) -> tuple[Any, Any, Any, dict[str, Any]]:
     """The sidebar of a view of one model and one method: these, the method's settings, and the seed."""
     with st.sidebar:
         classifier, method = widgets.classifier_choice(), widgets.method_choice()
-        return classifier, method, widgets.method_settings(method, "perturb"), widgets.asked(analysis, "seed")
+        return (
+            classifier,
+            method,
+            widgets.method_settings(method, "perturb", to_the_edge=True),
+            widgets.asked(analysis, "seed"),
+        )
 
 
 def one_method() -> None:
@@ -73,7 +82,7 @@ def one_method() -> None:
         with column:
             show(found, name, name)
     st.subheader("Every token at every step", anchor=False)
-    show(found, "every step", "heatmap")
+    show(found, "every step", "heatmap", token=_at(found).token)
     if not any(found.result.gaps):  # Tokens lie near one another at the word embeddings alone.
         return
     st.subheader("How far is that?", anchor=False)
@@ -81,7 +90,7 @@ def one_method() -> None:
         "How far each token was moved, as a share of the distance to the nearest other token of the vocabulary."
         " At 100 % it has gone as far as a real substitution would."
     )
-    show(found, "yardstick", "yardstick")
+    show(found, "yardstick", "yardstick", token=_at(found).token)
     with st.expander("Nearest vocabulary tokens of each perturbed token"):
         show(found, "nearest", "nearest")
 
@@ -99,7 +108,7 @@ def _tags(classifier: Any, **asked: Any) -> None:
         with column:
             show(found, name, name)
     st.subheader("Every token at every step", anchor=False)
-    show(found, "every step", "heatmap")
+    show(found, "every step", "heatmap", token=_at(found).token)
 
 
 def side_by_side() -> None:
@@ -191,7 +200,7 @@ def across_training() -> None:
     with st.sidebar:
         chosen = widgets.run_choice(list(runs.values()), "A run that kept models.")
         method = widgets.method_choice()
-        settings = widgets.method_settings(method, "perturb")
+        settings = widgets.method_settings(method, "perturb", to_the_edge=True)
         drawn = widgets.asked("trace", "seed")
     models = {f"step {step}": state.classifier(None, f"{chosen.id}@{step}") for step in chosen.kept_models}
     first = next(iter(models.values()))

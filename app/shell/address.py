@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.drawing.escaping import plain
 
-READ_BY_PAGES = ("runs", "study", "lesson", "present")  # Without a widget of that name.
+READ_BY_PAGES = ("runs", "study", "lesson", "present", "step", "token")  # Without a widget of that name.
 _ASKED = "address-asked"
 
 

@@ -1,7 +1,7 @@
 """A sentence's tags under a method's ascent."""
 
 from app.drawing import figures
-from app.drawing.shown import Figure, Strip, Strips
+from app.drawing.shown import Figure, Frame, Strips, stepped
 from app.views import VIEWS, Views
 from engine.analysis.tags import Tags
 from engine.sites import units
@@ -9,24 +9,30 @@ from engine.sites import units
 view = VIEWS.add(Views("tags", "perturb"))
 
 
-def _strip(found: Tags, step: int) -> Strip:
-    marks, titles = [], []
-    rows = zip(found.tokens, found.token_norms[step], found.said[0], found.said[step], found.sure[step], strict=True)
-    for token, norm, before, now, sure in rows:
-        marks.append(now if now == before else f"{before} → {now}")
-        said = f"; {now} ({sure:.1%}), before {before}" if now else "; no word begins here"
-        titles.append(f"{token}: ‖δ‖ = {norm:.4g} at step {step}{said}")
-    heading = "Before" if not step else f"After step {step}"
-    return Strip(found.tokens, found.token_norms[step], titles, found.special, heading, marks)
+def _frame(found: Tags, step: int) -> Frame:
+    rows = list(zip(found.said[0], found.said[step], found.sure[step], strict=True))
+    marks = [now if now == before else f"{before} → {now}" for before, now, _ in rows]
+    titles = [f"{now} ({sure:.1%}), before {before}" if now else "no word begins here" for before, now, sure in rows]
+    return Frame(found.token_norms[step], marks, titles)
 
 
 @view("tokens", "Tokens with their tags, as dark as far as the adversary moved them")
-def tokens(found: Tags, *, step: int | None = None) -> Strips:
+def tokens(found: Tags, *, step: int | None = None, token: int | None = None) -> Strips:
     """The tokens before the ascent and at one of its steps, on one scale; below each the tag that the model gives."""
-    last = len(found.loss) - 1
-    step = last if step is None else max(0, min(step, last))
-    strips = [_strip(found, at) for at in dict.fromkeys((0, step))]
-    return Strips(strips, max(max(row) for row in found.token_norms), unit=units(found.site))
+    frames = [_frame(found, at) for at in range(len(found.loss))]
+    blank = [""] * len(found.tokens)
+    strips = [stepped(frames[:1], 0, found.tokens, blank, faded=found.special, heading="Before")]
+    if len(frames) > 1:
+        strips.append(stepped(frames, step, found.tokens, blank, faded=found.special, heading="After the ascent step"))
+    largest = max(max(row) for row in found.token_norms)
+    return Strips(
+        strips,
+        largest,
+        unit=units(found.site),
+        step=step,
+        said=[f"loss {loss:.4g} nats per word" for loss in found.loss],
+        chosen=token,
+    )
 
 
 @view("loss", "Loss over the ascent")
@@ -48,6 +54,6 @@ def held(found: Tags) -> Figure:
 
 
 @view("every step", "Every token at every step")
-def every_step(found: Tags) -> Figure:
-    """‖δ^i‖ over tokens and steps."""
-    return Figure(figures.token_heatmap(found.tokens, found.token_norms, units(found.site)))
+def every_step(found: Tags, *, token: int | None = None) -> Figure:
+    """‖δ^i‖ over tokens and steps. `token`: the place of one that stands out."""
+    return Figure(figures.outlined(figures.token_heatmap(found.tokens, found.token_norms, units(found.site)), token))

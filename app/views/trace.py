@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from app.drawing import figures
-from app.drawing.shown import Figure, Strip, Strips, Table
+from app.drawing.shown import Figure, Frame, Strip, Strips, Table, stepped
 from app.views import VIEWS, Views
 from engine.analysis.trace import Trace, shift_to_gap
 from engine.sites import EMBEDDINGS, units
@@ -29,23 +29,34 @@ def _units(found: Trace) -> str:
     return units(str(found.settings.get("site", EMBEDDINGS)))
 
 
-def _strip(found: Trace, step: int, heading: str = "") -> Strip:
+def _strip(found: Trace, step: int | None = None, heading: str = "") -> Strip:
     last = len(found.loss) - 1
-    titles = []
-    for token, norm, near in zip(found.tokens, found.token_norms[step], found.nearest, strict=True):
-        tip = f"{token}: ‖δ‖ = {norm:.4g} at step {step}"
-        if near:
-            tip += f"; nearest other token after step {last}: {near[0]['token']} at distance {near[0]['distance']:.3f}"
-        titles.append(tip)
-    return Strip(found.tokens, found.token_norms[step], titles, found.special, heading)
+    near = [
+        f"nearest other token after step {last}: {each[0]['token']} at distance {each[0]['distance']:.3f}"
+        if each
+        else ""
+        for each in found.nearest
+    ]
+    frames = [Frame(norms) for norms in found.token_norms]
+    return stepped(frames, step, found.tokens, near, faded=found.special, heading=heading)
+
+
+def _said(found: Trace) -> list[str]:
+    """Every step in words."""
+    said = []
+    for loss, row in zip(found.loss, found.probabilities, strict=True):
+        top = max(range(len(row)), key=row.__getitem__)
+        output = f"score {row[0]:.3f}" if len(found.labels) == 1 else f"{found.labels[top]} {row[top]:.1%}"
+        said.append(f"{output}, loss {loss:.4g}")
+    return said
 
 
 @view("tokens", "Tokens, as dark as far as the adversary moved them")
-def tokens(found: Trace, *, step: int | None = None) -> Strips:
-    """The tokens at one ascent step; all steps share one scale."""
-    last = len(found.loss) - 1
-    step = last if step is None else max(0, min(step, last))
-    return Strips([_strip(found, step)], max(max(row) for row in found.token_norms), unit=_units(found))
+def tokens(found: Trace, *, step: int | None = None, token: int | None = None) -> Strips:
+    """The tokens at one ascent step; all steps share one scale. `token`: the place of one that stands out."""
+    strip = _strip(found, step)
+    largest = max(max(row) for row in found.token_norms)
+    return Strips([strip], largest, unit=_units(found), step=step, said=_said(found), chosen=token)
 
 
 @view("loss", "Loss over the ascent")
@@ -76,20 +87,20 @@ def size(found: Trace) -> Figure:
 
 
 @view("every step", "Every token at every step")
-def every_step(found: Trace) -> Figure:
-    """‖δ^i‖ over tokens and steps."""
-    return Figure(figures.token_heatmap(found.tokens, found.token_norms, _units(found)))
+def every_step(found: Trace, *, token: int | None = None) -> Figure:
+    """‖δ^i‖ over tokens and steps. `token`: the place of one that stands out."""
+    return Figure(figures.outlined(figures.token_heatmap(found.tokens, found.token_norms, _units(found)), token))
 
 
 @view("yardstick", "How far, as a share of the distance to the nearest other token")
-def yardstick(found: Trace) -> Figure:
-    """How far each token moved beside how far the nearest other one is."""
+def yardstick(found: Trace, *, token: int | None = None) -> Figure:
+    """How far each token moved beside how far the nearest other one is. `token`: the place of one that stands out."""
     hover = [
         f"{token}: nearest " + ", ".join(f"{each['token']} ({each['distance']:.2f})" for each in near)
         for token, near in zip(found.tokens, found.nearest, strict=True)
     ]
     shares = {"share": [100 * share for share in shift_to_gap(found)]}
-    return Figure(figures.token_bars(found.tokens, shares, "share of the distance (%)", hover))
+    return Figure(figures.outlined(figures.token_bars(found.tokens, shares, "share of the distance (%)", hover), token))
 
 
 @view("nearest", "Nearest vocabulary tokens of each perturbed token")
@@ -107,9 +118,9 @@ def nearest(found: Trace) -> Table:
 
 
 def last_strips(found: Mapping[str, Trace]) -> Strips:
-    """One strip per trace, after the last step, on one scale."""
-    largest = max(max(each.token_norms[-1]) for each in found.values())
-    strips = [_strip(each, len(each.loss) - 1, f"{name} · {verdict(each)}") for name, each in found.items()]
+    """One strip per trace, on one scale, at first after the last step."""
+    largest = max(max(map(max, each.token_norms)) for each in found.values())
+    strips = [_strip(each, None, f"{name} · {verdict(each)}") for name, each in found.items()]
     return Strips(strips, largest, unit=_units(next(iter(found.values()))))
 
 

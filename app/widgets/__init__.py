@@ -19,10 +19,12 @@ from app.widgets.models import (
     run_choice,
 )
 from app.widgets.settings import OWN, asked, method_choice, method_settings, own, setting, settings
+from app.widgets.strips import Looking, looking, strips
 
 __all__ = [
     "EXAMPLE",
     "OWN",
+    "Looking",
     "about",
     "about_all",
     "asked",
@@ -35,6 +37,7 @@ __all__ = [
     "encoder_choice",
     "label_choice",
     "linked",
+    "looking",
     "method_choice",
     "method_settings",
     "own",
@@ -42,4 +45,5 @@ __all__ = [
     "sentence",
     "setting",
     "settings",
+    "strips",
 ]

@@ -114,8 +114,13 @@ def method_choice(key: str = "method", default: str = "pgd") -> Any:
     return get_method(chosen)
 
 
-def method_settings(method: Any, prefix: str) -> Any:
-    """A choice of its published presets, and widgets for all its settings; returns a checked settings object."""
+def method_settings(method: Any, prefix: str, *, to_the_edge: bool = False) -> Any:
+    """A choice of its published presets, and widgets for all its settings; returns a checked settings object.
+
+    Args:
+        to_the_edge: offer, and at first take, the step size 2ε/K, with which δ can reach the edge of its ball: what is trained with
+            small steps shows little of what an adversary can do to one sentence.
+    """
     chosen = None
     if method.presets:
         key = f"{prefix}-{method.name}-preset"
@@ -125,12 +130,32 @@ def method_settings(method: Any, prefix: str) -> Any:
             help="Fills in the settings of a published run, including its learning rate under How. They are meant for"
             " large encoders: their ε is in that model's units.",
         )  # fmt: skip
-    values = settings(method.Settings.schema(), f"{prefix}-{method.name}")
+    schema = method.Settings.schema()
+    if to_the_edge and {"epsilon", "step_size", "ascent_steps"} <= set(schema):
+        values = _with_step_size(schema, f"{prefix}-{method.name}")
+    else:
+        values = settings(schema, f"{prefix}-{method.name}")
     if chosen:
         wanted = method.Settings.parse(method.preset(chosen)[0]).as_dict()
         if other := [name.replace("_", " ") for name, value in values.items() if value != wanted[name]]:
             st.caption(f"Changed from the preset: {plain(', '.join(other))}.")
     return method.Settings.parse(values)
+
+
+def _with_step_size(schema: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Widgets for all settings of a method that climbs in a ball; the step size is 2ε/K, or one's own."""
+    first = ["epsilon", "ascent_steps"]
+    values = settings(schema, prefix, first)
+    if values["epsilon"] is not None:
+        key = f"{prefix}-step_size"
+        usual = st.checkbox(
+            "Step size 2ε/K", key not in st.query_params, f"{key}-usual", bind="query-params",
+            help="With this step size K steps can cross the whole ball, so that δ reaches its edge. Switch it off to choose your own.",
+        )  # fmt: skip
+        if usual:
+            values["step_size"] = 2 * values["epsilon"] / max(1, values["ascent_steps"])
+            st.caption(f"α = 2ε/K = {values['step_size']:.3g}")
+    return values | settings(schema, prefix, [name for name in schema if name not in values])
 
 
 def _take_preset(method: Any, prefix: str, key: str) -> None:
@@ -142,6 +167,9 @@ def _take_preset(method: Any, prefix: str, key: str) -> None:
         if _bounds(schema)[1] and schema.get("default") is not None:
             st.session_state[f"{key}-none"] = value is None
         st.session_state[key] = schema.get("default") if value is None else value
+    usual = f"{prefix}-{method.name}-step_size-usual"
+    if usual in st.session_state:
+        st.session_state[usual] = not own
     run = TrainConfig.schema()
     for name in RUN:
         if f"run-{name}" in st.session_state:

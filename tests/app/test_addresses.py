@@ -27,6 +27,7 @@ def test_a_kept_address_sets_what_it_says(open_page, page, query):
     test = open_page(page, **query)
     shown = {widget.key: widget.value for kind in ("text_area", "text_input", "number_input", "selectbox", "slider",
              "select_slider", "button_group", "segmented_control", "checkbox") for widget in getattr(test, kind, ())}  # fmt: skip
+    shown["step"] = test.session_state.get("at-step", None)  # Moved in the browser.
     for key, value in query.items():
         assert key in shown, (page, key)
         found = shown[key][0] if isinstance(shown[key], list) else shown[key]

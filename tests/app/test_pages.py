@@ -34,7 +34,6 @@ def test_a_page_once_loaded_takes_under_a_second_of_server_time(open_page, name)
     "name, widget, value",
     [
         ("landscape", "height", "margin"),
-        ("perturb", "step", 0),
         ("attribution", "label", None),
         ("smoothness", "seed", None),
     ],
@@ -52,9 +51,7 @@ def test_nothing_is_computed_again_by_a_widget_that_does_not_concern_it(open_pag
     test = open_page(name)
     assert calls
     before = len(calls)
-    if widget == "step":
-        test.slider(key="step").set_value(value).run()
-    elif value is not None:
+    if value is not None:
         test.button_group(key=widget).set_value([value]).run()
     else:
         test.run()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from app.drawing import figures
-from app.drawing.shown import Figure, Strip, Strips, Table, difference, shown_from
+from app.drawing.shown import Figure, Frame, Strip, Strips, Table, difference, shown_from, stepped
 from engine.errors import UserError
 
 EVIL = '<img src=x onerror="alert(1)"><script>alert(1)</script>'
@@ -61,6 +61,22 @@ def test_markup_of_an_imported_figure_becomes_text():
     assert "a<br>b&lt;img" in found and "<extra></extra>" in found
 
 
+UNEVEN = {"tokens": ["a", "b"], "values": [1, 2], "titles": ["", ""], "faded": [], "heading": "", "frames": [{"values": [1]}]}
+
+
+def test_a_strip_keeps_all_its_steps_and_says_what_the_chosen_one_is():
+    frames = [Frame([0.0, 0.0]), Frame([1.0, 0.25], ["x", ""], ["sure", ""])]
+    strip = stepped(frames, 0, ["a", "b"], ["near", ""], faded=[True, False])
+    assert strip.values == [0.0, 0.0] and stepped(frames, None, ["a", "b"], ["", ""]).values == [1.0, 0.25]
+    shown = Strips([strip], 1.0, step=0, said=["before", "after"], chosen=1)
+    again = shown_from(json.loads(json.dumps(shown.document())))
+    assert again.document() == shown.document() and again.last == 1
+    assert 'title="a: ‖δ‖ = 0 at step 0; near"' in again._repr_html_() and again._repr_html_().count("outline") == 1
+    drawn = json.loads(json.dumps(again.payload()))
+    assert [frame["values"] for frame in drawn["strips"][0]["frames"]] == [[0.0, 0.0], [1.0, 0.25]]
+    assert [text for text, _ in drawn["strips"][0]["frames"][1]["marks"]] == ["x", ""]
+
+
 def test_token_strips_are_escaped():
     html = kinds()[3]._repr_html_()
     assert "<img" not in html and "<script" not in html and "&lt;img" in html
@@ -74,6 +90,7 @@ def test_token_strips_are_escaped():
         {"kind": "figure"},
         {"kind": "figure", "data": [{}], "layout": {}},
         {"kind": "strips", "strips": 1},
+        {"kind": "strips", "largest": 1, "legend": "", "unit": "", "strips": [UNEVEN]},
     ],
 )
 def test_what_cannot_be_read_is_said(document):

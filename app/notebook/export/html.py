@@ -1,6 +1,7 @@
 """A notebook as one HTML file that opens without a network, and as Markdown with pictures."""
 
 import io
+import json
 import re
 import zipfile
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from app.drawing.escaping import disarmed, plain, unpictured
 from app.drawing.shown import Figure, Shown, Strips, shown_from
+from app.drawing.strips import SCRIPT, STYLE_SHEET
 from app.notebook.export.files import picture
 from app.views import view_of
 from engine.notebook.cells import Content
@@ -66,7 +68,8 @@ def _body(shown: Shown) -> str:
             plotly.io.to_html(shown.figure, include_plotlyjs=False, full_html=False, config={"displaylogo": False})
         )
     if isinstance(shown, Strips):
-        return shown._repr_html_()
+        data = {"shown": shown.payload(), "of": "", "step": shown.step, "token": shown.chosen}
+        return f'<div data-strips="{escape(json.dumps(data))}"><div class="strips">{shown._repr_html_()}</div></div>'
     return str(shown.frame.to_html(index=False, escape=True, na_rep=""))
 
 
@@ -105,6 +108,13 @@ def remarks_of(content: Content) -> list[str]:
     return [str(each) for each in said] if isinstance(said, list) else []
 
 
+def _strips_script() -> str:
+    """The strips of the pages, without a server: the slider, Play and the keyboard work in the file, too."""
+    draw = SCRIPT.read_text(encoding="utf-8").replace("export default function (", "function draw(", 1)
+    every = 'document.querySelectorAll("[data-strips]")'
+    return f"{draw}\nfor (const box of {every}) draw({{ data: JSON.parse(box.dataset.strips), parentElement: box }});"
+
+
 def to_html(name: str, contents: Sequence[Content]) -> bytes:
     """One file with everything in it."""
     parts = []
@@ -120,8 +130,9 @@ def to_html(name: str, contents: Sequence[Content]) -> bytes:
         parts.append(f"<section>{body}</section>")
     page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(name)}</title>'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{STYLE}</style>'
-        f"<script>{get_plotlyjs()}</script></head><body><h1>{escape(name)}</h1>{''.join(parts)}</body></html>"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{STYLE}{STYLE_SHEET.read_text(encoding="utf-8")}</style>'
+        f"<script>{get_plotlyjs()}</script></head><body><h1>{escape(name)}</h1>{''.join(parts)}"
+        f'<script type="module">{_strips_script()}</script></body></html>'
     )
     return page.encode()
 

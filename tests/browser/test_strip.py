@@ -1,0 +1,88 @@
+"""The token strip: steps, Play, keyboard and the chosen token work in the browser; session, address and figures follow."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.driving import open_page, query, settled
+
+pytestmark = pytest.mark.browser
+# Moves the slider and reads what the strip then says, in one turn of the browser: no server can have answered.
+AT_ONCE = """([range, to]) => {
+    const began = performance.now();
+    range.value = to;
+    range.dispatchEvent(new Event('input', {bubbles: true}));
+    const tokens = [...document.querySelectorAll('[data-token]')];
+    return [document.querySelector('.strip-step').textContent, tokens.map(each => each.title), performance.now() - began];
+}"""
+
+
+def slider(page):
+    return page.get_by_role("slider", name="Ascent step")
+
+
+def moved(page, to):
+    return page.evaluate(AT_ONCE, [slider(page).element_handle(), str(to)])
+
+
+def chosen(page):
+    return page.locator("[data-token][aria-selected=true]")
+
+
+def test_every_step_is_in_the_browser(page, server, small, sentences):
+    open_page(page, server, f"perturb?perturb-pgd-ascent_steps=5&{query(small, sentences)}")
+    expect(page.locator(".strip-step")).to_have_text("step 5 of 5")  # It begins at the end of the ascent.
+    said, titles, milliseconds = moved(page, 0)
+    assert said == "step 0 of 5" and all("‖δ‖ = 0 at step 0" in title for title in titles)
+    assert milliseconds < 50
+    grounds = page.locator("[data-token]").evaluate_all("each => each.map(token => token.style.background)")
+    assert len(set(grounds)) == 1
+    expect(page).to_have_url(re.compile(r"[?&]step=0"))  # The address follows once the slider rests.
+
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator(".strip-step")).to_have_text("step 5 of 5")
+    expect(page).not_to_have_url(re.compile(r"[?&]step="))
+    settled(page)
+    moved(page, 2)
+    expect(page).to_have_url(re.compile(r"[?&]step=2"))
+    # Other settings: another ascent, shown at its end again.
+    page.get_by_label("Ascent steps", exact=True).fill("3")
+    page.get_by_label("Ascent steps", exact=True).press("Tab")
+    expect(page.locator(".strip-step")).to_have_text("step 3 of 3")
+    expect(page).not_to_have_url(re.compile(r"[?&]step="))
+
+
+def test_a_chosen_token_stands_out_in_the_figures_and_in_the_address(page, server, small, sentences):
+    open_page(page, server, f"perturb?{query(small, sentences)}")
+    expect(page.locator(".shapelayer path")).to_have_count(0)
+    page.locator("[data-token]").first.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    expect(chosen(page)).to_have_count(1)
+    name = chosen(page).inner_text()
+    assert name == page.locator("[data-token]").nth(2).inner_text()
+    expect(page).to_have_url(re.compile(r"[?&]token=2"))
+    expect(page.locator(".strip-tip")).to_contain_text(f"{name}: ‖δ‖ = ")
+    expect(page.locator(".shapelayer path")).to_have_count(2)  # A frame in the heat map, and in the bars.
+    page.goto(page.url)
+    settled(page)
+    expect(chosen(page)).to_have_text(name)
+    page.get_by_label("Sentence", exact=True).fill("a good film")
+    page.get_by_label("Sentence", exact=True).press("Control+Enter")
+    expect(chosen(page)).to_have_count(0)
+    expect(page).not_to_have_url(re.compile(r"[?&]token="))
+
+
+def test_what_an_address_asks_for_and_is_not_there_is_said(page, server, small, sentences):
+    open_page(page, server, f"perturb?step=99&token=x&{query(small, sentences)}")
+    expect(page.get_by_text("The address asks for step=99: there is none here, only 0 to 3.")).to_be_visible()
+    expect(page.get_by_text("The address asks for token=x")).to_be_visible()
+    expect(page.locator(".strip-step")).to_have_text("step 3 of 3")
+
+
+def test_several_strips_move_together(page, server, small, sentences):
+    open_page(page, server, f"perturb?view=Methods%20side%20by%20side&steps=3&{query(small, sentences)}")
+    expect(page.locator(".strip-row").nth(5)).to_be_visible()
+    _, titles, _ = moved(page, 1)
+    assert len(titles) > 20 and all("at step 1" in title for title in titles)
