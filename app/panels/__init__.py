@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from app.shell.address import address_is_answered
+from app.shell.carrying import arrive
 from app.shell.layout import errors_in_a_box
 
 
@@ -11,5 +12,6 @@ def body(name: str, *arguments: str) -> None:
 
     It is imported only now: it brings torch, for which the heading must not wait.
     """
+    arrive(name)
     with errors_in_a_box(), address_is_answered():
         import_module(f"{__name__}.{name}").page(*arguments)

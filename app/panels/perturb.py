@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import widgets
 from app.notebook.pins import show
-from app.panels import certificate
+from app.panels import certificate, examples
 from app.shell import state
 from app.shell.layout import plain
 from app.views.trace import verdict
@@ -17,7 +17,7 @@ from engine.methods import get_method
 def page(view: str) -> None:
     """One of its views."""
     if view == "A data set's examples":
-        examples()
+        examples.page()
         return
     views = {
         "Methods side by side": side_by_side, "Through the layers": through_the_layers, "Across training": across_training,
@@ -215,29 +215,3 @@ def across_training() -> None:
     )  # fmt: skip
     show(found, "models", "across-tokens")
     show(found, "across training", "across-loss")
-
-
-def examples() -> None:
-    """A data set's examples, sortable; one of them opens the first view."""
-    with st.sidebar:
-        classifier = widgets.classifier_choice()
-        of = widgets.dataset_choice()
-    widgets.about(classifier, of, "examples")
-    st.markdown(
-        "Click a row to look at that sentence. **margin**: the label's logit minus the largest other logit; **flip ε**:"
-        " the smallest ε of a grid at which PGD (3 steps) changes the prediction; **ℓₛ**: SMART's divergence at"
-        " ε = 0.1."
-    )
-    found = state.analyse("examples", classifier, "Examples", **of)
-    chosen = show(found, "table", "examples", {"on_select": "rerun", "selection_mode": "single-row"})
-    rows = chosen.selection.rows if chosen is not None else []
-    if rows:
-        row = found.result.table.iloc[rows[0]]
-        st.session_state["next"] = {"text": row["text"], "pair": row.get("text_pair", "") or ""}
-        st.button("Look at this sentence", on_click=_open_chosen, type="primary", icon=":material/tune:")
-
-
-def _open_chosen() -> None:
-    for key, value in st.session_state.pop("next", {}).items():
-        st.session_state[key] = value
-    st.session_state["view"] = "One method"

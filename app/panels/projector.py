@@ -33,5 +33,7 @@ def page() -> None:
         f"{len(table)} sentences, UMAP with seed {how['seed']} on clean and perturbed embeddings together."
         + ("" if classifier.is_regression else f" {flips:.0%} change their label within ε = {how['epsilon']:g}.")
     )
+    if len(inside) == 1:
+        widgets.look_at(str(table.iloc[inside[0]]["text"]))
     st.subheader(plain(f"{len(inside)} chosen") if inside else "All sentences", anchor=False)
     show(found, "sentences", "sentences", chosen=inside)

@@ -87,6 +87,8 @@ def word_attack() -> None:
         rows = chosen.selection.rows if chosen is not None else []
         fooled = next((at for at, example in enumerate(each.examples) if example.success), 0)
         show(one, "diff", f"diff-{place}", place=rows[0] if rows else fooled)
+        if rows:
+            widgets.look_at(each.examples[rows[0]].before)
 
 
 def protocol() -> None:

@@ -15,6 +15,7 @@ SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "Look": (
         ("perturb", "Perturb", ":material/tune:"),
+        ("microscope", "Microscope", ":material/biotech:"),
         ("landscape", "Landscape", ":material/landscape:"),
         ("attribution", "Attribution", ":material/center_focus_strong:"),
         ("smoothness", "Smoothness", ":material/blur_on:"),

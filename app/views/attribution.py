@@ -9,10 +9,10 @@ view = VIEWS.add(Views("attribution", "attribution", several_models=True))
 
 
 @view("tokens", "What each token adds, clean and perturbed")
-def attribution(found: Comparison, *, method: str = "the adversary") -> Figure:
-    """Attributions side by side."""
+def attribution(found: Comparison, *, method: str = "the adversary", token: int | None = None) -> Figure:
+    """Attributions side by side. `token`: the place of one that stands out."""
     groups = {"clean": found.clean.values, f"perturbed by {method}": found.perturbed.values}
-    return Figure(figures.token_bars(found.tokens, groups, "attribution (logits)"))
+    return Figure(figures.outlined(figures.token_bars(found.tokens, groups, "attribution (logits)"), token))
 
 
 @view("where", "Does the adversary go where the model looks?")

@@ -21,8 +21,8 @@ def _places(found: Layers) -> list[str]:
 
 
 @view("moved", "How far every token's hidden state moves")
-def moved(found: Layers) -> Figure:
-    """‖h' - h‖ / ‖h‖ over tokens (across) and blocks (upwards)."""
+def moved(found: Layers, *, token: int | None = None) -> Figure:
+    """‖h' - h‖ / ‖h‖ over tokens (across) and blocks (upwards). `token`: the place of one that stands out."""
     made = figures.heatmap(
         found.tokens,
         _places(found),
@@ -46,7 +46,7 @@ def moved(found: Layers) -> Figure:
         hovertemplate=f"{HOVER.replace('customdata', 'customdata[0]')}<extra></extra>",
         showlegend=False,
     )
-    return Figure(made)
+    return Figure(figures.outlined(made, token))
 
 
 @view("token", "One token through the layers")

@@ -7,6 +7,7 @@ from app.widgets.inputs import (
     draw_number,
     label_choice,
     linked,
+    look_at,
     sentence,
 )
 from app.widgets.models import (
@@ -37,6 +38,7 @@ __all__ = [
     "encoder_choice",
     "label_choice",
     "linked",
+    "look_at",
     "looking",
     "method_choice",
     "method_settings",

@@ -5,6 +5,8 @@ from typing import Any
 import streamlit as st
 
 from app.shell.address import said_if_unknown
+from app.shell.carrying import bring, keep, take_up
+from app.shell.navigation import link
 from app.widgets.uploads import short_name, uploaded
 from engine.data.builtin import TASKS
 
@@ -25,6 +27,8 @@ def linked(key: str, names: dict[str, str], *, closed: bool = False) -> None:
 
 def dataset_choice(limit: int = 100) -> dict[str, Any]:
     """Choose a data set and how much of its validation split; returns `dataset` and `limit` (at first the given one)."""
+    bring("dataset", "dataset")
+    bring("limit", "limit")
     dataset = st.selectbox(
         "Data set",
         [*TASKS, *uploaded()],
@@ -44,6 +48,8 @@ def dataset_choice(limit: int = 100) -> dict[str, Any]:
         bind="query-params",
         help="How many examples: a fixed random sample of the split.",
     )
+    keep("dataset", dataset, next(iter(TASKS)))
+    keep("limit", int(chosen), limit)
     return {"dataset": dataset or next(iter(TASKS)), "limit": int(chosen)}
 
 
@@ -52,17 +58,31 @@ EXAMPLE = "The film is a little slow, but the acting is wonderful."
 
 def sentence(tags: bool = False) -> dict[str, Any]:
     """A sentence, or a pair; returns `text` and `text_pair`. `tags`: for a model of words' tags, which takes no pairs."""
+    bring("text", "text")
+    bring("pair", "pair")
     text = st.text_area(
         "Sentence", EXAMPLE, key="text", bind="query-params", height=80,
         help="The text to perturb; cut to the length that the model reads (usually 512 tokens).",
     )  # fmt: skip
+    keep("text", text, EXAMPLE)
     if tags:
         return {"text": text, "text_pair": None}
     pair = st.text_input(
         "Second sentence (for pairs; leave empty otherwise)", key="pair", bind="query-params",
         help="For models of sentence pairs, such as paraphrases and entailment.",
     )  # fmt: skip
+    keep("pair", pair, "")
     return {"text": text, "text_pair": pair or None}
+
+
+def look_at(text: str, pair: str = "") -> None:
+    """Make a sentence that was clicked the current one, and offer the pages that look at it."""
+    take_up(text=text, pair=pair)
+    query = {"text": text, "pair": pair} if pair else {"text": text}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Now the current sentence. Look at it on")
+        for page, title in (("perturb", "Perturb"), ("landscape", "Landscape"), ("attribution", "Attribution")):
+            link(page, title, **query)
 
 
 def label_choice(classifier: Any) -> str | None:

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app.shell import state
+from app.shell.carrying import bring, keep
 from app.shell.layout import plain
 from app.widgets.inputs import linked
 from engine.catalogue import analysis_of
@@ -43,6 +44,7 @@ def encoder_choice() -> str:
 
 def _model_choice(key: str, names: dict[str, str], help_: str) -> str:
     """Choose one of some models, name → words for people, or type another; "" for none."""
+    bring(key, key)
     linked(key, names)
     chosen = st.selectbox(
         "Model",
@@ -53,6 +55,7 @@ def _model_choice(key: str, names: dict[str, str], help_: str) -> str:
         bind="query-params",
         help=help_,
     )
+    keep(key, chosen, next(iter(names)))
     return str(chosen or "")
 
 
@@ -68,6 +71,7 @@ def classifier_choice() -> Any:
     """Choose what is looked at: the built-in model, a run (one that still trains too), a folder or hub name."""
     names = choices()
     chosen = _model_choice("of", names, "The built-in encoder, one of your runs, or type a folder or hub name.")
+    keep("models", [chosen], [next(iter(names))])
     return _loaded(chosen or next(iter(names)))
 
 
@@ -80,6 +84,7 @@ def classifiers_choice(analysis: str) -> dict[str, Any]:
         UserError: it can be made of none of them.
     """
     names = choices()
+    bring("models", "models")
     linked("models", names)
     chosen = st.multiselect(
         "Models",
@@ -92,6 +97,8 @@ def classifiers_choice(analysis: str) -> dict[str, Any]:
         max_selections=6,
         help="The built-in encoder and your runs, or type a folder or hub name; several are laid over one another.",
     )
+    keep("models", chosen, [next(iter(names))])
+    keep("of", (chosen or [""])[0], next(iter(names)))
     found = {names.get(name, name): _loaded(name) for name in chosen or [next(iter(names))]}
     refused = {name: why for name, each in found.items() if (why := analysis_of(analysis).refuses(each))}
     if len(refused) == len(found):

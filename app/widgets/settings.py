@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app.shell.address import said_if_unknown
+from app.shell.carrying import bring, keep
 from app.shell.layout import plain
 from app.widgets.inputs import linked
 from engine.catalogue import analysis_of
@@ -13,6 +14,7 @@ from engine.methods.presets import RUN
 from engine.runs.config import TrainConfig
 
 OWN: Any = object()  # A field's own default.
+CARRIED = {"seed": "seed", "epsilon": "epsilon", "site": "site"}  # Settings that mean the same on every page.
 
 
 def _bounds(schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -21,13 +23,29 @@ def _bounds(schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     return next(each for each in options if each.get("type") != "null"), len(options) > 1
 
 
-def setting(name: str, schema: dict[str, Any], key: str, default: Any = OWN, *, linked_to_address: bool = True) -> Any:
+def setting(
+    name: str,
+    schema: dict[str, Any],
+    key: str,
+    default: Any = OWN,
+    *,
+    linked_to_address: bool = True,
+    carried: str = "",
+) -> Any:
     """One widget for one field, with its bounds and help; returns its value.
 
     A number that may be empty, but is not at first, has a box beside it: Streamlit puts a first value back when it is deleted.
 
     A number is chosen by a slider where its field names a `handy` range: first, last, step.
+
+    Args:
+        carried: what it is called from page to page (see `shell.carrying`); "": it stays on its page.
     """
+    if carried and linked_to_address:
+        bring(carried, key)
+        found = setting(name, schema, key, default)
+        keep(carried, found, schema.get("default") if default is OWN else default)
+        return found
     inner, optional = _bounds(schema)
     own = schema.get("default")
     default = own if default is OWN else default
@@ -75,10 +93,18 @@ def _step(default: float | None, low: float | None, high: float | None) -> float
     return max(abs(default or 0.0) / 5, 1e-7)
 
 
-def settings(schemas: dict[str, dict[str, Any]], prefix: str, names: list[str] | None = None) -> dict[str, Any]:
-    """Widgets for the fields of a `Settings` class (all, or those named); returns the values."""
+def settings(
+    schemas: dict[str, dict[str, Any]], prefix: str, names: list[str] | None = None, carried: str = ""
+) -> dict[str, Any]:
+    """Widgets for the fields of a `Settings` class (all, or those named); returns the values.
+
+    `carried`: what their names from page to page begin with; "": they stay on their page.
+    """
     wanted = [name for name in names or schemas if "const" not in schemas[name]]
-    return {name: setting(name, schemas[name], f"{prefix}-{name}") for name in wanted}
+    frobenius = schemas.get("norm", {}).get("default") == "frobenius"  # Other norms' ε is another number.
+    shared = {name for name in CARRIED if name != "epsilon" or frobenius}
+    names_ = {name: name if name in shared else f"{carried}-{name}" for name in wanted} if carried else {}
+    return {name: setting(name, schemas[name], f"{prefix}-{name}", carried=names_.get(name, "")) for name in wanted}
 
 
 def asked(analysis: str, *names: str, **first: Any) -> dict[str, Any]:
@@ -89,7 +115,9 @@ def asked(analysis: str, *names: str, **first: Any) -> dict[str, Any]:
             analysis's own defaults.
     """
     schemas = analysis_of(analysis).Settings.schema()
-    return {name: setting(name, schemas[name], name, first.get(name, OWN)) for name in names}
+    return {
+        name: setting(name, schemas[name], name, first.get(name, OWN), carried=CARRIED.get(name, "")) for name in names
+    }
 
 
 def own(analysis: str, *names: str) -> dict[str, Any]:
@@ -101,6 +129,7 @@ def own(analysis: str, *names: str) -> dict[str, Any]:
 def method_choice(key: str = "method", default: str = "pgd") -> Any:
     """Choose a method; returns its class."""
     names = METHODS.names()
+    bring(key, key)
     linked(key, {name: get_method(name).title for name in names}, closed=True)
     chosen = st.selectbox(
         "Method",
@@ -111,6 +140,7 @@ def method_choice(key: str = "method", default: str = "pgd") -> Any:
         bind="query-params",
         help="How δ is found and what the model learns from it.",
     )
+    keep(key, chosen, default)
     return get_method(chosen)
 
 
@@ -132,9 +162,9 @@ def method_settings(method: Any, prefix: str, *, to_the_edge: bool = False) -> A
         )  # fmt: skip
     schema = method.Settings.schema()
     if to_the_edge and {"epsilon", "step_size", "ascent_steps"} <= set(schema):
-        values = _with_step_size(schema, f"{prefix}-{method.name}")
+        values = _with_step_size(schema, f"{prefix}-{method.name}", method.name)
     else:
-        values = settings(schema, f"{prefix}-{method.name}")
+        values = settings(schema, f"{prefix}-{method.name}", carried=method.name)
     if chosen:
         wanted = method.Settings.parse(method.preset(chosen)[0]).as_dict()
         if other := [name.replace("_", " ") for name, value in values.items() if value != wanted[name]]:
@@ -142,12 +172,13 @@ def method_settings(method: Any, prefix: str, *, to_the_edge: bool = False) -> A
     return method.Settings.parse(values)
 
 
-def _with_step_size(schema: dict[str, Any], prefix: str) -> dict[str, Any]:
+def _with_step_size(schema: dict[str, Any], prefix: str, method: str) -> dict[str, Any]:
     """Widgets for all settings of a method that climbs in a ball; the step size is 2ε/K, or one's own."""
     first = ["epsilon", "ascent_steps"]
-    values = settings(schema, prefix, first)
+    values = settings(schema, prefix, first, method)
     if values["epsilon"] is not None:
         key = f"{prefix}-step_size"
+        bring(f"{method}-step_size", key)
         usual = st.checkbox(
             "Step size 2ε/K", key not in st.query_params, f"{key}-usual", bind="query-params",
             help="With this step size K steps can cross the whole ball, so that δ reaches its edge. Switch it off to choose your own.",
@@ -155,7 +186,7 @@ def _with_step_size(schema: dict[str, Any], prefix: str) -> dict[str, Any]:
         if usual:
             values["step_size"] = 2 * values["epsilon"] / max(1, values["ascent_steps"])
             st.caption(f"α = 2ε/K = {values['step_size']:.3g}")
-    return values | settings(schema, prefix, [name for name in schema if name not in values])
+    return values | settings(schema, prefix, [name for name in schema if name not in values], method)
 
 
 def _take_preset(method: Any, prefix: str, key: str) -> None:

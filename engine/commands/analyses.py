@@ -65,6 +65,8 @@ def add_flags(parser: argparse.ArgumentParser, schemas: dict[str, dict[str, Any]
         help_ = (schema.get("description", "").rstrip(".") + default).replace("%", "%%")
         if schema.get("type") == "boolean":
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=help_, **shared)
+        elif schema.get("repeated"):  # Texts, which have commas of their own.
+            parser.add_argument(flag, action="append", metavar="TEXT", help=f"{help_}; may be repeated", **shared)
         elif schema.get("type") == "array":
             parser.add_argument(flag, type=lambda text: text.split(","), metavar="A,B,…", help=help_, **shared)
         else:

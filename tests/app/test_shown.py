@@ -61,7 +61,14 @@ def test_markup_of_an_imported_figure_becomes_text():
     assert "a<br>b&lt;img" in found and "<extra></extra>" in found
 
 
-UNEVEN = {"tokens": ["a", "b"], "values": [1, 2], "titles": ["", ""], "faded": [], "heading": "", "frames": [{"values": [1]}]}
+UNEVEN = {
+    "tokens": ["a", "b"],
+    "values": [1, 2],
+    "titles": ["", ""],
+    "faded": [],
+    "heading": "",
+    "frames": [{"values": [1]}],
+}
 
 
 def test_a_strip_keeps_all_its_steps_and_says_what_the_chosen_one_is():

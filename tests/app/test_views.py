@@ -49,6 +49,8 @@ def settings(sentences, run, small):
         "faithfulness": {**OF_METHOD, "text": TEXT, "draws": 3, "points": 5},
         "layers": {**OF_METHOD, "text": TEXT},
         "map": {**of, "epsilon": 0.5},
+        "slices": of,
+        "variants": {**OF_METHOD, "text": TEXT, "others": ["a dull film"]},
         "robust accuracy": {**of, "steps": 2},
         "calibration": of,
         "audit": {**of, "attack": "pgd", "steps": 2},

@@ -86,3 +86,30 @@ def test_several_strips_move_together(page, server, small, sentences):
     expect(page.locator(".strip-row").nth(5)).to_be_visible()
     _, titles, _ = moved(page, 1)
     assert len(titles) > 20 and all("at step 1" in title for title in titles)
+
+
+def test_sentence_model_radius_and_token_are_carried_from_page_to_page(page, server, small, sentences):
+    open_page(page, server, f"perturb?{query(small, sentences)}")
+    page.get_by_label("Sentence", exact=True).fill("a dull film")
+    page.get_by_label("Sentence", exact=True).press("Control+Enter")
+    page.get_by_role("spinbutton", name="Epsilon").fill("0.3")
+    page.get_by_role("spinbutton", name="Epsilon").press("Tab")
+    settled(page)
+    for name, model in (("Landscape", "of"), ("Attribution", "models"), ("Microscope", "models"), ("Perturb", "of")):
+        page.get_by_role("link", name=name, exact=True).first.click()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        expect(page.get_by_label("Sentence", exact=True)).to_have_value("a dull film")
+        expect(page.get_by_role("spinbutton", name="Epsilon")).to_have_value("0.3")
+        expect(page).to_have_url(re.compile(rf"[?&]{model}=.*{small.name}"))
+        expect(page).to_have_url(re.compile(r"[?&]text=a\+dull\+film"))
+        settled(page)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)  # Nothing in the address that a page does not know.
+    page.get_by_label("Sentence", exact=True).fill("a good film")
+    page.get_by_label("Sentence", exact=True).press("Control+Enter")
+    settled(page)
+    page.get_by_role("link", name="Microscope", exact=True).first.click()
+    expect(page.get_by_label("Sentence", exact=True)).to_have_value("a good film")
+    expect(page.locator(".strip-row")).to_have_count(3)  # The sentence, and both variants.
+    page.locator("[data-token]").nth(2).click()
+    expect(page).to_have_url(re.compile(r"[?&]token=2"))
+    expect(page.locator(".shapelayer path")).to_have_count(2)  # In the attribution, and in the layers.

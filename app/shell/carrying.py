@@ -1,0 +1,45 @@
+"""One current sentence, model, method, radius and data set: a page that looks at models begins where the last one was.
+
+Only what a person has changed is carried; it stands in the new page's address, like everything that a widget holds.
+"""
+
+from typing import Any
+
+import streamlit as st
+
+PAGES = ("perturb", "microscope", "landscape", "attribution", "smoothness", "projector")
+_PAGE, _ARRIVING, _KEPT = "carrying-page", "carrying-arriving", "carried"
+
+
+def arrive(page: str) -> None:
+    """At the beginning of every run of a page."""
+    st.session_state[_ARRIVING] = st.session_state.get(_PAGE) != page
+    st.session_state[_PAGE] = page
+
+
+def bring(name: str, key: str) -> None:
+    """Before a widget whose key stands in the address: what was chosen on the page before, unless the address says otherwise."""
+    kept = st.session_state.get(_KEPT, {})
+    fresh = st.session_state.get(_ARRIVING) or key not in st.session_state
+    if st.session_state.get(_PAGE) in PAGES and fresh and name in kept and key not in st.query_params:
+        st.query_params[key] = kept[name]
+        st.rerun()  # Streamlit takes a widget's first value from the address as it was when the run began.
+
+
+def keep(name: str, value: Any, usual: Any) -> None:
+    """After a widget: what it holds, for the pages to come; nothing where that is what the page has anyway."""
+    if st.session_state.get(_PAGE) not in PAGES:
+        return
+    kept = st.session_state.setdefault(_KEPT, {})
+    if value in (usual, None, "", []):
+        kept.pop(name, None)
+    else:
+        kept[name] = [str(each) for each in value] if isinstance(value, list) else str(value)
+
+
+def take_up(**values: str) -> None:
+    """Make something the current one from elsewhere than its widget: a sentence that was clicked in a figure."""
+    kept = st.session_state.setdefault(_KEPT, {})
+    kept.update({name: value for name, value in values.items() if value})
+    for name in [name for name, value in values.items() if not value]:
+        kept.pop(name, None)
