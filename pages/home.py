@@ -14,15 +14,15 @@ heading(
 )
 look, train, learn = st.columns(3, border=True)
 with look:
-    st.subheader("Look", anchor=False)
+    st.header("Look", anchor=False)
     st.markdown("Type a sentence, choose a method and a radius ε, and watch which tokens the adversary moves.")
     link("perturb", "Open Perturb")
 with train:
-    st.subheader("Train", anchor=False)
+    st.header("Train", anchor=False)
     st.markdown("Launch a short fine-tune with any of the methods. It goes on when you close the browser.")
     link("train", "Open Train")
 with learn:
-    st.subheader("Learn", anchor=False)
+    st.header("Learn", anchor=False)
     st.markdown(
         "Four guided notebooks, from what a perturbation is to replaced words, with live figures and questions."
     )

@@ -82,7 +82,10 @@ def cell_box(cell: Cell, first: bool, last: bool) -> None:
                 cell_content(cell)
             else:
                 st.markdown(f"**{plain(title_of(content))}**" if content.spec else "**Note**")
-        with buttons, st.container(horizontal=True, horizontal_alignment="right", gap="xxsmall"):
+        icons = buttons.container(
+            horizontal=True, horizontal_alignment="right", gap="xxsmall", key=f"icons-{cell.id}"
+        )  # See `shell/accessible.css`.
+        with icons:
             _actions(cell, first, last)
         if not of_text:
             cell_content(cell)
@@ -93,7 +96,7 @@ def _actions(cell: Cell, first: bool, last: bool) -> None:
 
     def action(name: str, icon: str, help_: str, do: Any, *arguments: Any, disabled: bool = False) -> None:
         st.button(
-            "", key=f"{name}-{cell.id}", icon=f":material/{icon}:", help=help_, type="tertiary", on_click=do,
+            help_, key=f"{name}-{cell.id}", icon=f":material/{icon}:", help=help_, type="tertiary", on_click=do,
             args=arguments, disabled=disabled,
         )  # fmt: skip
 

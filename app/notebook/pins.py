@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import widgets
+from app.drawing.alternatives import alternative
 from app.drawing.shown import Figure, Shown, Strips, Table
 from app.notebook.export.files import FORMATS, file_of
 from app.shell import state
@@ -23,6 +24,7 @@ FIRST_NAME = "My notebook"
 def render(shown: Shown, key: str, **options: Any) -> Any:
     """Draw it here; returns what was selected in it, if that was asked for."""
     if isinstance(shown, Figure):
+        shown.figure.update_layout(meta={"alternative": alternative(shown.figure)})  # Read by `shell/accessible.js`.
         return st.plotly_chart(shown.figure, key=key, **options)
     if isinstance(shown, Table):
         return st.dataframe(shown.frame, hide_index=True, key=key, **options)
@@ -60,7 +62,21 @@ def show(finding: state.Finding, view: str, key: str, draws: dict[str, Any] | No
                 help="As a file: SVG, PNG or PDF for a paper, its data as CSV.",
             ):  # fmt: skip
                 save_dialog(shown, view_of(finding.analysis, view).title)
+            if not isinstance(shown, Table) and st.button(
+                "Numbers", key=f"{key}-numbers", icon=":material/table:", type="tertiary",
+                help="What it shows, as a table.",
+            ):  # fmt: skip
+                numbers_dialog(shown, view_of(finding.analysis, view).title)
     return selected
+
+
+@st.dialog("In numbers", width="large")
+def numbers_dialog(shown: Shown, title: str) -> None:
+    """What is shown as a table, for those who would rather read it, or have it read to them."""
+    st.markdown(plain(title))
+    if isinstance(shown, Figure):
+        st.caption(plain(alternative(shown.figure)))
+    st.dataframe(shown.table(), hide_index=True)
 
 
 @st.dialog("Save as a file")

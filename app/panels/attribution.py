@@ -29,7 +29,7 @@ def page() -> None:
         )  # fmt: skip
         found = finding.result
         if len(models) > 1:
-            st.subheader(plain(name), anchor=False)
+            st.header(plain(name), anchor=False)
         widgets.about(classifier, of, "attribution")
         target = (
             "the score" if classifier.is_regression else f"the logit of {plain(classifier.labels[int(found.label)])}"

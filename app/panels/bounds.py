@@ -47,7 +47,7 @@ def of_deltas() -> None:
         f" the lower curve is 0, and more votes or a larger σ raise it. With {len(found.result.sentences)} examples, chance alone moves an accuracy of 0.5 by about"
         f" ±{0.98 / len(found.result.sentences) ** 0.5:.2f}."
     )
-    st.subheader("Sentence by sentence", anchor=False)
+    st.header("Sentence by sentence", anchor=False)
     show(found, "sentences", "sandwich-sentences")
     st.caption(
         f"Grey: not known. A bar without a cross: no attack of the grid changes the answer. {_shown(found.result.sentences)}"
@@ -80,7 +80,7 @@ def of_words() -> None:
         " masks; its texts are put to the vote. Only a model that has learnt to answer from few words can be certified:"
         " train one with RanMASK."
     )
-    st.subheader("Sentence by sentence", anchor=False)
+    st.header("Sentence by sentence", anchor=False)
     show(found, "sentences", "word-sandwich-sentences")
     st.caption(
         f"Grey: not known. A bar without a cross: no text of the attack changes the answer. {_shown(found.result.sentences)}"
@@ -103,7 +103,7 @@ def audit() -> None:
     found = state.analyse("audit", models, "Attacking in many ways", **how, **of)
     show(found, "accuracy", "audit-accuracy")
     for place, (name, each) in enumerate(found.results.items()):
-        st.subheader(plain(name), anchor=False)
+        st.header(plain(name), anchor=False)
         (st.success if each.believed else st.error)(plain(each.verdict))
         failed = [check for check in each.checks if check.passed is False]
         if failed:
@@ -135,7 +135,7 @@ def intervals() -> None:
         " Shaded: not known. Plain training leaves nothing that intervals could certify; training on the bounds themselves makes them"
         " tight, and costs accuracy (Jia et al. 2019; κ is the weight)."
     )
-    st.subheader("One sentence", anchor=False)
+    st.header("One sentence", anchor=False)
     st.markdown(f"“{plain(found.result.shown)}”")
     show(found, "margin", "interval-margin")
     st.caption("Above 0 the answer stands; where even the bound is above 0, it is certain.")

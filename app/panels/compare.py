@@ -52,7 +52,7 @@ def embedding_attack() -> None:
     ]
     if loose:
         st.warning(f"Not converged (more than one point apart): {plain(', '.join(loose))}. Take more steps.")
-    st.subheader("Is it as sure as it is right?", anchor=False)
+    st.header("Is it as sure as it is right?", anchor=False)
     show(state.analyse("calibration", models, "Calibration", **of), "reliability", "reliability")
 
 
@@ -81,7 +81,7 @@ def papers() -> None:
             " `glue/mrpc@FOLDER`."
         )
     if found.result.gains:
-        st.subheader("Gain over the baseline", anchor=False)
+        st.header("Gain over the baseline", anchor=False)
         show(found, "gains", "gains")
         over = plain(" and ".join(source.baselines.values()) or "nothing: the table has no baseline")
         st.caption(f"The papers' rows over {over}; yours over your vanilla runs of the same model and length.")

@@ -35,7 +35,7 @@ def _slices(classifier: Any, of: dict[str, Any]) -> None:
     """Where the model is right on the data, and where not."""
     if classifier.is_regression:
         return
-    st.subheader("Where is it right, and where not?", anchor=False)
+    st.header("Where is it right, and where not?", anchor=False)
     contains = st.text_input(
         "Words that make a slice of their own", key="contains", bind="query-params", placeholder="not, never",
         help="With commas between: texts with one of them, and those without, are two slices.",

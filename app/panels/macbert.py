@@ -52,7 +52,7 @@ def sentence() -> None:
     found = state.analyse("masking", None, "Making the word vectors, once", text=text, seed=seed, **of)
     show(found, "strategies", "strategies")
     st.caption("Hover over a token for what became of it and why; the table says the same.")
-    st.subheader("Every selected word, n-gram by n-gram", anchor=False)
+    st.header("Every selected word, n-gram by n-gram", anchor=False)
     st.caption(f"Similar words: {plain(found.result.strategies['mac'].similar)}.")
     show(found, "words", "words")
 

@@ -32,7 +32,7 @@ def page() -> None:
     for column, (place, (name, classifier)) in zip(st.columns(len(models)), enumerate(models.items()), strict=True):
         with column:
             if len(models) > 1:
-                st.subheader(plain(name), anchor=False)
+                st.header(plain(name), anchor=False)
             widgets.about(classifier, of, "trace")
             one_model(f"microscope-{place}", classifier, {**how, "label": label, **of})
     variants(first, {**how, "label": label, **of})
@@ -79,7 +79,7 @@ def _strip(key: str, found: state.Finding) -> None:
 
 def variants(classifier: Any, asked: dict[str, Any]) -> None:
     """The sentences looked at so far, each with its prediction, flip ε and strip."""
-    st.subheader("Variants", anchor=False)
+    st.header("Variants", anchor=False)
     st.caption(
         "Every sentence that you type stays here, at most six: edit a word and see what it changes. **flip ε**: the smallest radius"
         " at which PGD (5 steps) turns the answer."

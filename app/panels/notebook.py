@@ -60,7 +60,7 @@ def page() -> None:
 
 def _toolbar(chosen: Notebook, cells: list[Cell]) -> None:
     store = Notebooks()
-    st.subheader(plain(chosen.name), anchor=False)
+    st.header(plain(chosen.name), anchor=False)
     with st.container(horizontal=True, gap="small"):
         st.button("Add a note", icon=":material/add_notes:", on_click=_add_note, args=(chosen.id,))
         waiting = [cell.id for cell in cells if cell.content.spec is not None]

@@ -81,11 +81,11 @@ def one_method() -> None:
     for column, name in zip(st.columns(3), ("loss", "probabilities", "size"), strict=True):
         with column:
             show(found, name, name)
-    st.subheader("Every token at every step", anchor=False)
+    st.header("Every token at every step", anchor=False)
     show(found, "every step", "heatmap", token=_at(found).token)
     if not any(found.result.gaps):  # Tokens lie near one another at the word embeddings alone.
         return
-    st.subheader("How far is that?", anchor=False)
+    st.header("How far is that?", anchor=False)
     st.markdown(
         "How far each token was moved, as a share of the distance to the nearest other token of the vocabulary."
         " At 100 % it has gone as far as a real substitution would."
@@ -107,7 +107,7 @@ def _tags(classifier: Any, **asked: Any) -> None:
     for column, name in zip(st.columns(2), ("loss", "held"), strict=True):
         with column:
             show(found, name, name)
-    st.subheader("Every token at every step", anchor=False)
+    st.header("Every token at every step", anchor=False)
     show(found, "every step", "heatmap", token=_at(found).token)
 
 
@@ -130,7 +130,7 @@ def side_by_side() -> None:
     show(found, "loss", "side-loss")
     if classifier.is_regression:
         return
-    st.subheader("At which ε does the label flip?", anchor=False)
+    st.header("At which ε does the label flip?", anchor=False)
     flips = state.analyse("flip", classifier, "Searching the smallest ε", **how, **of)
     gaps = [gap for gap, special in zip(first.gaps, first.special, strict=True) if gap and not special]
     st.markdown(
@@ -160,7 +160,7 @@ def through_the_layers() -> None:
         **drawn, **of,
     )  # fmt: skip
     st.markdown(f"**{plain(found.result.verdict())}**")
-    st.subheader("How far every token's hidden state moves", anchor=False)
+    st.header("How far every token's hidden state moves", anchor=False)
     clicked = show(found, "moved", "moved", {"on_select": "rerun", "selection_mode": "points"})
     points = clicked.selection.points if clicked is not None else []
     if points:
@@ -173,13 +173,13 @@ def through_the_layers() -> None:
         show(found, "token", "token", place=place)
     else:
         st.caption("Click a cell for its token's numbers, block by block.")
-    st.subheader("What the classifier's head says at every block", anchor=False)
+    st.header("What the classifier's head says at every block", anchor=False)
     show(found, "prediction", "prediction")
     st.caption(
         "The head is read off every block (a “logit lens”). It was trained on the last block alone: of the others it is an"
         " approximation that shows where the two inputs part, not what the model knew there."
     )
-    st.subheader("How much the attention of every head changes", anchor=False)
+    st.header("How much the attention of every head changes", anchor=False)
     if found.result.heads:
         show(found, "heads", "heads")
     else:

@@ -22,7 +22,7 @@ def form(method: str, dataset: str, model: str) -> None:
     schemas["learning_rate"] = {**schemas["learning_rate"], "default": 3e-4}
     what, how, which = st.columns(3)
     with what:
-        st.subheader("What", anchor=False)
+        st.header("What", anchor=False)
         names = list(BUILTIN)
         chosen = st.selectbox(
             "Encoder", names, index=names.index(model), accept_new_options=True, key="pre-model", bind="query-params",
@@ -35,10 +35,10 @@ def form(method: str, dataset: str, model: str) -> None:
         )  # fmt: skip
         name = st.text_input("Name of the run (optional)", max_chars=80, key="pre-name")
     with how:
-        st.subheader("How", anchor=False)
+        st.header("How", anchor=False)
         values = widgets.settings(schemas, "pre-run", ["max_steps", "batch_size", "learning_rate", "seed"])
     with which:
-        st.subheader(objective.title, anchor=False)
+        st.header(objective.title, anchor=False)
         settings = widgets.settings(objective.Settings.schema(), f"pre-{method}")
     if st.button("Start pre-training", type="primary", icon=":material/play_arrow:"):
         config = TrainConfig.build(

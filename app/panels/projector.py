@@ -35,5 +35,5 @@ def page() -> None:
     )
     if len(inside) == 1:
         widgets.look_at(str(table.iloc[inside[0]]["text"]))
-    st.subheader(plain(f"{len(inside)} chosen") if inside else "All sentences", anchor=False)
+    st.header(plain(f"{len(inside)} chosen") if inside else "All sentences", anchor=False)
     show(found, "sentences", "sentences", chosen=inside)

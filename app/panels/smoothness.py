@@ -24,22 +24,22 @@ def page() -> None:
     regression = any(each.is_regression for each in models.values())
     left, right = st.columns(2)
     with left:
-        st.subheader("How the examples differ", anchor=False)
+        st.header("How the examples differ", anchor=False)
         show(found, "histogram", "histogram", regression=regression)
     sweep = state.analyse("smoothness curve", models, "ε sweep", **drawn, **of)
     with right:
-        st.subheader("ℓₛ against ε", anchor=False)
+        st.header("ℓₛ against ε", anchor=False)
         show(sweep, "curve", "curve", regression=regression)
     st.caption(
         "Bands: 95 % bootstrap intervals of the mean over the examples. In the sweep the step size is 100 ε and the start"
         " N(0, ε²), as in the paper's settings at ε = 1e-5."
     )
     show(sweep, "ratio", "ratio")
-    st.subheader("The paper's δ and the published code's", anchor=False)
+    st.header("The paper's δ and the published code's", anchor=False)
     variants = state.analyse("smoothness variants", models, "Paper and code", settings=values, **drawn, **of)
     st.markdown(f"**{plain(next(iter(variants.results.values())).verdict())}**")
     show(variants, "moved", "variants", regression=regression)
-    st.subheader("The least smooth examples", anchor=False)
+    st.header("The least smooth examples", anchor=False)
     st.caption(
         f"Of {plain(next(iter(models)))}. The darker a token, the more its part of the worst move, by itself, changes"
         " the output."

@@ -144,7 +144,7 @@ def _results(study: studies.Study) -> None:
 
 def _costs(study: studies.Study) -> None:
     """Cost against accuracy; every model is attacked when that is asked for."""
-    st.subheader("What accuracy and robustness cost", anchor=False)
+    st.header("What accuracy and robustness cost", anchor=False)
     if not st.toggle(
         "Attack every model", key="study-attack", bind="query-params", help="Some seconds for each of them."
     ):

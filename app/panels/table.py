@@ -57,7 +57,7 @@ def rows_and_growth(run: Run, top: int) -> None:
 def spaces(run: Run) -> None:
     """A token's neighbours, the class direction, and the map of the rows in three spaces."""
     with errors_in_a_box():
-        st.subheader("One token, three spaces", anchor=False)
+        st.header("One token, three spaces", anchor=False)
         current = table_state(run)
         names = tokenizer_of(run.config["model"]).convert_ids_to_tokens(current.tokens.tolist())
         order = current.norms.argsort(descending=True).tolist()
@@ -95,7 +95,7 @@ def _token(run: Run, word: str) -> None:
 
 
 def _map(run: Run) -> None:
-    st.subheader("A map of the rows", anchor=False)
+    st.header("A map of the rows", anchor=False)
     left, right = st.columns(2)
     space = left.segmented_control(
         "Space", SPACES, default="Z", key="space", required=True, bind="query-params",

@@ -39,7 +39,7 @@ def page() -> None:
     schemas["max_steps"] = {**schemas["max_steps"], "default": 150}
     what, how, method_column = st.columns(3)
     with what:
-        st.subheader("What", anchor=False)
+        st.header("What", anchor=False)
         model = widgets.encoder_choice()
         dataset = st.selectbox(
             "Data set", [*TASKS, *uploads.uploaded()], accept_new_options=True, key="dataset", bind="query-params",
@@ -50,12 +50,12 @@ def page() -> None:
         uploads.upload_box()
         name = st.text_input("Name of the run (optional)", max_chars=80, key="name")
     with how:
-        st.subheader("How", anchor=False)
+        st.header("How", anchor=False)
         values = widgets.settings(schemas, "run", OFTEN)
         with st.expander("More settings"):
             values |= widgets.settings(schemas, "run", RARE)
     with method_column:
-        st.subheader("Method", anchor=False)
+        st.header("Method", anchor=False)
         method = widgets.method_choice(default="freelb")
         st.caption(f"{method.summary} {method.reference}.")
         settings = widgets.method_settings(method, "train")
@@ -90,7 +90,7 @@ def board() -> None:
         queue.glance()
         runs = Store().all()
         busy = [run for run in runs if run.status in ("queued", *ACTIVE)]
-        st.subheader("Now", anchor=False)
+        st.header("Now", anchor=False)
         if not busy:
             st.caption(
                 "Nothing is training. Start something above: 150 steps of FreeLB take a few minutes on a laptop."
@@ -99,6 +99,6 @@ def board() -> None:
             live.run_card(run, "now")
         ended = [run for run in runs if run not in busy][:3]
         if ended:
-            st.subheader("Just ended", anchor=False)
+            st.header("Just ended", anchor=False)
         for run in ended:
             live.run_card(run, "ended")

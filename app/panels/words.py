@@ -81,7 +81,7 @@ def word_attack() -> None:
         " model need not be fluent: read the examples."
     )
     for place, (name, each) in enumerate(found.results.items()):
-        st.subheader(plain(name), anchor=False)
+        st.header(plain(name), anchor=False)
         one = state.analyse("word attack", {name: models[name]}, "Attacking", **how, **of)
         chosen = show(one, "examples", f"attacked-{place}", {"on_select": "rerun", "selection_mode": "single-row"})
         rows = chosen.selection.rows if chosen is not None else []

@@ -10,5 +10,12 @@ from engine.process import wait_politely
 ROOT = Path(__file__).resolve().parents[2]
 wait_politely()
 
-st.set_page_config(page_title="Deltabook", page_icon=str(ROOT / "app" / "delta.svg"), layout="wide")
-st.navigation(sections(), expanded=True).run()
+HERE = Path(__file__).parent
+
+page = st.navigation(sections(), expanded=True)
+title = "Deltabook" if page.title == "Home" else f"{page.title} · Deltabook"
+st.set_page_config(page_title=title, page_icon=str(ROOT / "app" / "delta.svg"), layout="wide")
+st.html(HERE / "accessible.css")
+script = (HERE / "accessible.js").read_text(encoding="utf-8")
+st.html(f"<script data-accessible>{script}</script>", unsafe_allow_javascript=True)
+page.run()

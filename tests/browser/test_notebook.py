@@ -60,13 +60,13 @@ def test_pin_annotate_reorder_restart_run_again_export(page, own, small, sentenc
     names = ["Tokens, as dark", "The loss around a sentence", "ℓₛ of every example"]
     titles(page, *names)
     box = cells(page).nth(1)
-    box.get_by_role("button", name="edit_note").click()
+    box.get_by_role("button", name="Edit the note").click()
     note = page.get_by_label(re.compile(r"^Note \("))
     note.fill(f"Steep in **one** direction: $\\delta$ {EVIL}")
     note.press("Tab")
     expect(box.locator(".katex").first).to_be_visible()
     expect(box.locator("p").get_by_text("<img src=x")).to_be_visible()
-    cells(page).nth(2).get_by_role("button", name="arrow_upward").click()
+    cells(page).nth(2).get_by_role("button", name="Move up").click()
     titles(page, names[0], names[2], names[1])
     page.wait_for_timeout(500)
 
@@ -75,12 +75,12 @@ def test_pin_annotate_reorder_restart_run_again_export(page, own, small, sentenc
     open_page(page, own, "notebook")
     titles(page, names[0], names[2], names[1])
     expect(cells(page).nth(2).get_by_text("Steep in one direction")).to_be_visible()
-    cells(page).nth(0).get_by_role("button", name="replay").click()
+    cells(page).nth(0).get_by_role("button", name="Run (again)").click()
     expect(cells(page).nth(0).get_by_text("the same: every number within 0.1 %")).to_be_visible()
 
     # Settings changed in place; the same page opens with them.
     first = cells(page).nth(0)
-    first.get_by_role("button", name="tune").click()
+    first.get_by_role("button", name="Change the settings").click()
     field = first.get_by_label("Epsilon", exact=True)
     field.fill("0.01")
     field.press("Tab")
@@ -99,7 +99,7 @@ def test_pin_annotate_reorder_restart_run_again_export(page, own, small, sentenc
 
     # Deleted and brought back.
     open_page(page, own, "notebook")
-    cells(page).nth(1).get_by_role("button", name="delete").click()
+    cells(page).nth(1).get_by_role("button", name="Delete (can be undone)").click()
     expect(cells(page)).to_have_count(2)
     page.get_by_role("button", name="Undo").click()
     titles(page, names[0], names[2], names[1])
