@@ -63,6 +63,12 @@ def page() -> None:
                 "**Can they be believed?** Tokens are taken away in the order of each attribution: the steeper its line falls, the"
                 " more faithful it is. The shaded band: random orders, from the 5th to the 95th percentile."
             )
+            if sum(not special for special in found.special) < 2:
+                st.info(
+                    "With a single token there is no order: whether it is faithful cannot be asked.",
+                    icon=":material/block:",
+                )
+                continue
             faithful = state.analyse(
                 "faithfulness", {name: classifier}, "Taking tokens away", method=method.name, settings=settings.as_dict(),
                 label=label, **drawn, **of,

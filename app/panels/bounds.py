@@ -10,6 +10,7 @@ from app.notebook.pins import show
 from app.shell import state
 from app.shell.address import said_if_unknown
 from app.shell.layout import plain
+from engine.analysis.sandwich import sampling
 from engine.statistics import rounded_down
 
 BOTH = (
@@ -44,8 +45,7 @@ def of_deltas() -> None:
         f"Every certificate holds with probability {1 - how['alpha']:g} (Cohen et al. 2019; Clopper–Pearson). The attack: the end of"
         " APGD's climb on the model, and of one that climbs the mean of noisy copies, put to the vote. ε = 0: the votes for the"
         f" text itself. {how['samples']} votes can certify radii up to {rounded_down(found.result.most, 3)} at most, whatever the text: beyond it"
-        f" the lower curve is 0, and more votes or a larger σ raise it. With {len(found.result.sentences)} examples, chance alone moves an accuracy of 0.5 by about"
-        f" ±{0.98 / len(found.result.sentences) ** 0.5:.2f}."
+        f" the lower curve is 0, and more votes or a larger σ raise it. {sampling(len(found.result.sentences))}"
     )
     st.header("Sentence by sentence", anchor=False)
     show(found, "sentences", "sandwich-sentences")
@@ -137,5 +137,7 @@ def intervals() -> None:
     )
     st.header("One sentence", anchor=False)
     st.markdown(f"“{plain(found.result.shown)}”")
+    if found.result.left_out:
+        st.caption(f"Without a vector, and so left out: {plain(', '.join(found.result.left_out))}.")
     show(found, "margin", "interval-margin")
     st.caption("Above 0 the answer stands; where even the bound is above 0, it is certain.")

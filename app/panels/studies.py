@@ -23,7 +23,10 @@ def page() -> None:
     with st.expander("Declare a study", expanded=not saved):
         _form()
     if not saved:
-        st.info("There is no study yet. Declare one above, or run one from a file: `python -m engine study FILE`.")
+        st.info(
+            "There is no study yet. Declare one above, or run one from a file: `python -m engine study FILE`. Once its runs have ended, its"
+            " table stands here, and *Attack every model* draws accuracy and robustness against what they cost."
+        )
         return
     chosen = st.selectbox("Study", list(saved), key="study", bind="query-params")
     _board(studies.read_study(saved[chosen]))

@@ -36,14 +36,6 @@ def transfer() -> None:
         st.caption(plain(f"{place + 1}: {name} ({texts} texts)"))
 
 
-def own_verdict(one: Attacked) -> str:
-    """What became of one's own sentence."""
-    if not one.success:
-        return f"no allowed change of words that was tried turns the answer ({one.queries} queries)."
-    words = f"{len(one.changes)} word{'s' if len(one.changes) > 1 else ''}"
-    return f"{words} turn the answer (similarity {one.similarity:.2f}, {one.queries} queries). Does it still mean the same?"
-
-
 def _warned(remark: str) -> None:
     if remark:
         st.warning(plain(remark), icon=":material/warning:")
@@ -65,7 +57,7 @@ def word_attack() -> None:
             widgets.about(classifier, of)
         for place, (name, classifier) in enumerate(models.items()):
             found = state.analyse("word attack", {name: classifier}, "Attacking", **how, **of)
-            st.markdown(f"**{plain(name)}:** {plain(own_verdict(found.result.examples[0]))}")
+            st.markdown(f"**{plain(name)}:** {plain(found.result.examples[0].verdict())}")
             _warned(found.result.remark)
             show(found, "diff", f"own-{place}")
         return
@@ -78,7 +70,7 @@ def word_attack() -> None:
     st.caption(
         "**success**: share of the examples that were right before. **words changed**, **similarity**: means over the"
         " successful attacks. **queries**: how many texts the model was asked about, on average. A text that fools a"
-        " model need not be fluent: read the examples."
+        " model need not be fluent, nor mean the same: opposites are left out only as far as WordNet and people's ratings of words know them. Read the examples."
     )
     for place, (name, each) in enumerate(found.results.items()):
         st.header(plain(name), anchor=False)
@@ -109,7 +101,7 @@ def protocol() -> None:
     won = [each for each in found.result.attacks[search or "greedy"].examples if each.success]
     if won:
         st.caption(
-            "Does it still mean the same? Mark each pair: the table below then says how much of the success is left. Marks are of the"
+            "Does it still mean the same? Double-click a cell of the first column to mark its pair: the table below then says how much of the success is left. Marks are of the"
             " two texts, and kept for every model and attack."
         )
         mark_pairs(won)
@@ -131,19 +123,22 @@ def mark_pairs(won: list[Attacked]) -> None:
     pairs = [(each.before, each.after) for each in won]
     marks = Marks().of(pairs)
     rows = [
-        {"before": each.before, "changed": ", ".join(f"{old} → {new}" for _, old, new in each.changes), "meaning": ANSWERS[mark]}
+        {"meaning kept?": ANSWERS[mark], "changed": ", ".join(f"{old} → {new}" for _, old, new in each.changes), "after": each.after, "before": each.before}
         for each, mark in zip(won, marks, strict=True)
     ]  # fmt: skip
     edited = st.data_editor(
-        pd.DataFrame(rows), hide_index=True, disabled=["before", "changed"], width="stretch",
+        pd.DataFrame(rows), hide_index=True, disabled=["before", "changed", "after"], width="stretch",
         column_config={
-            "meaning": st.column_config.SelectboxColumn("meaning", options=list(ANSWERS.values()), required=True),
-            "before": st.column_config.TextColumn(width="large"),
+            "meaning kept?": st.column_config.SelectboxColumn(
+                options=list(ANSWERS.values()), required=True, width="small", help="Double-click a cell to choose."
+            ),
+            "changed": st.column_config.TextColumn(width="medium"),
+            "after": st.column_config.TextColumn(width="large"),
         },
     )  # fmt: skip
     meant: dict[Any, bool | None] = {word: mark for mark, word in ANSWERS.items()}
     changed = False
-    for pair, before, now in zip(pairs, marks, edited["meaning"], strict=True):
+    for pair, before, now in zip(pairs, marks, edited["meaning kept?"], strict=True):
         if meant[now] != before:
             Marks().mark(*pair, meant[now])
             changed = True

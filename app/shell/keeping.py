@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -39,6 +40,10 @@ class Running:
         return self._report
 
     def _report(self, done: int, of: int) -> None:
+        if not of:
+            self.bar.progress(0.0, text=f"{self.text}: waiting for another computation …")
+            self.began = time.monotonic()
+            return
         share, passed = min(1.0, done / of), time.monotonic() - self.began
         left = passed / share - passed if share else 0.0
         more = f", about {left:.0f} s more" if left >= 2 and passed >= 1 else ""
@@ -62,6 +67,17 @@ def _said_if_cancelled(key: str) -> None:
     st.info("Cancelled: nothing was computed.", icon=":material/stop_circle:")
     st.button("Compute it after all", on_click=lambda: st.session_state.pop(_CANCELLED, None))
     st.stop()
+
+
+@contextmanager
+def _turn(report: Callable[[int, int], None]) -> Iterator[None]:
+    """Wait until no other computation runs, and say so; the wait can be cancelled as the computation can."""
+    while not _TURN.acquire(timeout=0.5):
+        report(0, 0)
+    try:
+        yield
+    finally:
+        _TURN.release()
 
 
 class _Shelf:
@@ -111,7 +127,7 @@ def kept(key: str, text: str, compute: Callable[[Callable[[int, int], None]], An
     if found is None:
         if keep:  # What is computed in any case is asked for by a click, perhaps several at once.
             _said_if_cancelled(key)
-        with Running(text, key=key if keep else None) as report, _TURN:
+        with Running(text, key=key if keep else None) as report, _turn(report):
             found = shelf().get(key) if keep else None  # Another session may have computed it meanwhile.
             if found is None:
                 found = compute(report)

@@ -35,7 +35,9 @@ def margin(found: Intervals) -> Figure:
 
 
 def _two_lines(made: go.Figure, curve: Sequence[Any], low: str, hover: str, *, filled: bool) -> None:
-    """What is certain (the field `low`) and what the attack leaves, a pair of lines for each way of training."""
+    """What is certain (the field `low`) and what the attack leaves, a pair of lines for each way of training. They are steps: a bound
+    holds for fewer similar words, what an attack finds for more.
+    """
     for place, trained in enumerate(dict.fromkeys(at.trained for at in curve)):
         points = [at for at in curve if at.trained == trained]
         colour = line_style(place)["color"]
@@ -43,7 +45,7 @@ def _two_lines(made: go.Figure, curve: Sequence[Any], low: str, hover: str, *, f
         for name, dash in ((low, "dot"), ("attacked", "solid")):
             made.add_scatter(
                 x=[at.candidates for at in points], y=[getattr(at, name) for at in points], name=f"{trained}: {name}",
-                mode="lines+markers", line={"color": colour, "dash": dash},
+                mode="lines+markers", line={"color": colour, "dash": dash, "shape": "vh" if name == low else "hv"},
                 fill="tonexty" if filled and name == "attacked" else None, fillcolor=f"rgba({red},{green},{blue},0.15)",
                 hovertemplate=f"{trained}, {name}<br>%{{x}} similar words<br>{hover}<extra></extra>",
             )  # fmt: skip

@@ -16,14 +16,14 @@ SIGNS = {SEEN: "✓ seen", NOT_SEEN: "○ not seen", OPPOSITE: "✗ opposite", N
 
 @view("gains", "Claimed and measured gains")
 def gains(found: Ledger) -> Figure:
-    """A line per claim that there is data for: the paper's gain, and the measured one with its interval."""
+    """A line per claim that there is data for: the paper's gain, and what was measured with enough seeds, with its interval."""
     shown = [each for each in found.entries if each.data]
     names = [
         f"{place + 1}. {paper_of(each).split(',')[0]}: {marked(each.claim.row[:24], each.mark)}, {each.claim.task}"
         for place, each in enumerate(shown)
     ]
     made = figures.figure("gain over the baseline (points)", "claim", 120 + 34 * max(1, len(shown)))
-    done = [(name, each) for name, each in zip(names, shown, strict=True) if each.measured is not None]
+    done = [(name, each) for name, each in zip(names, shown, strict=True) if each.low is not None]
     measured, lows, highs = ([getattr(each, name) or 0.0 for _, each in done] for name in ("measured", "low", "high"))
     made.add_scatter(
         x=[each.claim.gain for each in shown], y=names, mode="markers", name="claimed",
@@ -52,9 +52,9 @@ def table(found: Ledger) -> Table:
     rows = [
         {
             "paper": paper_of(each), "row": each.claim.row, "task": each.claim.task, "claimed": f"{each.claim.gain:+.1f}",
-            "verdict": SIGNS[each.verdict], "measured (95 %)": said_of(each),
+            "verdict": SIGNS[each.verdict], "measured (95 %)": said_of(each), "why": each.why or each.mark,
             "on": f"{each.data} (stand-in)" if each.stand_in else each.data, "model": each.model, "steps": str(each.steps or ""),
-            "seeds": str(each.seeds or ""), "p": "" if each.p is None else f"{each.p:.3f}", "why": each.why or each.mark,
+            "seeds": str(each.seeds or ""), "p": "" if each.p is None else f"{each.p:.3f}",
         }
         for each in found.entries
     ]  # fmt: skip

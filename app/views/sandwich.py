@@ -38,6 +38,8 @@ def sentences(found: Sandwich) -> Figure:
 def two_bounds(across: Sequence[float], curve: Sequence[Any], axis: str, short: str) -> go.Figure:
     """Certified and attacked accuracy of points, with the gap shaded.
 
+    They are steps: what is certified at a point holds for all that is less, what an attack leaves there for all that is more.
+
     Args:
         curve: points with `certified`, `attacked` and `model_attacked`. short: of the axis, for hovering.
     """
@@ -50,11 +52,15 @@ def two_bounds(across: Sequence[float], curve: Sequence[Any], axis: str, short: 
         }.items()
     ):
         made.add_scatter(
-            x=across, y=values, name=name, mode="lines+markers", line={**line_style(place), "width": 2 if place < 2 else 1},
+            x=across, y=values, name=name, mode="lines+markers",
+            line={**line_style(place), "width": 2 if place < 2 else 1, "shape": "hv" if place else "vh"},
             fill="tonexty" if place == 1 else None, fillcolor="rgba(136,136,136,0.2)",
             hovertemplate=f"{name}<br>{short} %{{x:.4g}}<br>accuracy %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
     made.update_yaxes(range=[-0.02, 1.02])
+    if len(across) == 1:  # Plotly would draw a whole unit to each side.
+        made.update_xaxes(tickvals=list(across))
+        made.update_traces(mode="markers", marker={"size": 10, "symbol": "line-ew-open"})
     return made
 
 

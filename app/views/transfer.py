@@ -13,10 +13,13 @@ def matrix(found: Transfer) -> Figure:
     """Found on (upwards) × shown to (across)."""
     values = [[share if share is not None else float("nan") for share in row] for row in found.fooled]
     counts = [
-        ["no text" if share is None else f"{share:.0%} of {count}" for share, count in zip(row, shown, strict=True)]
+        [
+            "no text" if share is None else f"{round(share * count)} of {count}"
+            for share, count in zip(row, shown, strict=True)
+        ]
         for row, shown in zip(found.fooled, found.shown, strict=True)
     ]
-    names = [f"{place + 1}: {name}" for place, name in enumerate(found.models)]
+    names = [f"{place}: {name[:18]}{'…' * (len(name) > 18)}" for place, name in enumerate(found.models, 1)]
     hover = "shown to %{customdata}<br>found on %{y}<br>fooled %{text}"
     made = figures.heatmap(names, names, values, "shown to", "found on", "fooled", hover)
     made.update_traces(zmax=1.0, text=counts, texttemplate="%{text}")

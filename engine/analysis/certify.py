@@ -108,10 +108,10 @@ class Certification(Result):
         if not proof.words:
             return f"{self.of} says {self.prediction}. None of its words has a similar one: there was nothing to try."
         if proof.certified:
-            return f"{self.of} says {self.prediction} whichever of its {_words(proof.words)} with similar ones become these.{sure}"
+            return f"{self.of} says {self.prediction}, whatever its {_words(proof.words)} that {'has' if proof.words == 1 else 'have'} similar ones may become.{sure}"
         if not proof.radius:
             return f"{self.of} says {self.prediction}; not even one similar word in place of another is covered.{sure}"
-        return f"{self.of} says {self.prediction} as long as at most {_words(proof.radius)} become similar ones.{sure}"
+        return f"{self.of} says {self.prediction} as long as at most {_words(proof.radius)} {'becomes a similar one' if proof.radius == 1 else 'become similar ones'}.{sure}"
 
     def _more(self) -> str:
         """What more votes than those that all agree could show."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -74,9 +75,13 @@ class Faithfulness(Result):
     truncated: bool
 
     def better(self, name: str) -> float:
-        """The share of the random orders whose comprehensiveness is smaller than that of an order."""
+        """The share of the random orders whose comprehensiveness is smaller than that of an order; one that is the same is half of one."""
         own = self.orders[name].comprehensiveness
-        return sum(each.comprehensiveness < own for each in self.random) / len(self.random)
+        beaten = [
+            0.5 if isclose(each.comprehensiveness, own, abs_tol=1e-6) else float(each.comprehensiveness < own)
+            for each in self.random
+        ]
+        return sum(beaten) / len(self.random)
 
     def by_chance(self) -> dict[str, float]:
         """The means of the random orders, by the name of the score."""
@@ -96,7 +101,7 @@ class Faithfulness(Result):
         rows.append((f"{RANDOM}, mean of {len(self.random)}", *chance, ""))
         return (
             f"{self.origin}\n\nOf P({self.label}). Faithful: large comprehensiveness, small sufficiency, small area. Beats random: the share of"
-            f" {len(self.random)} random orders with smaller comprehensiveness{FEW * (len(self.random) < 20)}.\n\n"
+            f" {len(self.random)} random orders with smaller comprehensiveness, equal ones by half{FEW * (len(self.random) < 20)}.\n\n"
             + columns(rows, ("order", *SCORES, "beats random"))
         )
 

@@ -1,6 +1,6 @@
 """Bounds by intervals, on a small teaching model: trained plainly, and so that its bounds are tight (IBP training)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from pydantic import Field
@@ -37,7 +37,7 @@ class IntervalsSettings(Sample):
     weight: float = Field(default=0.3, ge=0, le=1)
     """Share κ of the loss that is on the bounds: the larger, the more is certain, until the model says one class to everything."""
     text: str = ""
-    """A text of one's own whose margins are bounded (empty: the words of the first example)."""
+    """A text of one's own whose margins are bounded (empty: the first example)."""
     similar: str = ""
     """Similar words: en, zh or a word2vec file; empty: by the language of the texts."""
 
@@ -70,7 +70,7 @@ class MarginBound:
 
 @dataclass(frozen=True)
 class Intervals(Result):
-    """`curve`: both models, each with a rising number of candidates. `sentence`: the same of one text, `shown`. `vectors`: where the
+    """`curve`: both models, each with a rising number of candidates. `sentence`: the same of one text, `shown`; `left_out`: its words without a vector. `vectors`: where the
     words' vectors are from. `texts`: trained on. `examples`: tried. `marks`: by the way of training, why a model says nothing of the
     texts (see `data.tasks.collapsed`); only those that have collapsed.
     """
@@ -83,6 +83,7 @@ class Intervals(Result):
     shown: str
     sentence: list[MarginBound]
     marks: dict[str, str]
+    left_out: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """A row per model and number of candidates."""
@@ -121,8 +122,11 @@ def intervals(subject: None, asked: IntervalsSettings, progress: Progress = None
         raise UserError(
             f"No text of {asked.dataset} has a word with a vector ({source.name}): choose similar words of its language."
         )
-    own = asked.text.strip()
-    shown = _known([own], [0], source)[0] if own else seen[1][0][:1]
+    own = asked.text.strip() or next(
+        text for text in tables[1]["text"] if any(word.lower() in source.place for word in words_of(text))
+    )
+    shown = _known([own], [0], source)[0]
+    left_out = [word for word in words_of(own) if word.lower() not in source.place]
     if not shown:
         raise UserError("The text has no word with a vector.")
     if len(shown[0]) > MOST_WORDS:
@@ -148,13 +152,14 @@ def intervals(subject: None, asked: IntervalsSettings, progress: Progress = None
         accuracy = float((said == right_whole).float().mean())
         if mark := collapsed(accuracy, one_class_share(right_whole), one_class_share(said)):
             marks[name] = mark
-        for count in counts:
-            curve.append(_point(name, model, count, ways[count], right))
-            sentence.append(_margin(name, model, count, ways_shown[count]))
+        standing, least = torch.ones(len(right), dtype=torch.bool), float("inf")
+        for count in counts:  # Rising: what falls with few similar words falls with more, which are those and others.
+            point, standing = _point(name, model, count, ways[count], right, standing)
+            curve.append(point)
+            sentence.append(one := _margin(name, model, count, ways_shown[count], least))
+            least = one.attacked
             told(progress, done := done + 1, 2 * len(counts))
-    return Intervals(
-        asked.dataset, source.name, len(texts), len(tried), curve, own or " ".join(shown[0]), sentence, marks
-    )
+    return Intervals(asked.dataset, source.name, len(texts), len(tried), curve, own, sentence, marks, left_out)
 
 
 def _vectors(source: SimilarWords) -> Tensor:
@@ -170,23 +175,28 @@ def _known(texts: list[str], labels: list[int], source: SimilarWords) -> tuple[l
     return [words for words, _ in kept], [label for _, label in kept]
 
 
-def _point(name: str, model: BagOfWords, count: int, texts: Texts, labels: Tensor) -> IntervalPoint:
+def _point(
+    name: str, model: BagOfWords, count: int, texts: Texts, labels: Tensor, standing: Tensor
+) -> tuple[IntervalPoint, Tensor]:
+    """One point, and which texts the attack leaves; `standing`: those that it left with fewer similar words, `[N]`."""
     right = model(texts).argmax(dim=-1) == labels
     certain = model.bound(texts, labels) > 0
-    left = [
-        was_right and attacked(model, texts[slice(at, at + 1)], int(labels[at]))[1] > 0
-        for at, was_right in enumerate(right.tolist())
-    ]
-    return IntervalPoint(name, count, *(float(each.float().mean()) for each in (right, certain, torch.tensor(left))))
+    left = torch.tensor(
+        [
+            stands and attacked(model, texts[slice(at, at + 1)], int(labels[at]))[1] > 0
+            for at, stands in enumerate((right & standing).tolist())
+        ]
+    )
+    return IntervalPoint(name, count, *(float(each.float().mean()) for each in (right, certain, left))), left
 
 
-def _margin(name: str, model: BagOfWords, count: int, text: Texts) -> MarginBound:
+def _margin(name: str, model: BagOfWords, count: int, text: Texts, least: float) -> MarginBound:
     logits = model(text)
     label = logits.argmax(dim=-1)
     return MarginBound(
         name,
         count,
         float(margins(logits, label)[0]),
-        attacked(model, text, int(label))[1],
+        min(least, attacked(model, text, int(label))[1]),
         float(model.bound(text, label)[0]),
     )

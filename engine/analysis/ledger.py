@@ -48,6 +48,8 @@ def said_of(entry: Entry) -> str:
     """The measured gain with its interval."""
     if entry.measured is None:
         return "–"
+    if entry.low is None:
+        return f"{entry.measured:+.2f}, untested"
     return f"{entry.measured:+.2f} ({entry.low:+.2f} to {entry.high:+.2f})"
 
 

@@ -17,7 +17,7 @@ from engine.robustness.smoothed import falls_at, smoothed_end
 from engine.robustness.victim import Victim
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
-from engine.statistics import binomial_low, rounded_down
+from engine.statistics import binomial_interval, binomial_low, rounded_down
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import Sample
 from engine.tables import columns
@@ -179,6 +179,11 @@ def said_of_votes(alpha: float, undecided: float, count: int) -> str:
     """What must be said of accuracies between two bounds: how sure they are, and of how much."""
     return (
         f"Each certificate, and each fall, holds with probability {1 - alpha:g}. The votes of {undecided:.1%} of the {count} examples show no"
-        " class: these are not certified, and count as standing under the attack. Chance alone moves an accuracy of 0.5 by about"
-        f" ±{0.98 / count**0.5:.2f} with so many."
+        f" class: these are not certified, and count as standing under the attack. {sampling(count)}"
     )
+
+
+def sampling(count: int) -> str:
+    """How far so few examples leave an accuracy open, in a sentence: the exact interval in the middle."""
+    low, high = binomial_interval(count // 2, count)
+    return f"Of {count} example{'s' * (count != 1)}, {count // 2} right leave the accuracy of all anywhere from {low:.2f} to {high:.2f} (95 %)."

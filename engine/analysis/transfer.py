@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass as settings_dataclass
@@ -24,17 +24,14 @@ MOST_MODELS = 8
 class TransferSettings(WordAttackSettings):
     """Models, a sample, a search and its limits."""
 
+    text: Literal[None] = None
+    """Not here: it is of a data set's texts."""
+    label: Literal[""] = ""
+    """Not here either."""
     models: tuple[str, ...]
     """Two to eight models, with commas between: names, folders, or run:RUN."""
     limit: int | None = Field(default=30, ge=1, le=2**31 - 1)
     """How many examples: a fixed random sample of the split (empty: all)."""
-
-    @field_validator("text")
-    @classmethod
-    def _a_sample(cls, given: str | None) -> str | None:
-        if given is not None:
-            raise ValueError("transfer is of a data set's texts: leave text out.")
-        return given
 
     @field_validator("models")
     @classmethod

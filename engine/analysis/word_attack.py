@@ -12,9 +12,9 @@ from engine.analysis import Result, analysis
 from engine.data.segmentation import language_of, word_spans, words
 from engine.data.wordnet import wordnet
 from engine.errors import UserError
-from engine.lexicon.candidates import similar_candidates
+from engine.lexicon.candidates import STOP_WORDS, similar_candidates
 from engine.lexicon.similar import similar_words
-from engine.progress import Progress, told
+from engine.progress import Progress, part_of, told
 from engine.robustness.infill import load_infill
 from engine.robustness.searches import SEARCHES
 from engine.robustness.text import Limits, split
@@ -78,6 +78,11 @@ class WordAttack(Result):
         ]  # fmt: skip
         text = "\n".join(f"{name}: {said_of_number(value)}" for name, value in self.summary.items())
         remark = f"{self.remark}\n\n" if self.remark else ""
+        if len(self.examples) == 1:
+            one = self.examples[0]
+            said = f"It says {self.labels[one.said]}: {one.verdict()}"
+            tried = f"\n\nThe furthest it came, P({self.labels[one.label]}) = {one.probability_after:.3f}: {one.after}"
+            return f"{self.origin}\n\n{said}{tried * bool(one.changes)}\n\n{remark}".rstrip()
         return f"{self.origin}\n\n{text}\n\n{remark}" + columns(
             rows, ("before", "after", "queries", "changed", "text that fools it")
         )
@@ -106,6 +111,7 @@ def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Pro
                 "pair": pair,
                 "seed": asked.seed,
                 "fills": fills,
+                "progress": part_of(progress, place, len(texts)),
             }
             found.append(attack_text(classifier, text, int(label), candidates, **how))
         told(progress, place + 1, len(texts))
@@ -126,7 +132,8 @@ def nothing_tried(found: Sequence[Attacked]) -> str:
 
 def meaning_unknown(texts: Sequence[str]) -> str:
     """What must be said where opposites cannot be told from similar words; "" where WordNet knows the language."""
-    if wordnet().knows(word for text in texts[:100] for word in words(text)):
+    content = {word.lower() for text in texts[:100] for word in words(text)} - STOP_WORDS
+    if not content or wordnet().knows(content):
         return ""
     return (
         "Opposites were not left out: what is known of them is of English, and most words of these texts are not. A text that fools the"

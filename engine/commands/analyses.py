@@ -56,12 +56,13 @@ def _fill(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
 def add_flags(parser: argparse.ArgumentParser, schemas: dict[str, dict[str, Any]]) -> None:
     """A flag for every field; only those that are given reach the analysis, which checks them."""
     for name, schema in schemas.items():
-        if name == "settings":
+        if name == "settings" or "const" in schema:
             continue
         flag = f"--{name.replace('_', '-')}"
         known = name == "dataset" and "default" in schema  # How it is read may be said of the default one too.
         shared: dict[str, Any] = {"default": schema["default"] if known else argparse.SUPPRESS}
         default = "" if schema.get("default") in (None, "") else f" (default: {_words(schema['default'])})"
+        default = default if "default" in schema else " (needed)"
         help_ = (schema.get("description", "").rstrip(".") + default).replace("%", "%%")
         if schema.get("type") == "boolean":
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=help_, **shared)
@@ -160,10 +161,13 @@ def _run(options: argparse.Namespace) -> None:
 
 def _asked(values: Mapping[str, Any]) -> str:
     """What a result is of, in a line: the settings that have a value."""
+    left_out = (
+        {"dataset", "split", "limit"} if values.get("text") else set()
+    )  # Of one text, where it could have been a data set.
     plain = {
         name: _words(list(value) if isinstance(value, tuple) else value)
         for name, value in values.items()
-        if value not in (None, "") and not isinstance(value, dict)
+        if value not in (None, "") and not isinstance(value, dict) and name not in left_out
     }
     return "Asked: " + ", ".join(f"{name} {value[:80]}" for name, value in plain.items()) if plain else ""
 

@@ -83,14 +83,22 @@ def _sentence_encoder() -> tuple[Any, Any]:
 
 
 def sentence_similarity(text: str, others: Sequence[str]) -> list[float]:
-    """Cosines of the built-in sentence encoder's embeddings (all-MiniLM-L6-v2, mean of the last hidden states)."""
+    """Cosines of the built-in sentence encoder's embeddings (all-MiniLM-L6-v2, mean of the last hidden states).
+
+    A text that is longer than the encoder reads (512 tokens) is read in parts, and the mean is taken over all of them.
+    """
     model, tokenizer = _sentence_encoder()
     found = []
     with torch.inference_mode():
         for start in range(0, len(others) + 1, BATCH):
             part = [text, *others][start : start + BATCH]
-            batch = tokenizer(part, return_tensors="pt", padding=True, truncation=True, max_length=128).to(model.device)
+            batch = tokenizer(
+                part, return_tensors="pt", padding=True, truncation=True, max_length=model.config.max_position_embeddings,
+                return_overflowing_tokens=True,
+            ).to(model.device)  # fmt: skip
+            owner = batch.pop("overflow_to_sample_mapping")
             hidden, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None]
-            found.append(torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1))
+            sums = hidden.new_zeros(len(part), hidden.shape[-1]).index_add(0, owner, (hidden * mask).sum(1))
+            found.append(torch.nn.functional.normalize(sums, dim=-1))
     vectors = torch.cat(found)
     return [float(value) for value in vectors[1:] @ vectors[0]]

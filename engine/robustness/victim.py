@@ -1,6 +1,6 @@
 """The classifier that a word attack asks about whole texts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,10 +12,14 @@ from engine.subjects.classifier import Classifier
 
 
 class Victim:
-    """The classifier as a black box on texts; counts what it is asked. `pair`: a second sentence that stays as it is."""
+    """The classifier as a black box on texts; counts what it is asked. `pair`: a second sentence that stays as it is; `asked`: is told
+    the count after every batch.
+    """
 
-    def __init__(self, classifier: Classifier, pair: str | None = None) -> None:
-        self.classifier, self.pair, self.queries = classifier, pair, 0
+    def __init__(
+        self, classifier: Classifier, pair: str | None = None, asked: Callable[[int], None] | None = None
+    ) -> None:
+        self.classifier, self.pair, self.queries, self.asked = classifier, pair, 0, asked
 
     def encode(self, texts: Sequence[str]) -> Any:
         """A padded batch."""
@@ -32,11 +36,14 @@ class Victim:
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Class probabilities, `[N, C]`, on the CPU."""
-        self.queries += len(texts)
         found = []
         with torch.inference_mode():
             for start in range(0, len(texts), BATCH):
-                found.append(self.classifier.model(**self.encode(texts[start : start + BATCH])).logits.float().cpu())
+                part = texts[start : start + BATCH]
+                found.append(self.classifier.model(**self.encode(part)).logits.float().cpu())
+                self.queries += len(part)
+                if self.asked is not None:
+                    self.asked(self.queries)
         return torch.cat(found).softmax(dim=-1)
 
     def gradient(self, text: str, label: int) -> tuple[Tensor, list[tuple[int, int]]]:

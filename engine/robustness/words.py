@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from engine.errors import UserError
 from engine.lexicon.candidates import STOP_WORDS, Candidates
+from engine.progress import Progress, told
 from engine.robustness.infill import Infill
 from engine.robustness.searches import SEARCHES
 from engine.robustness.text import Limits, State, sentence_similarity, split
@@ -45,6 +46,14 @@ class Attacked:
         """Whether a right prediction became a wrong one."""
         return self.said == self.label and self.said_after != self.label
 
+    def verdict(self) -> str:
+        """What became of a text of one's own, in a sentence."""
+        took = f"{self.queries} {'query' if self.queries == 1 else 'queries'}"
+        if not self.success:
+            return f"no allowed change of words that was tried turns the answer ({took})."
+        words = "1 word turns" if len(self.changes) == 1 else f"{len(self.changes)} words turn"
+        return f"{words} the answer (similarity {self.similarity:.2f}, {took}). Does it still mean the same?"
+
 
 def attack_text(
     classifier: Classifier,
@@ -57,23 +66,26 @@ def attack_text(
     pair: str | None = None,
     seed: int = 0,
     fills: Infill | None = None,
+    progress: Progress = None,
 ) -> Attacked:
     """Look for a few words whose change turns the prediction away from the label.
 
     Args:
         candidates: what a word may become (unless the search has candidates of its own).
         search: the name of one.
-        pair: a second sentence. fills: what may stand at each place, for a contextual search.
+        pair: a second sentence. fills: what may stand at each place, for a contextual search. progress: is told how many of the
+            questions that the limits allow have been asked, the last of them at the latest.
 
     Raises:
         UserError: an unknown search, or a text without words.
     """
     chosen = SEARCHES.get(search)
     limits = limits or Limits()
-    victim = Victim(classifier, pair)
     words, gaps = split(text)
     if not words:
         raise UserError("The text has no words to change.")
+    most = limits.queries_per_word * len(words)
+    victim = Victim(classifier, pair, lambda count: told(progress, count, most))
     start = victim([text])[0]
     state = State(words, gaps, label)
     if int(start.argmax()) == label:

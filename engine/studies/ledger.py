@@ -42,7 +42,8 @@ class Entry:
         examples: labelled ones of it that the runs were trained on, None: all.
         model, steps, passes: of the runs; forward passes of a minibatch that the method's runs cost at least.
         seeds: those that both the method and vanilla were run with.
-        measured: mean gain over vanilla in points; `low`, `high`: its 95 % bootstrap interval; `p`: exact sign-flip test.
+        measured: mean gain over vanilla in points; `low`, `high`: its 95 % bootstrap interval; `p`: exact sign-flip test. These three
+            only from `LEAST_SEEDS` seeds on.
         verdict: seen, not seen, opposite or not testable here. `why`: in a sentence, where it is the last.
         mark: of runs that have collapsed.
         study: a definition that measures it again.
@@ -146,15 +147,17 @@ def compared(entry: Entry, dataset: str, pairs: Sequence[tuple[Run, Run]]) -> En
     ours = [run for run, _ in pairs]
     metric = ours[0].metrics["main_metric"]
     differences = [100 * (float(run.metrics[metric]) - float(base.metrics[metric])) for run, base in pairs]
-    low, high = bootstrap(differences)
-    mean, p = fmean(differences), sign_flip(differences)
     enough = len(pairs) >= LEAST_SEEDS
-    verdict = NOT_TESTABLE if not enough else NOT_SEEN if p >= 0.05 else SEEN if mean > 0 else OPPOSITE
+    low, high = (
+        bootstrap(differences) if enough else (None, None)
+    )  # Of few seeds an interval would say less than it seems to.
+    mean, p = fmean(differences), sign_flip(differences) if enough else None
+    verdict = NOT_TESTABLE if p is None else NOT_SEEN if p >= 0.05 else SEEN if mean > 0 else OPPOSITE
     config = TrainConfig.build(ours[0].config)
     return replace(
         entry, data=dataset, stand_in=dataset in STAND_INS.values(), examples=config.train_limit, model=config.model, steps=ours[0].step,
         passes=ours[0].step * passes_of_step(config), seeds=len(pairs), measured=mean, low=low, high=high, p=p, verdict=verdict,
-        why="" if enough else f"{len(pairs)} seeds: a test needs {LEAST_SEEDS} at least.",
+        why="" if enough else f"{len(pairs)} seed{'s' * (len(pairs) != 1)}: a test needs {LEAST_SEEDS} at least.",
         mark=mark_of([run for pair in pairs for run in pair]), study=study_of(config.method, dataset, ours[0].config),
     )  # fmt: skip
 
