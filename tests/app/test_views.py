@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.drawing.alternatives import alternative
 from app.drawing.shown import Figure, Strips, difference, shown_from
 from app.notebook.addresses import address_of
 from app.views import VIEWS, draw, view_of
@@ -166,3 +167,34 @@ def test_a_pair_s_views(encoder, sentences, monkeypatch):
     ]
     judged = analyse("judge", pair, text=TEXT, yours="a dull but bad film")
     assert draw("judge", "verdicts", judged).strips[0].tokens == judged.your_tokens
+
+
+def test_bounds_are_steps_that_claim_nothing_between_their_points(results):
+    """What is certified at ε holds below it, what an attack leaves there holds above it."""
+    for analysis, view in (("sandwich", "bounds"), ("word sandwich", "bounds"), ("intervals", "bounds")):
+        for trace in draw(analysis, view, results[analysis]).figure.data:
+            if trace.hoverinfo == "skip":  # A mark, no bound.
+                continue
+            certain = "certified" in trace.name
+            assert trace.line.shape == ("vh" if certain else "hv"), (analysis, trace.name)
+
+
+def test_a_figure_says_in_words_what_it_shows(results):
+    found = results["trace"]
+    said = alternative(draw("trace", "loss", found).figure)
+    assert said.startswith("Across: ascent step, upwards: loss (nats)")
+    assert f"from {found.loss[0]:.3g} at 0 to {found.loss[-1]:.3g} at {len(found.loss) - 1}" in said
+    tall = alternative(draw("trace", "yardstick", found).figure)
+    assert f"{len(found.tokens)} bars, highest" in tall
+    heat = alternative(draw("trace", "every step", found).figure)
+    largest = max(max(row) for row in found.token_norms)
+    assert f"highest {largest:.3g} at " in heat
+    for analysis in VIEWS.all():
+        for name, view in analysis.views.items():
+            if analysis.name not in results or analysis.name == "tags":
+                continue
+            both = {"a": results[analysis.name]} if view.several else results[analysis.name]
+            options = {"setting": "ascent_steps"} if name == "sweep" else {}
+            shown = draw(analysis.name, name, both, **options) if name != "across training" else None
+            if isinstance(shown, Figure):
+                assert len(alternative(shown.figure)) > 20, (analysis.name, name)

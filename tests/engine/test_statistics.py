@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.statistics import binomial_interval, bootstrap, percent_down, rounded_down, sign_flip
+from engine.statistics import binomial_interval, bootstrap, holm, percent_down, rounded_down, sign_flip
 
 
 def test_the_bootstrap_interval_covers_the_mean_as_often_as_it_says():
@@ -50,3 +50,10 @@ def test_bounds_are_rounded_down(value):
         printed = float(rounded_down(value, digits))
         assert value * (1 - 10 ** (1 - digits)) <= printed <= value
     assert percent_down(0.99999) == "99.9%" and percent_down(1.0) == "100.0%" and percent_down(0.29) == "29.0%"
+
+
+def test_holms_correction_is_the_step_down_written_out():
+    values = [0.01, 0.04, 0.03, 0.005, 0.9]
+    # Sorted: 0.005 × 5, 0.01 × 4, 0.03 × 3, 0.04 × 2 (not below the one before), 0.9.
+    assert holm(values) == pytest.approx([0.04, 0.09, 0.09, 0.025, 0.9])
+    assert holm([]) == [] and holm([0.6, 0.7]) == [1.0, 1.0]

@@ -50,6 +50,17 @@ def test_every_curve_is_what_forward_passes_say(classifier):
         assert order.area == pytest.approx(np.mean(order.without))
 
 
+def test_an_order_that_is_as_good_as_a_random_one_beats_half_of_it(classifier):
+    """Of two tokens there are two orders: the better one must not look worse than chance."""
+    found = analyse("faithfulness", classifier, text="dull film", label="bad", draws=40, points=5, seed=0)
+    values = sorted({round(each.comprehensiveness, 5) for each in found.random})
+    assert len(values) == 2
+    share = sum(round(each.comprehensiveness, 5) == values[1] for each in found.random) / 40
+    for name, each in found.orders.items():
+        best = round(each.comprehensiveness, 5) == values[1]
+        assert found.better(name) == pytest.approx((1 - share) + share / 2 if best else (1 - share) / 2)
+
+
 def test_orders_are_those_of_the_attributions_and_of_the_adversary(classifier):
     found = analyse("faithfulness", classifier, text=TEXT, label="bad", draws=2, method="freelb", seed=1)
     for name in ALGORITHMS:

@@ -85,9 +85,17 @@ def test_the_analysis_keeps_certified_below_attacked_below_clean(data):
         assert at.certified <= at.attacked <= at.clean
     none = [at for at in found.curve if at.candidates == 0]
     assert all(at.certified == at.attacked == at.clean for at in none)
+    for trained in ("plain training", "interval training"):  # More similar words are those and others.
+        for of in (
+            [at for at in found.curve if at.trained == trained],
+            [at for at in found.sentence if at.trained == trained],
+        ):
+            assert [at.attacked for at in of] == sorted((at.attacked for at in of), reverse=True)
     for at in found.sentence:
         assert at.bound <= at.attacked + 1e-5 <= at.margin + 2e-5
     assert found.shown == "a very good film" and "similar words" in found.text()
+    unknown = analyse("intervals", None, text="a very qzxv film", **how)
+    assert unknown.shown == "a very qzxv film" and "qzxv" in unknown.left_out
 
 
 def test_whether_a_model_has_collapsed_is_seen_on_the_whole_split(data):

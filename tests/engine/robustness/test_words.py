@@ -9,13 +9,13 @@ import torch
 from engine.analysis.word_attack import summary
 from engine.catalogue import analyse
 from engine.errors import UserError
-from engine.lexicon.candidates import similar_candidates
+from engine.lexicon.candidates import STOP_WORDS, similar_candidates
 from engine.lexicon.similar import similar_words
 from engine.robustness.searches import SEARCHES
 from engine.robustness.searches import random as random_search
 from engine.robustness.searches.hotflip import first_order
 from engine.robustness.searches.typos import typos
-from engine.robustness.text import Limits, State, sentence_similarity, split
+from engine.robustness.text import Limits, State, _sentence_encoder, sentence_similarity, split
 from engine.robustness.victim import Victim
 from engine.robustness.words import attack_text
 
@@ -212,6 +212,61 @@ def test_similarity_is_one_for_the_same_text_and_less_for_another():
         "A wonderful film.", ["A wonderful film.", "A great movie.", "The train leaves at noon."]
     )
     assert same == pytest.approx(1.0, abs=1e-5) and far < close < same
+
+
+def test_similarity_reads_a_long_text_to_its_end():
+    """A change behind the encoder's 512 tokens counts as one before them: the mean is over all tokens."""
+    filler = "It was shown in the town hall on a day in May last year. " * 60
+    late, early = (sentence_similarity(*pair)[0] for pair in (
+        (f"{filler} A wonderful film.", [f"{filler} The train leaves at noon."]),
+        (f"A wonderful film. {filler}", [f"The train leaves at noon. {filler}"]),
+    ))  # fmt: skip
+    assert late < 1 - 1e-5 and early < 1 - 1e-5
+    # Read by hand, in parts of 512 tokens with their two special ones.
+    model, tokenizer = _sentence_encoder()
+    sums = []
+    for text in (f"{filler} A wonderful film.", f"{filler} The train leaves at noon."):
+        ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        parts = [ids[at : at + 510] for at in range(0, len(ids), 510)]
+        assert len(parts) > 1
+        with torch.no_grad():
+            hidden = [
+                model(torch.tensor([[tokenizer.cls_token_id, *part, tokenizer.sep_token_id]])).last_hidden_state[0]
+                for part in parts
+            ]
+        sums.append(torch.cat(hidden).sum(0))
+    assert late == pytest.approx(float(torch.cosine_similarity(*sums, dim=0)), abs=1e-5)
+
+
+def test_negations_and_other_closed_class_words_are_left_alone():
+    assert {
+        "not",
+        "never",
+        "nobody",
+        "nothing",
+        "without",
+        "despite",
+        "us",
+        "just",
+        "one",
+        "each",
+        "don't",
+    } <= STOP_WORDS
+    assert not {"good", "film", "wonderful", "time", "work", "bill", "fire"} & STOP_WORDS
+
+
+def test_every_batch_of_questions_is_told(undecided):
+    """So that a person can cancel within one text."""
+    seen = []
+    text = "a very good film about dull people and lovely music"
+    free = Limits(most_changed=1.0, least_similar=-1.0, keep_stop_words=False)
+    source = similar_candidates(similar_words("en"), 12)
+    found = attack_text(
+        undecided, text, said(undecided, text), source, limits=free, progress=lambda *at: seen.append(at)
+    )
+    counts = [done for done, _ in seen]
+    assert counts == sorted(counts) and len(counts) > 3 and counts[0] == 1
+    assert {of for _, of in seen} == {50 * len(text.split())} and found.queries in (counts[-1], counts[-1] - 1)
 
 
 def test_ones_own_sentence_is_attacked_as_any_other(undecided):

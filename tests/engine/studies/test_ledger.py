@@ -74,8 +74,20 @@ def test_runs_that_differ_in_more_than_the_method_are_not_compared():
     ran("textat", VANILLA, learning_rate=1e-5)
     ran("textat", VANILLA[:3])
     assert entry().seeds == 3 and entry().verdict == NOT_TESTABLE and "3 seeds" in entry().why
+    assert entry().measured is not None and (entry().low, entry().high, entry().p) == (None, None, None)
+    assert "untested" in analyse("ledger", None).text()
     ran("textat", [each + 0.01 for each in VANILLA], method_settings={"epsilon": 0.1})
     assert entry().seeds == 8 and entry().study["settings"]["textat"]["epsilon"] == 0.1
+
+
+def test_of_as_many_seeds_the_larger_data_count():
+    for limit, gain in ((100, 0.05), (None, 0.01), (300, 0.03)):
+        ran("vanilla", VANILLA, train_limit=limit)
+        ran("textat", [each + gain for each in VANILLA], train_limit=limit)
+    assert entry().examples is None and entry().measured == pytest.approx(1.0)
+    ran("vanilla", [0.8, 0.8], first=8, train_limit=100)
+    ran("textat", [0.85, 0.85], first=8, train_limit=100)
+    assert (entry().examples, entry().seeds) == (100, 10)
 
 
 def test_the_tasks_own_data_come_before_a_stand_in(tmp_path):
