@@ -1,8 +1,12 @@
 """What the browser tests and the benchmarks do with a page."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import expect
+
+# axe-core 4.14.1 (npm, Mozilla Public License 2.0), as it is published.
+AXE = Path(__file__).with_name("axe.min.js")
 
 
 def settled(page, seconds=60):
@@ -20,6 +24,18 @@ def open_page(page, server, address):
     page.goto(f"{server.url}/{address}")
     settled(page)
     assert page.get_by_test_id("stException").count() == 0
+
+
+def barriers(page):
+    """What axe-core finds serious or critical: (rule, element) of each."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        (each["id"], node["html"][:200])
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
 
 
 def query(small, sentences):

@@ -10,11 +10,23 @@ from engine.runs import queue
 from engine.runs.config import TrainConfig
 from engine.runs.run import FINISHED
 from engine.runs.store import Store
-from tests.browser.driving import open_page, query
+from tests.browser.driving import barriers, open_page, query
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("perturb", "landscape", "attribution", "smoothness", "table", "projector", "train", "runs")
+PAGES = (
+    "",
+    "perturb",
+    "microscope",
+    "landscape",
+    "attribution",
+    "smoothness",
+    "table",
+    "projector",
+    "train",
+    "runs",
+    "notebook",
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +36,14 @@ def server(own_server):
 
 
 def test_every_page_opens_with_no_runs(page, server, small, sentences):
+    found = {}
     for name in PAGES:
-        open_page(page, server, f"{name}?{query(small, sentences)}")
+        open_page(page, server, f"{name}?{query(small, sentences)}" if name else "")
+        assert page.title() == (
+            f"{page.get_by_role('heading', level=1).inner_text()} · Deltabook" if name else "Deltabook"
+        )
+        found[name] = barriers(page)
+    assert not any(found.values()), found
     open_page(page, server, "table")
     expect(page.get_by_text("There is no TextAT run yet")).to_be_visible()
     open_page(page, server, f"perturb?view=Across+training&{query(small, sentences)}")
@@ -46,7 +64,7 @@ def test_pages_show_what_they_promise(page, server, small, sentences):
     expect(page.get_by_text(re.compile("\\d+ sentences, UMAP"))).to_be_visible(timeout=90_000)
     open_page(page, server, f"perturb?view=Methods+side+by+side&steps=2&{query(small, sentences)}")
     for title in ("PGD", "FreeAT", "FreeLB", "SMART", "TextAT"):
-        expect(page.locator("strong", has_text=re.compile(f"^{title} ·")).first).to_be_visible()
+        expect(page.locator(".strip-heading", has_text=re.compile(f"^{title} ·")).first).to_be_visible()
     expect(page.get_by_text("At which ε does the label flip?")).to_be_visible()
     open_page(page, server, f"perturb?view=A+data+set%27s+examples&{query(small, sentences)}")
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
