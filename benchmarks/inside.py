@@ -18,7 +18,7 @@ from engine.process import wait_politely
 
 wait_politely()
 
-from app.drawing import figures
+from app.drawing import figures, token_figures
 from app.drawing import landscape as landscape_figures
 from benchmarks.writing import picture, written
 from engine.catalogue import analyse
@@ -121,7 +121,7 @@ def main() -> None:
     attribution = analyse(
         "attribution", models["vanilla"], None, method="pgd", settings={"epsilon": 0.3, "step_size": 0.1}, text=SENTENCE
     )
-    bars = figures.token_bars(
+    bars = token_figures.token_bars(
         attribution.tokens,
         {"clean": attribution.clean.values, "perturbed": attribution.perturbed.values},
         "attribution (logits)",

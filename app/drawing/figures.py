@@ -13,6 +13,7 @@ MARKERS = ("circle", "diamond", "square", "triangle-up", "x", "cross")
 AMOUNT = "YlOrBr"  # Its lightness falls steadily: readable without seeing hues, and in grey.
 HEIGHT_SCALE = "Cividis"  # Made for colour-blind readers.
 HEIGHT = 300
+MOST_TOKENS = 60  # That a figure names side by side.
 
 
 def figure(x: str, y: str, height: int = HEIGHT, **layout: Any) -> go.Figure:
@@ -100,19 +101,6 @@ def bars(groups: Mapping[str, Mapping[str, float]], x: str, y: str, hover: Seque
     return made
 
 
-def token_bars(
-    tokens: Sequence[str], groups: Mapping[str, Sequence[float]], y: str, hover: Sequence[str] = ()
-) -> go.Figure:
-    """Bars over tokens, which may occur more than once."""
-    numbered = {
-        group: {f"{place}:{token}": value for place, (token, value) in enumerate(zip(tokens, values, strict=True))}
-        for group, values in groups.items()
-    }
-    made = bars(numbered, "token", y, hover)
-    made.update_xaxes(ticktext=[escape(token) for token in tokens], tickangle=-45)
-    return made
-
-
 def heatmap(
     across: Sequence[str],
     upwards: Sequence[str],
@@ -146,23 +134,8 @@ def heatmap(
         hoverongaps=False,
         hovertemplate=f"{hover}<extra></extra>",
     )
-    made.update_xaxes(tickvals=places, ticktext=names, tickangle=-45)
-    return made
-
-
-def token_heatmap(tokens: Sequence[str], norms: Sequence[Sequence[float]], unit: str = "embedding units") -> go.Figure:
-    """‖δ^i‖ for every token (across) and ascent step (upwards)."""
-    steps = [str(step) for step in range(len(norms))]
-    hover = f"%{{customdata}}<br>step %{{y}}<br>‖δ‖ %{{text:.4g}} ({unit})"
-    made = heatmap(tokens, steps, norms, "token", "ascent step", "‖δ‖", hover)
-    made.update_yaxes(type="category")
-    return made
-
-
-def outlined(made: go.Figure, place: int | None) -> go.Figure:
-    """A figure over tokens with a frame around one of them, by its place; None: as it is."""
-    if place is not None:
-        made.add_vrect(place - 0.5, place + 0.5, line={"color": SERIES[0], "width": 2}, fillcolor="rgba(0,0,0,0)")
+    apart = max(1, math.ceil(len(across) / MOST_TOKENS))  # More names than that are a smear.
+    made.update_xaxes(tickvals=places[::apart], ticktext=names[::apart], tickangle=-45)
     return made
 
 

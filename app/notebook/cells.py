@@ -10,6 +10,7 @@ from app import widgets
 from app.drawing.escaping import unpictured
 from app.drawing.shown import difference, shown_from
 from app.notebook.addresses import address_of
+from app.notebook.captions import caption_of
 from app.notebook.export.html import facts_line, remarks_of, title_of
 from app.notebook.pins import drawn, facts_of, render
 from app.shell import state
@@ -142,6 +143,8 @@ def cell_content(cell: Cell, large: bool = False) -> None:
         _settings_form(cell, content.spec)
     if content.shown is not None:
         render(shown_from(content.shown), f"shown-{cell.id}")
+        if content.spec is not None and (of := caption_of(content.spec)):
+            st.markdown(plain(of))
         if not large and content.spec is not None:
             _below(content)
     elif content.spec is not None:

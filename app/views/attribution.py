@@ -1,6 +1,6 @@
 """What the output rests on."""
 
-from app.drawing import figures
+from app.drawing import figures, token_figures
 from app.drawing.shown import Figure
 from app.views import VIEWS, Views
 from engine.analysis.attribution import Comparison
@@ -12,7 +12,7 @@ view = VIEWS.add(Views("attribution", "attribution", several_models=True))
 def attribution(found: Comparison, *, method: str = "the adversary", token: int | None = None) -> Figure:
     """Attributions side by side. `token`: the place of one that stands out."""
     groups = {"clean": found.clean.values, f"perturbed by {method}": found.perturbed.values}
-    return Figure(figures.outlined(figures.token_bars(found.tokens, groups, "attribution (logits)"), token))
+    return Figure(token_figures.token_bars(found.tokens, groups, "attribution (logits)", chosen=token))
 
 
 @view("where", "Does the adversary go where the model looks?")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.drawing import figures
+from app.drawing import figures, token_figures
 from app.drawing.figures import escape
 from app.drawing.shown import Figure, Table
 from app.views import VIEWS, Views
@@ -46,7 +46,7 @@ def moved(found: Layers, *, token: int | None = None) -> Figure:
         hovertemplate=f"{HOVER.replace('customdata', 'customdata[0]')}<extra></extra>",
         showlegend=False,
     )
-    return Figure(figures.outlined(made, token))
+    return Figure(token_figures.outlined(made, token))
 
 
 @view("token", "One token through the layers")

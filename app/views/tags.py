@@ -1,6 +1,6 @@
 """A sentence's tags under a method's ascent."""
 
-from app.drawing import figures
+from app.drawing import figures, token_figures
 from app.drawing.shown import Figure, Frame, Strips, stepped
 from app.views import VIEWS, Views
 from engine.analysis.tags import Tags
@@ -56,4 +56,4 @@ def held(found: Tags) -> Figure:
 @view("every step", "Every token at every step")
 def every_step(found: Tags, *, token: int | None = None) -> Figure:
     """‖δ^i‖ over tokens and steps. `token`: the place of one that stands out."""
-    return Figure(figures.outlined(figures.token_heatmap(found.tokens, found.token_norms, units(found.site)), token))
+    return Figure(token_figures.token_heatmap(found.tokens, found.token_norms, units(found.site), token))

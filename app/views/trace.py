@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from app.drawing import figures
+from app.drawing import figures, token_figures
 from app.drawing.shown import Figure, Frame, Strip, Strips, Table, stepped
 from app.views import VIEWS, Views
 from engine.analysis.trace import Trace, shift_to_gap
@@ -89,7 +89,7 @@ def size(found: Trace) -> Figure:
 @view("every step", "Every token at every step")
 def every_step(found: Trace, *, token: int | None = None) -> Figure:
     """‖δ^i‖ over tokens and steps. `token`: the place of one that stands out."""
-    return Figure(figures.outlined(figures.token_heatmap(found.tokens, found.token_norms, _units(found)), token))
+    return Figure(token_figures.token_heatmap(found.tokens, found.token_norms, _units(found), token))
 
 
 @view("yardstick", "How far, as a share of the distance to the nearest other token")
@@ -100,7 +100,7 @@ def yardstick(found: Trace, *, token: int | None = None) -> Figure:
         for token, near in zip(found.tokens, found.nearest, strict=True)
     ]
     shares = {"share": [100 * share for share in shift_to_gap(found)]}
-    return Figure(figures.outlined(figures.token_bars(found.tokens, shares, "share of the distance (%)", hover), token))
+    return Figure(token_figures.token_bars(found.tokens, shares, "share of the distance (%)", hover, token))
 
 
 @view("nearest", "Nearest vocabulary tokens of each perturbed token")

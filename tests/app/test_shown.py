@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.drawing import figures
+from app.drawing import figures, token_figures
 from app.drawing.shown import Figure, Frame, Strip, Strips, Table, difference, shown_from, stepped
 from engine.errors import UserError
 
@@ -18,7 +18,7 @@ def kinds():
     return [
         Figure(figures.lines({"a": [(0, 1.0), (1, 2.0)]}, "x", "y")),
         Figure(figures.histogram({"a": np.array([1.0, 2.0, 5.0])}, "x")),
-        Figure(figures.token_heatmap(["a", "b"], [[0.0, 1.0], [2.0, 3.0]])),
+        Figure(token_figures.token_heatmap(["a", "b"], [[0.0, 1.0], [2.0, 3.0]])),
         Strips([Strip(["a", EVIL], [0.0, 2.0], ["t", EVIL], [True, False], EVIL)], 2.0),
         Table(pd.DataFrame({"text": ["a", EVIL], "n": [1, 2], "x": [0.5, float("nan")]})),
     ]

@@ -17,6 +17,7 @@ from plotly.offline import get_plotlyjs
 from app.drawing.escaping import disarmed, plain, unpictured
 from app.drawing.shown import Figure, Shown, Strips, shown_from
 from app.drawing.strips import SCRIPT, STYLE_SHEET
+from app.notebook.captions import caption_of
 from app.notebook.export.files import picture
 from app.views import view_of
 from engine.notebook.cells import Content
@@ -74,11 +75,8 @@ def _body(shown: Shown) -> str:
 
 
 def title_of(content: Content) -> str:
-    """What a cell shows, and of what; "" for text."""
-    if content.spec is None:
-        return ""
-    names = ", ".join(name or reference for name, reference in content.spec.subjects.items() if name or reference)
-    return view_of(content.spec.analysis, content.spec.view).title + (f" — {names}" if names else "")
+    """What a cell shows; "" for text."""
+    return "" if content.spec is None else view_of(content.spec.analysis, content.spec.view).title
 
 
 def facts_line(content: Content) -> str:
@@ -124,6 +122,7 @@ def to_html(name: str, contents: Sequence[Content]) -> bytes:
         if content.shown is not None:
             body += _body(shown_from(content.shown))
             body += "".join(f"<p><strong>{escape(said)}</strong></p>" for said in remarks_of(content))
+            body += f"<p>{escape(caption_of(content.spec))}</p>" if content.spec else ""
             body += f'<p class="facts">{escape(facts_line(content))}</p>'
         if content.answer:
             body += f"<details><summary>Answer</summary>{markdown(content.answer)}</details>"
@@ -157,6 +156,7 @@ def to_markdown(name: str, contents: Sequence[Content]) -> bytes:
                     lines += [f"![{plain(title_of(content))}](pictures/{place}.svg)", ""]
                 else:
                     lines += [_rows(shown), ""]
+            lines += [plain(caption_of(content.spec)), ""] if content.spec and content.shown is not None else []
             lines += [line for said in remarks_of(content) for line in (f"**{plain(said)}**", "")]
             if content.answer:
                 lines += ["**Answer.** " + disarmed(content.answer), ""]

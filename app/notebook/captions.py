@@ -1,0 +1,75 @@
+"""What a pinned result is of, in words: method, ε, K, sentence, label, model, data."""
+
+from typing import Any
+
+from engine.methods import METHODS, get_method
+from engine.notebook.cells import Spec
+from engine.runs.run import RUN
+
+MOST = 160
+SYMBOLS = {"epsilon": "ε", "ascent_steps": "K", "step_size": "α", "steps": "K", "sigma": "σ", "alpha": "α"}
+IN_TURN = ("epsilon", "ascent_steps", "step_size")  # Of a method's settings, what is said in any case.
+ELSEWHERE = ("method", "settings", "text", "text_pair", "label", "dataset", "limit", "split", "seed", "others")
+
+
+def caption_of(spec: Spec) -> str:
+    """One line; "" for a result that is of nothing in particular."""
+    values = spec.values
+    parts = [_method(values), *_rest(values), _text(values), _label(values), _data(values), _models(spec)]
+    return " · ".join(part for part in parts if part)
+
+
+def _method(values: dict[str, Any]) -> str:
+    name, held = values.get("method"), values.get("settings")
+    if not isinstance(name, str) or name not in METHODS:
+        return ""
+    method, given = get_method(name), held if isinstance(held, dict) else {}
+    usual = {key: schema.get("default") for key, schema in method.Settings.schema().items()}
+    said = [f"{SYMBOLS[key]} = {_value(given.get(key, usual[key]))}" for key in IN_TURN if key in usual]
+    said += [
+        f"{key.replace('_', ' ')} {_value(value)}"
+        for key, value in given.items()
+        if key in usual and key not in IN_TURN and value != usual[key]
+    ]
+    return ", ".join([str(method.title), *said])
+
+
+def _rest(values: dict[str, Any]) -> list[str]:
+    said = [
+        f"{SYMBOLS[name]} = {_value(value)}" if name in SYMBOLS else f"{name.replace('_', ' ')} {_value(value)}"
+        for name, value in values.items()
+        if name not in ELSEWHERE and isinstance(value, (str, int, float, list)) and value not in ("", [], None, False)
+    ]
+    return [", ".join(said)] if said else []
+
+
+def _text(values: dict[str, Any]) -> str:
+    texts = [str(values[name]) for name in ("text", "text_pair") if values.get(name)]
+    return " / ".join(f"“{text[:MOST]}{'…' * (len(text) > MOST)}”" for text in texts)
+
+
+def _label(values: dict[str, Any]) -> str:
+    if "text" not in values or "label" not in values:
+        return ""
+    return "against the model's own answer" if values["label"] in (None, "") else f"against {values['label']}"
+
+
+def _data(values: dict[str, Any]) -> str:
+    if not values.get("dataset") or values.get("text"):
+        return ""
+    name = str(values["dataset"]).rstrip("/").rsplit("/", 1)[-1]
+    limit = values.get("limit")
+    return f"{limit} examples of {name}" if limit else name
+
+
+def _models(spec: Spec) -> str:
+    names = [name or reference.removeprefix(RUN) for name, reference in spec.subjects.items() if name or reference]
+    return ", ".join(name.rstrip("/").rsplit("/", 1)[-1] for name in names)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))[:MOST]
+    if value is None:
+        return "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)[:MOST]
