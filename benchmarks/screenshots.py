@@ -24,15 +24,16 @@ from tests.browser.driving import settled
 
 MOST_HEIGHT = 3600
 ADDRESSES = {
-    "perturb": "perturb?perturb-pgd-epsilon=0.3&perturb-pgd-step_size=0.15",
+    "microscope": "microscope?token=6",
     "landscape": "landscape?epsilon=0.3",
     "smoothness": "smoothness?limit=60",
     "notebook": "notebook?lesson=1-what-is-a-perturbation",
     # Views that are not their page's first.
-    "layers": "perturb?view=Through+the+layers&perturb-pgd-epsilon=0.3&perturb-pgd-step_size=0.15",
+    "layers": "perturb?view=Through+the+layers",
     "certain": "perturb?view=What+is+certain",
     "bounds": "compare?view=Between+two+bounds",
     "audit": "compare?view=Audit&steps=5&limit=20&attack=pgd",
+    "examples": "perturb?view=A+data+set%27s+examples&limit=60",
     "intervals": "compare?view=Bounds+by+intervals",
     "protocol": "compare?view=Protocol&limit=5",
     "ledger": "compare?view=Ledger",
