@@ -70,7 +70,7 @@ def word_attack() -> None:
     st.caption(
         "**success**: share of the examples that were right before. **words changed**, **similarity**: means over the"
         " successful attacks. **queries**: how many texts the model was asked about, on average. A text that fools a"
-        " model need not be fluent, nor mean the same: opposites are left out only as far as WordNet and people's ratings of words know them. Read the examples."
+        " model need not be fluent, nor mean the same: opposites are left out only as far as WordNet, people's ratings of words and the words' vectors know them. Read the examples."
     )
     for place, (name, each) in enumerate(found.results.items()):
         st.header(plain(name), anchor=False)
@@ -110,8 +110,8 @@ def protocol() -> None:
     show(found, "table", "protocol-table", marks=marks_of(found.result))
     st.caption(
         "**success**: share of the examples that were right before; **meaning kept**: among them, what people marked so, up to that"
-        " with what nobody has marked. Opposites and other parts of speech are left out, as far as WordNet and people's"
-        " ratings of words know them; the last row allows all, as the published protocol does. Papers attack 1,000 texts."
+        " with what nobody has marked. Opposites and other parts of speech are left out, as far as WordNet, people's"
+        " ratings of words and the words' vectors know them; the last row allows all, as the published protocol does. Papers attack 1,000 texts."
     )
 
 

@@ -27,5 +27,9 @@ def valence(word: str) -> float:
 
 def contrary(first: str, second: str) -> bool:
     """Whether one word is clearly positive and the other clearly negative: `honest`, `harsh`; no thesaurus calls these opposites."""
-    one, other = valence(first), valence(second)
+    return opposed(valence(first), valence(second))
+
+
+def opposed(one: float, other: float) -> bool:
+    """Whether of two ratings one is clearly positive and the other clearly negative."""
     return min(one, other) <= -CLEAR and max(one, other) >= CLEAR

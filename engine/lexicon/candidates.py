@@ -8,6 +8,7 @@ from typing import Any
 from engine.data.segmentation import piece_text
 from engine.data.valence import contrary
 from engine.data.wordnet import wordnet
+from engine.lexicon.contrast import Contrast, contrast_of
 from engine.lexicon.similar import NEIGHBOURS, SimilarWords
 
 # Closed-class words: replacing them changes grammar rather than meaning.
@@ -40,20 +41,22 @@ def cased_like(word: str, example: str) -> str:
 Candidates = Callable[[str], list[str]]
 
 
-def keeps_meaning(word: str, other: str) -> bool:
+def keeps_meaning(word: str, other: str, contrast: Contrast | None = None) -> bool:
     """Whether, as far as is known, one may stand for the other without turning the meaning round: WordNet calls them no opposites
-    and knows them as the same part of speech, and people do not rate the one as positive and the other as negative.
+    and knows them as the same part of speech, people do not rate the one as positive and the other as negative, and the vectors
+    do not set them against each other (`contrast`) where nobody rated them.
     """
-    return wordnet().exchangeable(word, other) and not contrary(word, other)
+    return wordnet().exchangeable(word, other) and not (contrast.contrary if contrast else contrary)(word, other)
 
 
 def similar_candidates(source: SimilarWords, count: int, keep_meaning: bool = True) -> Candidates:
     """The `count` most similar words of a source, by default those alone that keep the meaning."""
+    contrast = contrast_of(source) if keep_meaning else None
 
     @cache
     def nearest(word: str) -> list[str]:
         near = (found for found, _ in source.similar(word, most=NEIGHBOURS))
-        return list(islice((each for each in near if not keep_meaning or keeps_meaning(word, each)), count))
+        return list(islice((each for each in near if not keep_meaning or keeps_meaning(word, each, contrast)), count))
 
     def candidates(word: str) -> list[str]:
         return [cased_like(found, word) for found in nearest(word.lower())]

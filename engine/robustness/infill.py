@@ -7,7 +7,8 @@ import torch
 
 from engine.data.segmentation import begins_word, piece_text, word_spans
 from engine.lexicon.candidates import cased_like, keeps_meaning
-from engine.lexicon.similar import inflected
+from engine.lexicon.contrast import Contrast, contrast_of
+from engine.lexicon.similar import inflected, similar_words
 from engine.models import best_device
 from engine.objectives.start import load_masked_lm
 from engine.progress import Progress
@@ -23,13 +24,14 @@ class Infill:
     """The likeliest `count` words at a place that is masked, the word itself and its forms left out.
 
     One mask stands for the word, so that words of one token are found alone. `keep_meaning`: those alone that keep the
-    meaning.
+    meaning, as far as `keeps_meaning` knows with this `contrast`.
     """
 
     model: Any
     tokenizer: Any
     count: int
     keep_meaning: bool = True
+    contrast: Contrast | None = None
 
     def __call__(self, state: State) -> dict[int, list[str]]:
         """What may stand at every place."""
@@ -56,7 +58,7 @@ class Infill:
                 continue  # No word.
             if inflected(word.lower(), text.lower()):
                 continue
-            if text.lower() != word.lower() and (not self.keep_meaning or keeps_meaning(word, text)):
+            if text.lower() != word.lower() and (not self.keep_meaning or keeps_meaning(word, text, self.contrast)):
                 found.append(cased_like(text, word))
         return list(dict.fromkeys(found))[: self.count]
 
@@ -67,9 +69,10 @@ def load_infill(reference: str, count: int, keep_meaning: bool, progress: Progre
     Raises:
         UserError: it cannot be loaded.
     """
+    contrast = contrast_of(similar_words("en")) if keep_meaning else None
     run = next((each for each in Store().all() if reference and reference in (each.id, each.name)), None)
     if not reference or (run and run.config["method"] == "electra"):
         pair = load_electra(run.id if run else None, progress)
-        return Infill(pair.module.generator, pair.tokenizer, count, keep_meaning)
+        return Infill(pair.module.generator, pair.tokenizer, count, keep_meaning, contrast)
     model, tokenizer, _ = load_masked_lm(str(run.model_folder) if run else reference)
-    return Infill(model.eval().to(best_device()), tokenizer, count, keep_meaning)
+    return Infill(model.eval().to(best_device()), tokenizer, count, keep_meaning, contrast)

@@ -101,7 +101,7 @@ def test_pin_annotate_reorder_restart_run_again_export(page, own, small, sentenc
     open_page(page, own, "notebook")
     cells(page).nth(1).get_by_role("button", name="Delete (can be undone)").click()
     expect(cells(page)).to_have_count(2)
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo", exact=True).click()
     titles(page, names[0], names[2], names[1])
 
     html = tmp_path / "notebook.html"
