@@ -37,6 +37,7 @@ def test_a_study_of_two_methods_and_two_seeds(page, server, encoder, sentences, 
     with page.expect_download() as caught:
         page.get_by_role("button", name="LaTeX").click()
     assert r"\textbf{" in caught.value.path().read_text()
+    settled(page)
     figures = page.locator(".js-plotly-plot").count()
     page.get_by_text("Attack every model").click()
     expect(page.get_by_text(re.compile("Forward passes: what a run costs at least"))).to_be_visible(timeout=120_000)
