@@ -24,7 +24,8 @@ FIRST_NAME = "My notebook"
 def render(shown: Shown, key: str, **options: Any) -> Any:
     """Draw it here; returns what was selected in it, if that was asked for."""
     if isinstance(shown, Figure):
-        shown.figure.update_layout(meta={"alternative": alternative(shown.figure)})  # Read by `shell/accessible.js`.
+        if shown.figure.layout.meta is None:  # Read by `shell/accessible.js`.
+            shown.figure.update_layout(meta={"alternative": alternative(shown.figure)})
         return st.plotly_chart(shown.figure, key=key, **options)
     if isinstance(shown, Table):
         return st.dataframe(shown.frame, hide_index=True, key=key, **options)

@@ -66,9 +66,8 @@ def one_model(key: str, classifier: Any, asked: dict[str, Any]) -> None:
 
 
 def looked_at(found: state.Finding) -> widgets.Looking:
-    """Where a person looks: of the sentence and the ascent, whichever model shows them."""
-    of = f"{found.values.get('text')} {found.values.get('text_pair')} {len(found.result.loss)} {len(found.result.tokens)}"
-    return widgets.looking(of, len(found.result.loss) - 1, len(found.result.tokens))
+    """The ascent step and the token that a person looks at, the same for both models."""
+    return widgets.looking(found.values, len(found.result.loss) - 1, len(found.result.tokens))
 
 
 @st.fragment

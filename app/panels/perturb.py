@@ -28,7 +28,7 @@ def page(view: str) -> None:
 
 def _at(found: state.Finding) -> widgets.Looking:
     """The ascent step and the token that a person looks at."""
-    return widgets.looking(found.key, len(found.result.loss) - 1, len(found.result.tokens))
+    return widgets.looking(found.values, len(found.result.loss) - 1, len(found.result.tokens))
 
 
 @st.fragment

@@ -1,6 +1,8 @@
 """Token strips in the browser, and what of them the session and the address keep: the ascent step and the token looked at."""
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,12 +30,15 @@ class Looking:
     token: int | None
 
 
-def looking(of: str, last: int, tokens: int) -> Looking:
-    """What the session, or the address that the page was opened with, says of a result; of another one: its last step, no token.
+def looking(values: Mapping[str, Any], last: int, tokens: int) -> Looking:
+    """What the session, or the address that the page was opened with, says of an ascent; of another one: its last step, no token.
+
+    The same ascent under another model, or on another page, is looked at in the same place.
 
     Args:
-        last: the last ascent step. tokens: how many there are.
+        values: of the analysis: sentence, pair and method. last: the last ascent step. tokens: how many there are.
     """
+    of = json.dumps([values.get("text"), values.get("text_pair"), values.get("method"), last])
     if st.session_state.get(_OF) != of:
         fresh = _OF not in st.session_state
         _keep("step", _asked("step", last) if fresh else None, last)
@@ -42,7 +47,8 @@ def looking(of: str, last: int, tokens: int) -> Looking:
     else:  # The page may have been left and come back to.
         _keep("step", st.session_state["at-step"], last)
         _keep("token", st.session_state["at-token"])
-    return Looking(of, st.session_state["at-step"], st.session_state["at-token"])
+    token = st.session_state["at-token"]
+    return Looking(of, st.session_state["at-step"], token if token is None or token < tokens else None)
 
 
 def _asked(name: str, most: int) -> int | None:
