@@ -22,6 +22,7 @@ wait_politely()
 
 from app.drawing import figures
 from benchmarks.writing import DOCS, picture, table, written
+from engine import statistics
 from engine.catalogue import analyse
 from engine.runs.run import Run
 from engine.studies import studies, training
@@ -105,8 +106,8 @@ def measured(cells: list[tuple[studies.StudyCell, Run]], limit: int) -> dict[str
 
 
 def spread(values: list[float]) -> str:
-    """Median (lowest to highest)."""
-    return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+    """Median (lowest to highest), two digits."""
+    return statistics.spread(values, 2)
 
 
 def reading(found: dict[str, list[dict]], column: str, value, methods: list[str] = METHODS[1:]) -> list[str]:

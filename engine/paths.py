@@ -2,6 +2,8 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.errors import UserError
@@ -25,6 +27,17 @@ def path_of(name: str | Path) -> Path:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise UserError(f"{text[:80]}… is no path ({reason}).") from None
     return path
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A file beside the target, to be written to; at the end it takes the target's place: another process sees all of it or none."""
+    partial = target.with_suffix(f".{os.getpid()}")
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def exists(name: str | Path) -> bool:

@@ -1,7 +1,8 @@
 """How sure a figure is: intervals by the bootstrap, the exact sign-flip test, exact bounds of a probability."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_FLOOR, Context
+from statistics import median
 
 import numpy as np
 
@@ -40,6 +41,12 @@ def holm(values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(values) - rank) * values[at]))
         found[at] = highest
     return found
+
+
+def spread(values: Iterable[float], digits: int = 3) -> str:
+    """Median (lowest to highest), for tables."""
+    found = sorted(values)
+    return f"{median(found):.{digits}f} ({found[0]:.{digits}f} to {found[-1]:.{digits}f})"
 
 
 def binomial_low(successes: int, trials: int, alpha: float) -> float:

@@ -5,8 +5,9 @@ from statistics import median
 from app.drawing import figures
 from app.drawing.shown import Figure, Table
 from app.views import VIEWS, Views
-from engine.analysis.pareto import Pareto, front, spread
+from engine.analysis.pareto import Pareto, front
 from engine.runs.run import marked
+from engine.statistics import spread
 
 view = VIEWS.add(Views("pareto", "compare", part="Studies"))
 
@@ -48,7 +49,7 @@ def pareto_table(found: Pareto) -> Table:
 
     rows = [
         {"method": marked(each.label, each.mark), "data": each.dataset, "model": each.model, "forward passes": each.passes,
-         "time (s)": each.seconds, "clean": spread(each.clean), "robust": spread(each.robust)}
+         "time (s)": each.seconds, "clean": spread(each.clean.values()), "robust": spread(each.robust.values())}
         for each in found.points
     ]  # fmt: skip
     return Table(pd.DataFrame(rows))

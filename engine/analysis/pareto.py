@@ -1,7 +1,6 @@
 """What accuracy and robustness cost: every model of a study attacked, against the forward passes that its training took."""
 
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from pydantic import Field
@@ -14,6 +13,7 @@ from engine.progress import Progress, part_of
 from engine.robustness.attacks import AttackName
 from engine.runs.run import Run
 from engine.settings import CONFIG, Settings
+from engine.statistics import spread
 from engine.studies.results import results
 from engine.studies.studies import StudyCell, cells, study_from
 from engine.studies.training import runs_of
@@ -74,18 +74,13 @@ class Pareto(Result):
                 each.dataset,
                 f"{each.passes:.0f}",
                 f"{each.seconds:.0f}",
-                spread(each.clean),
-                spread(each.robust),
+                spread(each.clean.values()),
+                spread(each.robust.values()),
             )
             for each in self.points
         ]
         said = f"{self.attack}, ε = {self.epsilon:g}, {self.limit} sentences; median (lowest to highest) over the seeds"
         return f"{said}\n\n" + columns(rows, ("method", "data", "forward passes", "time (s)", "clean", "robust"))
-
-
-def spread(values: dict[int, float]) -> str:
-    """Median (lowest to highest)."""
-    return f"{median(values.values()):.3f} ({min(values.values()):.3f} to {max(values.values()):.3f})"
 
 
 def front(points: list[tuple[float, float]]) -> list[int]:

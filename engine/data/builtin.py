@@ -3,7 +3,6 @@
 import hashlib
 import importlib.util
 import io
-import os
 import subprocess
 import sys
 import tarfile
@@ -16,6 +15,7 @@ import pandas as pd
 from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError
 from engine.home import cache
+from engine.paths import whole
 
 RATED_PACKAGE = "vaderSentiment==2.5"
 RATED_SHA256 = "b960c954831f5ca58afee61780cc04ed48e551b91e783bfcbfb2c18bb8081a84"
@@ -82,9 +82,8 @@ def rated_folder() -> Path:
 
 
 def _put(file: Path, content: bytes) -> None:
-    partial = file.with_suffix(f".{os.getpid()}")
-    partial.write_bytes(content)
-    partial.replace(file)  # Another process sees the whole file or none.
+    with whole(file) as partial:
+        partial.write_bytes(content)
 
 
 def rated_sentences(domain: str) -> pd.DataFrame:

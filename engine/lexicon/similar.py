@@ -1,6 +1,5 @@
 """Similar words from word vectors, behind one interface: English, Chinese, or a word2vec file of the user's."""
 
-import os
 import zlib
 from collections.abc import Callable, Sequence
 from functools import cache as memoised
@@ -14,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from engine.data.segmentation import begins_word, piece_text
 from engine.errors import UserError
 from engine.home import cache
-from engine.paths import exists, path_of, regular_file
+from engine.paths import exists, path_of, regular_file, whole
 
 LEAST_SIMILARITY = 0.4
 MOST_VECTORS = 16 * 2**30  # Bytes of a file of word vectors; the largest published ones have 7 GB.
@@ -122,17 +121,14 @@ def _kept(name: str, make: Callable[[], tuple[list[str], NDArray[np.floating]]],
         made = SimilarWords(*make(), title)
         parts = [nearest_places(made.vectors, low, min(low + 1024, len(made))) for low in range(0, len(made), 1024)]
         file.parent.mkdir(exist_ok=True)
-        partial = file.with_suffix(f".{os.getpid()}")
-        save_file(
-            {
-                "words": np.frombuffer("\n".join(made.words).encode(), dtype=np.uint8).copy(),
-                "vectors": made.vectors.astype(np.float16),
-                "nearest": np.concatenate([places for places, _ in parts]).astype(np.int32),
-                "scores": np.concatenate([scores for _, scores in parts]).astype(np.float16),
-            },
-            partial,
-        )
-        partial.replace(file)  # Another process sees the whole file or none.
+        content = {
+            "words": np.frombuffer("\n".join(made.words).encode(), dtype=np.uint8).copy(),
+            "vectors": made.vectors.astype(np.float16),
+            "nearest": np.concatenate([places for places, _ in parts]).astype(np.int32),
+            "scores": np.concatenate([scores for _, scores in parts]).astype(np.float16),
+        }
+        with whole(file) as partial:
+            save_file(content, partial)
     state = load_file(file)
     words = bytes(state["words"]).decode().split("\n")
     return SimilarWords(words, state["vectors"], title, (state["nearest"], state["scores"]))

@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import json
 import math
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from engine.digests import digest_of
 from engine.errors import UserError
 from engine.home import home
 from engine.model_names import BUILTIN
-from engine.paths import exists, path_of, regular_file
+from engine.paths import exists, path_of, regular_file, whole
 from engine.runs.config import TrainConfig, is_pretraining
 from engine.studies.budget import within
 
@@ -225,7 +224,6 @@ def save_study(study: Study, *, replace: bool = False) -> Path:
     text = yaml.safe_dump(study.model_dump(), allow_unicode=True, sort_keys=False)
     if not replace and target.exists() and target.read_text(encoding="utf-8") != text:
         raise UserError(f"There is a study named {stem} already, which compares something else: choose another name.")
-    partial = target.with_suffix(f".{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(target)
+    with whole(target) as partial:
+        partial.write_text(text, encoding="utf-8")
     return target

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.statistics import binomial_interval, bootstrap, holm, percent_down, rounded_down, sign_flip
+from engine.statistics import binomial_interval, bootstrap, holm, percent_down, rounded_down, sign_flip, spread
 
 
 def test_the_bootstrap_interval_covers_the_mean_as_often_as_it_says():
@@ -57,3 +57,7 @@ def test_holms_correction_is_the_step_down_written_out():
     # Sorted: 0.005 × 5, 0.01 × 4, 0.03 × 3, 0.04 × 2 (not below the one before), 0.9.
     assert holm(values) == pytest.approx([0.04, 0.09, 0.09, 0.025, 0.9])
     assert holm([]) == [] and holm([0.6, 0.7]) == [1.0, 1.0]
+
+
+def test_a_spread_is_the_median_and_both_ends():
+    assert spread([0.3, 0.1, 0.25]) == "0.250 (0.100 to 0.300)" and spread([1.0, 2.0], 1) == "1.5 (1.0 to 2.0)"
