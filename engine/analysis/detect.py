@@ -84,7 +84,7 @@ def detect(pair: Pair, asked: DetectSettings, progress: Progress = None) -> Dete
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(asked.seed)
         types = batch.get("token_type_ids")
-        logits = module.generate(masked.input_ids.to(device), batch["attention_mask"], chosen, types)
+        logits = module.proposals(module.generate(masked.input_ids.to(device), batch["attention_mask"], chosen, types))
         corrupted = corrupt(ids, logits, chosen, asked.temperature)
         best, at = (logits / asked.temperature).softmax(dim=-1).topk(TOP, dim=-1)
     names = tokenizer.convert_ids_to_tokens

@@ -84,6 +84,14 @@ def language_of(text: str) -> str:
     return "zh" if sum(map(len, HAN.findall(text))) > len(text) / 10 else "en"
 
 
+def ordinary_tokens(tokenizer: Any) -> list[int]:
+    """The tokens that can stand in a text: neither special ones nor places of the vocabulary that are kept free, in their order."""
+    special = set(tokenizer.all_special_ids)
+    return sorted(
+        at for token, at in tokenizer.get_vocab().items() if at not in special and not token.startswith("[unused")
+    )
+
+
 def begins_word(tokenizer: Any, token: str) -> bool:
     """Whether a token stands at the beginning of a word, by its mark: ▁ or Ġ marks it there, ## where a word goes on."""
     return token.startswith(BEGINNINGS) if _marks_beginnings(tokenizer) else not token.startswith("##")

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.data.segmentation import ordinary_tokens
 from engine.data.tasks import IGNORED
 from engine.objectives import OBJECTIVES
 from engine.objectives.base import Objective
@@ -100,6 +101,7 @@ class ELECTRA(Objective):
                 encoder,
                 generator or make_generator(encoder, settings.generator_size, seed, settings.shared_embeddings),
                 head,
+                ordinary_tokens(tokenizer),
             )
         self.collator = MaskingCollator(Masker(tokenizer, settings))
 

@@ -1,11 +1,14 @@
 """ELECTRA's two models: the generator, which shares embeddings with the discriminator, and the discriminator with its head."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from engine.data.segmentation import ordinary_tokens
 
 HEAD_FILE = "replaced_token_head.safetensors"
 GENERATOR_FOLDER = "generator"
@@ -89,10 +92,20 @@ def corrupt(input_ids: Tensor, logits: Tensor, chosen: Tensor, temperature: floa
 class ELECTRAPair(nn.Module):
     """Generator and discriminator as one module."""
 
-    def __init__(self, encoder: Any, generator: Any, head: nn.Module | None = None) -> None:
+    def __init__(
+        self, encoder: Any, generator: Any, head: nn.Module | None = None, sampled: Sequence[int] | None = None
+    ) -> None:
+        """`sampled`: the tokens that the generator may propose (a special or an unused one would give itself away); None: all."""
         super().__init__()
         self.encoder, self.generator = encoder, generator
         self.head = head or replaced_token_head(encoder.config.hidden_size)
+        never = torch.full((generator.config.vocab_size,), sampled is not None)
+        never[list(sampled or ())] = False
+        self.never = never  # No buffer: it is no state, and processes need not exchange it.
+
+    def proposals(self, logits: Tensor) -> Tensor:
+        """The generator's logits with those left out that are never sampled, [n, V]."""
+        return logits.masked_fill(self.never.to(logits.device), float("-inf"))
 
     def generate(
         self, masked_ids: Tensor, attention_mask: Tensor, chosen: Tensor, token_type_ids: Tensor | None = None
@@ -123,7 +136,7 @@ class ELECTRAPair(nn.Module):
         chosen = inputs.pop("chosen")
         types = {name: inputs[name] for name in ("token_type_ids",) if name in inputs}
         generated = self.generate(masked_ids, inputs["attention_mask"], chosen, **types)
-        corrupted = corrupt(input_ids, generated, chosen, temperature)
+        corrupted = corrupt(input_ids, self.proposals(generated), chosen, temperature)
         return {"generated": generated, "corrupted": corrupted, "replaced": self.detect(corrupted, **inputs)}
 
 
@@ -135,5 +148,6 @@ def load_pair(folder: Path) -> tuple[ELECTRAPair, Any]:
     generator = ElectraForMaskedLM.from_pretrained(folder / GENERATOR_FOLDER, use_safetensors=True, dtype=torch.float32)
     head = replaced_token_head(encoder.config.hidden_size)
     head.load_state_dict(load_file(folder / HEAD_FILE))
-    pair = ELECTRAPair(encoder, generator, head).eval().requires_grad_(False)
-    return pair, AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    pair = ELECTRAPair(encoder, generator, head, ordinary_tokens(tokenizer)).eval().requires_grad_(False)
+    return pair, tokenizer

@@ -14,7 +14,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
-from engine.data.segmentation import piece_text
+from engine.data.segmentation import ordinary_tokens, piece_text
 from engine.data.tasks import IGNORED
 from engine.lexicon.similar import SimilarWords
 from engine.objectives.masked import Choice, Masked
@@ -63,13 +63,8 @@ class Masker:
         if settings.replace_share + settings.random_share > 1 + 1e-9:
             raise ValueError("replace_share and random_share may add up to 1 at most")
         self.tokenizer, self.settings, self.similar = tokenizer, settings, similar
-        vocabulary = tokenizer.get_vocab()
         self._special = set(tokenizer.all_special_ids)
-        self.ordinary = np.array(
-            sorted(
-                at for token, at in vocabulary.items() if at not in self._special and not token.startswith("[unused")
-            )
-        )
+        self.ordinary = np.array(ordinary_tokens(tokenizer))
         self._tokens = tokenizer.convert_ids_to_tokens
         self._candidates: dict[tuple[int, ...], list[tuple[tuple[int, ...], str, float]]] = {}
         self._by_length: dict[int, list[tuple[int, ...]]] | None = None

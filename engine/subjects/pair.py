@@ -66,7 +66,7 @@ def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
                 "learning_rate": 3e-4,
             }
         )
-        folder, facts = ready(f"electra-2-minilm-{READY_DATASET}-{READY_STEPS}", config, "auc", progress)
+        folder, facts = ready(f"electra-3-minilm-{READY_DATASET}-{READY_STEPS}", config, "auc", progress)
         origin = f"minilm and a generator of 1/4 its width, {facts['steps']} steps on {facts['dataset']}"
         origin += f" (validation AUC {facts['auc']:.3f})"
     module, tokenizer = load_pair(folder)

@@ -81,7 +81,9 @@ def test_electras_loss_is_the_plain_computation(encoder):
     pair, attention = objective.module, batch["attention_mask"]
     generated = pair.generator(input_ids=masked.input_ids, attention_mask=attention).logits
     mlm = -generated.log_softmax(-1)[chosen].gather(1, batch["input_ids"][chosen][:, None]).mean()
-    sampled = torch.multinomial(generated[chosen].float().softmax(-1), 1)[:, 0]
+    likely = generated[chosen].float().softmax(-1)
+    likely[:, objective.tokenizer.all_special_ids] = 0.0  # They would give themselves away.
+    sampled = torch.multinomial(likely / likely.sum(-1, keepdim=True), 1)[:, 0]
     corrupted = batch["input_ids"].clone()
     corrupted[chosen] = sampled
     hidden = pair.encoder(input_ids=corrupted, attention_mask=attention).last_hidden_state
@@ -179,6 +181,25 @@ def test_a_sampled_token_equal_to_the_original_counts_as_original(encoder):
     objective.module.generate = lambda masked, mask, places: certain[places]  # A generator that always knows.
     _, figures = objective.loss(objective.module, batch)
     assert figures["replaced"].sum() == 0
+
+
+def test_special_and_unused_tokens_are_never_sampled(encoder):
+    """A generator that wants nothing else must propose an ordinary token all the same; the loss still sees what it wanted."""
+    objective = electra(encoder)
+    tokenizer, pair = objective.tokenizer, objective.module
+    wanted = torch.zeros(len(tokenizer))
+    wanted[tokenizer.all_special_ids] = 50.0
+    ids = torch.full((1, 500), 7)
+    chosen = torch.ones_like(ids, dtype=torch.bool)
+    found = corrupt(ids, pair.proposals(wanted.expand(500, -1)), chosen)
+    assert not set(found.unique().tolist()) & set(tokenizer.all_special_ids) and len(found.unique()) > 5
+    batch = batch_of(objective)
+    places = batch["word_ids"] >= 0
+    pair.generate = lambda masked, mask, at: wanted.expand(int(at.sum()), -1)
+    torch.manual_seed(0)
+    _, figures = objective.loss(pair, batch)
+    assert figures["mlm_loss"] > 40.0  # 50 nats for each that it did not want.
+    assert places.any()
 
 
 def test_temperature_sharpens_the_samples(encoder):
