@@ -24,7 +24,7 @@ with train:
 with learn:
     st.header("Learn", anchor=False)
     st.markdown(
-        "Four guided notebooks, from what a perturbation is to replaced words, with live figures and questions."
+        "Six guided notebooks, from what a perturbation is to attack and certificate, with live figures and questions."
     )
     st.session_state["from-home"] = True  # A link to a lesson that is followed from here has been clicked by a person.
     for name, title in titles().items():
