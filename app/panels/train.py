@@ -41,6 +41,7 @@ def page() -> None:
     with what:
         st.header("What", anchor=False)
         model = widgets.encoder_choice()
+        uploads.take_new("dataset")
         dataset = st.selectbox(
             "Data set", [*TASKS, *uploads.uploaded()], accept_new_options=True, key="dataset", bind="query-params",
             format_func=uploads.short_name, help="Built in, uploaded below, or type a path or a hub name.",

@@ -108,8 +108,17 @@ def _kept(name: str, content: bytes, how: Reading, _found: Examined) -> Path:
     return keep(name, content, how, _found)  # Once, not at every interaction with the page.
 
 
+NEW = "upload-is-new"
+
+
+def take_new(key: str) -> None:
+    """Before the widget of that key, a choice of data: choose what has just been uploaded."""
+    if NEW in st.session_state:
+        st.session_state[key] = st.session_state.pop(NEW)
+
+
 def upload_box() -> None:
-    """Take a file, show what was understood of it, let the person say otherwise, and keep it."""
+    """Take a file, show what was understood of it, let the person say otherwise, and keep it; it is then chosen (see `take_new`)."""
     file: Any = st.file_uploader(
         "Upload a data file",
         type=[suffix[1:] for suffix in ENDINGS],
@@ -134,10 +143,10 @@ def upload_box() -> None:
         said.error(plain(str(problem)))
         return
     if dataset != st.session_state.get("last-upload"):
-        st.session_state["last-upload"] = dataset
+        st.session_state["last-upload"] = st.session_state[NEW] = dataset
         st.rerun()  # So that it stands in the list of data sets.
     said.success(
-        f"{plain(short_name(dataset))} is kept: choose it above. {plain(_by_boxes(' '.join(found.described)))}"
+        f"{plain(short_name(dataset))} is kept, and chosen above. {plain(_by_boxes(' '.join(found.described)))}"
     )
 
 

@@ -46,9 +46,10 @@ def test_a_tagger_from_a_file_to_coloured_tokens(page, server, encoder):
     page.locator("input[type=file]").set_input_files(
         {"name": "kinds.conll", "mimeType": "text/plain", "buffer": content}
     )
-    kept = page.get_by_text(re.compile(r"kinds-\w+\.conll is kept: choose it above\. Token classification: \d+ train"))
+    kept = page.get_by_text(re.compile(r"kinds-\w+\.conll is kept, and chosen above\. Token classification: \d+ train"))
     expect(kept).to_be_visible(timeout=60_000)
     file = re.search(r"kinds-\w+\.conll", kept.inner_text()).group()
+    expect(page.get_by_role("combobox", name="Data set")).to_have_value(file)
     train(page, server, f"model={encoder}&dataset={server.home}/uploads/{file}&run-max_steps=120&method=pgd")
     run = started(page, "tagger")
     strong = "perturb-pgd-epsilon=8&perturb-pgd-step_size=4"
