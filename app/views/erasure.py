@@ -11,6 +11,4 @@ view = VIEWS.add(Views("erasure", "attribution", several_models=True))
 @view("words", "What the label's probability loses without each word")
 def words(found: Erasure) -> Figure:
     """One bar per word."""
-    return Figure(
-        token_figures.token_bars(found.words, {f"P({found.label})": found.losses}, "lost without it (probability)")
-    )
+    return Figure(token_figures.token_bars(found.words, {f"P({found.label})": found.losses}, "lost (probability)"))
