@@ -83,12 +83,14 @@ def test_what_a_person_marks_goes_to_the_database(monkeypatch):
     monkeypatch.setattr(words.st, "rerun", lambda: again.append(True))
     for said in (["kept", "not kept", "?"], ["kept", "?", "?"], ["kept", "?", "?"]):
         monkeypatch.setattr(
-            words.st, "data_editor", lambda frame, said=said, **_: (seen.append(frame), frame.assign(meaning=said))[1]
+            words.st,
+            "data_editor",
+            lambda frame, said=said, **_: (seen.append(frame), frame.assign(**{"meaning kept?": said}))[1],
         )
         words.mark_pairs(won)
     pairs = [(each.before, each.after) for each in won]
     assert Marks().of(pairs) == [True, None, None]
-    assert [list(each["meaning"]) for each in seen] == [["?"] * 3, ["kept", "not kept", "?"], ["kept", "?", "?"]]
+    assert [list(each["meaning kept?"]) for each in seen] == [["?"] * 3, ["kept", "not kept", "?"], ["kept", "?", "?"]]
     assert list(seen[0]["changed"]) == ["a → b"] * 3 and len(again) == 2  # Nothing was changed the last time.
 
 

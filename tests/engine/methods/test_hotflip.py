@@ -6,6 +6,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from engine.data.segmentation import words
+from engine.lexicon.candidates import STOP_WORDS
 from engine.lexicon.similar import SimilarWords
 from engine.methods import hotflip
 from engine.methods.hotflip import HotFlip
@@ -43,7 +44,7 @@ def swapped_by_hand(model, tokenizer, batch, near, share, count):
         tokens = tokenizer.convert_ids_to_tokens(ids[row])
         gains = []
         for at, token in enumerate(tokens):
-            if token not in WORDS:
+            if token not in WORDS or token in STOP_WORDS:
                 continue
             best = None
             for other, _ in near.similar(token, most=64)[:count]:
