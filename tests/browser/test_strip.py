@@ -94,6 +94,7 @@ def test_sentence_model_radius_and_token_are_carried_from_page_to_page(page, ser
     page.get_by_label("Sentence", exact=True).press("Control+Enter")
     page.get_by_role("spinbutton", name="Epsilon").fill("0.3")
     page.get_by_role("spinbutton", name="Epsilon").press("Tab")
+    expect(page.get_by_text("α = 2ε/K = 0.2", exact=True)).to_be_visible()  # The server has seen it.
     settled(page)
     for name, model in (("Landscape", "of"), ("Attribution", "models"), ("Microscope", "models"), ("Perturb", "of")):
         page.get_by_role("link", name=name, exact=True).first.click()
