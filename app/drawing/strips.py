@@ -44,16 +44,18 @@ class Strip:
 
     def frame(self, step: int | None) -> Frame:
         """What is shown at a step; None: at the last."""
-        if not self.frames:
-            return Frame(self.values, self.marks)
-        return self.frames[-1 if step is None else min(step, len(self.frames) - 1)]
+        return _at(self.frames, step) if self.frames else Frame(self.values, self.marks)
+
+
+def _at(frames: Sequence[Frame], step: int | None) -> Frame:
+    return frames[-1 if step is None else max(0, min(step, len(frames) - 1))]
 
 
 def stepped(
     frames: Sequence[Frame], step: int | None, tokens: Sequence[str], titles: Sequence[str], **rest: Any
 ) -> Strip:
     """A strip with its steps, drawn at one of them (None: the last)."""
-    at = frames[-1 if step is None else max(0, min(step, len(frames) - 1))]
+    at = _at(frames, step)
     return Strip(tokens, at.values, titles, marks=at.marks, frames=frames, **rest)
 
 

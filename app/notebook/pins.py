@@ -76,7 +76,7 @@ def numbers_dialog(shown: Shown, title: str) -> None:
     """What is shown as a table, for those who would rather read it, or have it read to them."""
     st.markdown(plain(title))
     if isinstance(shown, Figure):
-        st.caption(plain(alternative(shown.figure)))
+        st.caption(plain(shown.figure.layout.meta["alternative"]))  # It has been drawn: see `render`.
     st.dataframe(shown.table(), hide_index=True)
 
 

@@ -4,18 +4,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.shell import accessible
 from app.shell.navigation import sections
 from engine.process import wait_politely
 
 ROOT = Path(__file__).resolve().parents[2]
 wait_politely()
 
-HERE = Path(__file__).parent
-
 page = st.navigation(sections(), expanded=True)
 title = "Deltabook" if page.title == "Home" else f"{page.title} · Deltabook"
 st.set_page_config(page_title=title, page_icon=str(ROOT / "app" / "delta.svg"), layout="wide")
-st.html(HERE / "accessible.css")
-script = (HERE / "accessible.js").read_text(encoding="utf-8")
-st.html(f"<script data-accessible>{script}</script>", unsafe_allow_javascript=True)
+st.html(accessible.STYLE)
+st.html(accessible.SCRIPT, unsafe_allow_javascript=True)
 page.run()

@@ -70,7 +70,8 @@ class MarginBound:
 
 @dataclass(frozen=True)
 class Intervals(Result):
-    """`curve`: both models, each with a rising number of candidates. `sentence`: the same of one text, `shown`; `left_out`: its words without a vector. `vectors`: where the
+    """`curve`: both models, each with a rising number of candidates. `sentence`: the same of one text, `shown`; `left_out`: its words
+    without a vector. `vectors`: where the
     words' vectors are from. `texts`: trained on. `examples`: tried. `marks`: by the way of training, why a model says nothing of the
     texts (see `data.tasks.collapsed`); only those that have collapsed.
     """

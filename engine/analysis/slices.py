@@ -71,7 +71,8 @@ def parts(table: pd.DataFrame, labels: list[str], contains: str) -> Iterator[tup
         " ".join(filter(None, pair))
         for pair in zip(table["text"], table.get("text_pair", pd.Series([""] * len(table))), strict=True)
     ]
-    lengths = np.array([len(words(text)) for text in texts])
+    split = [[word.lower() for word in words(text)] for text in texts]
+    lengths = np.array([len(each) for each in split])
     every = np.ones(len(table), dtype=bool)
     found = [("all", "", every)]
     found += [("label", name, (table["label"] == place).to_numpy()) for place, name in enumerate(labels)]
@@ -84,7 +85,7 @@ def parts(table: pd.DataFrame, labels: list[str], contains: str) -> Iterator[tup
     ]
     wanted = {each.strip().lower() for each in contains.split(",") if each.strip()}
     if wanted:
-        has = np.array([bool(wanted & {word.lower() for word in words(text)}) for text in texts])
+        has = np.array([not wanted.isdisjoint(each) for each in split])
         named = ", ".join(sorted(wanted))
         found += [("word", f"with {named}", has), ("word", f"without {named}", ~has)]
     yield from (each for each in found if each[2].any())

@@ -108,19 +108,16 @@ def entry_of(claim: Claim, runs: Sequence[Run]) -> Entry:
             [(with_method[seed], base[seed]) for seed in sorted(set(with_method) & set(base))]
             for with_method, base in pairs_of(claim.method, name, runs)
         ]
-        if largest := max(found, key=size_of, default=[]):
+        if largest := max(filter(None, found), key=size_of, default=None):
             return compared(best, name, largest)  # The task's own data come first.
     return best
 
 
 def size_of(pairs: Sequence[tuple[Run, Run]]) -> tuple[float, ...]:
     """How large a comparison is: its seeds, labelled examples, steps."""
-    limits = [run.config.get("train_limit") for run, _ in pairs[:1]]
-    return (
-        len(pairs),
-        *(math.inf if limit is None else limit for limit in limits),
-        *(run.step for run, _ in pairs[:1]),
-    )
+    run, _ = pairs[0]
+    limit = run.config.get("train_limit")
+    return len(pairs), math.inf if limit is None else limit, run.step
 
 
 def pairs_of(method: str, dataset: str, runs: Sequence[Run]) -> list[tuple[dict[int, Run], dict[int, Run]]]:
@@ -148,9 +145,8 @@ def compared(entry: Entry, dataset: str, pairs: Sequence[tuple[Run, Run]]) -> En
     metric = ours[0].metrics["main_metric"]
     differences = [100 * (float(run.metrics[metric]) - float(base.metrics[metric])) for run, base in pairs]
     enough = len(pairs) >= LEAST_SEEDS
-    low, high = (
-        bootstrap(differences) if enough else (None, None)
-    )  # Of few seeds an interval would say less than it seems to.
+    # Of few seeds an interval would say less than it seems to.
+    low, high = bootstrap(differences) if enough else (None, None)
     mean, p = fmean(differences), sign_flip(differences) if enough else None
     verdict = NOT_TESTABLE if p is None else NOT_SEEN if p >= 0.05 else SEEN if mean > 0 else OPPOSITE
     config = TrainConfig.build(ours[0].config)
