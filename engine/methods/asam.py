@@ -3,10 +3,11 @@
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.methods import METHODS
 from engine.methods.sam import SAM, SAMSettings
+from engine.methods.weights import Part
 from engine.settings import CONFIG
 
 
@@ -43,10 +44,10 @@ class ASAM(SAM):
     Settings = ASAMSettings
     settings: ASAMSettings
 
-    def moves(self, weights: list[nn.Parameter], gradients: list[Tensor]) -> list[Tensor]:
+    def moves(self, parts: list[Part]) -> list[Tensor]:
         """ρ T² g/‖T g‖₂, in the gradients' place."""
-        sizes = [each.detach().abs().add_(self.settings.offset) for each in weights]
-        scaled = [gradient.mul_(size) for size, gradient in zip(sizes, gradients, strict=True)]
+        sizes = [each.values.abs().add_(self.settings.offset) for each in parts]
+        scaled = [each.gradient.mul_(size) for size, each in zip(sizes, parts, strict=True)]
         norm = torch.linalg.vector_norm(torch.stack([each.norm() for each in scaled]))
         share = self.settings.radius / norm.clamp_min(torch.finfo(norm.dtype).tiny)
         return [each.mul_(size).mul_(share) for size, each in zip(sizes, scaled, strict=True)]

@@ -3,10 +3,11 @@
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.methods import METHODS
 from engine.methods.sam import SAM
+from engine.methods.weights import Part
 from engine.settings import CONFIG, Settings
 
 
@@ -44,11 +45,11 @@ class AWP(SAM):
     Settings = AWPSettings  # type: ignore[assignment]
     settings: AWPSettings  # type: ignore[assignment]
 
-    def moves(self, weights: list[nn.Parameter], gradients: list[Tensor]) -> list[Tensor]:
+    def moves(self, parts: list[Part]) -> list[Tensor]:
         """γ ‖w‖ g/‖g‖ of every matrix, 0 for the rest, in the gradients' place."""
         found = []
-        for weight, gradient in zip(weights, gradients, strict=True):
-            norm = gradient.norm()
-            share = self.settings.strength * weight.detach().norm() / norm.clamp_min(torch.finfo(norm.dtype).tiny)
-            found.append(gradient.mul_(share) if weight.ndim > 1 else gradient.zero_())
+        for part in parts:
+            norm, weight = part.gradient.norm(), part.weight.detach()
+            share = self.settings.strength * weight.norm() / norm.clamp_min(torch.finfo(norm.dtype).tiny)
+            found.append(part.gradient.mul_(share) if weight.ndim > 1 else part.gradient.zero_())
         return found

@@ -1,13 +1,10 @@
 """SAM: the gradient is taken where the weights are worst nearby, not where they are."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from accelerate.utils import extract_model_from_parallel
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine import distributed
 from engine.errors import UserError
@@ -15,6 +12,7 @@ from engine.methods import METHODS
 from engine.methods.base import Method
 from engine.methods.dropout import FixedDropout
 from engine.methods.passes import PerturbedBatch, Report, is_whole
+from engine.methods.weights import Part, moved, parts_of
 from engine.settings import CONFIG, Settings
 
 
@@ -57,11 +55,11 @@ class SAM(Method[SAMSettings]):
         """Two passes forward and back."""
         return 6.0
 
-    def moves(self, weights: list[nn.Parameter], gradients: list[Tensor]) -> list[Tensor]:
-        """How far every weight is moved; the gradients are overwritten: new tensors of all weights' size cost more than the sums."""
-        norm = torch.linalg.vector_norm(torch.stack([each.norm() for each in gradients]))
+    def moves(self, parts: list[Part]) -> list[Tensor]:
+        """How far every part is moved; the gradients are overwritten: new tensors of all weights' size cost more than the sums."""
+        norm = torch.linalg.vector_norm(torch.stack([each.gradient.norm() for each in parts]))
         share = self.settings.radius / norm.clamp_min(torch.finfo(norm.dtype).tiny)
-        return [each.mul_(share) for each in gradients]
+        return [each.gradient.mul_(share) for each in parts]
 
     def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """The gradient at θ, which only says where to go; then the gradient at θ + e, which is learnt."""
@@ -78,25 +76,11 @@ class SAM(Method[SAMSettings]):
         found = torch.autograd.grad(loss, weights, allow_unused=True)
         gradients = [torch.zeros_like(each) if own is None else own for each, own in zip(weights, found, strict=True)]
         distributed.average(gradients)
-        with moved(weights, self.moves(weights, gradients)):
+        parts = parts_of(model, weights, gradients)
+        with moved(parts, self.moves(parts)):
             there = self.embed(batch.model, inputs, **batch.options)
             with dropout:
                 at = there.forward(ascent=False)
             there.backward(there.loss(at.logits) * scale, at)
             there.finish()
         return Report(loss.detach())
-
-
-@contextmanager
-def moved(weights: list[nn.Parameter], by: list[Tensor]) -> Iterator[None]:
-    """The weights are elsewhere while the block runs, and then where they were, to the bit."""
-    before = [each.detach().clone() for each in weights]
-    try:
-        with torch.no_grad():
-            for each, step in zip(weights, by, strict=True):
-                each.add_(step)
-        yield
-    finally:
-        with torch.no_grad():
-            for each, old in zip(weights, before, strict=True):
-                each.copy_(old)
