@@ -1,17 +1,26 @@
 """Results that are computed once per server and kept, with progress and a way to cancel while they are computed."""
 
+import os
 import threading
 import time
+import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-# torch's random state is one per process: analyses that draw from it take turns.
+from engine.computing.estimates import ask_above
+from engine.computing.pool import Cancelled, Pool
+
+if TYPE_CHECKING:  # It brings torch, for which the first paint must not wait.
+    from engine.computing.jobs import Job
+
+# torch's random state is one per process: what is computed in the server's own takes turns.
 _TURN = threading.RLock()
 KEPT = 256
+UNSEEN = 0.15  # Seconds that a computation may take before a bar is drawn for it.
+BETWEEN = 0.2  # Seconds between two looks at how far it is.
 
 
 class Running:
@@ -26,7 +35,7 @@ class Running:
         self.place, self.text, self.step_text, self.key = st.empty(), text, step_text or text, key
         self.began = time.monotonic()
 
-    def __enter__(self) -> Callable[[int, int], None]:
+    def __enter__(self) -> "Running":
         with self.place.container(horizontal=True, vertical_alignment="center"):
             self.bar = st.progress(0.0, text=f"{self.text} …")
             if self.key is not None:
@@ -37,12 +46,17 @@ class Running:
                     args=(self.key,),
                     icon=":material/stop_circle:",
                 )
-        return self._report
+        return self
 
-    def _report(self, done: int, of: int) -> None:
+    def waits(self) -> None:
+        """Another computation runs; the time counts from its end."""
+        self.bar.progress(0.0, text=f"{self.text}: waiting for another computation …")
+        self.began = time.monotonic()
+
+    def __call__(self, done: int, of: int) -> None:
+        """It is so far; of = 0: it has begun."""
         if not of:
-            self.bar.progress(0.0, text=f"{self.text}: waiting for another computation …")
-            self.began = time.monotonic()
+            self.bar.progress(0.0, text=f"{self.text} …")
             return
         share, passed = min(1.0, done / of), time.monotonic() - self.began
         left = passed / share - passed if share else 0.0
@@ -56,8 +70,15 @@ class Running:
 _CANCELLED = "cancelled"
 
 
+def _who() -> str:
+    """The name of this session, among those that wait for computations."""
+    return str(st.session_state.setdefault("who", str(uuid.uuid4())))
+
+
 def _cancel(key: str) -> None:
     st.session_state[_CANCELLED] = key
+    if (offices := pool()) is not None:
+        offices.cancel(key, _who())
 
 
 def _said_if_cancelled(key: str) -> None:
@@ -69,15 +90,29 @@ def _said_if_cancelled(key: str) -> None:
     st.stop()
 
 
-@contextmanager
-def _turn(report: Callable[[int, int], None]) -> Iterator[None]:
-    """Wait until no other computation runs, and say so; the wait can be cancelled as the computation can."""
-    while not _TURN.acquire(timeout=0.5):
-        report(0, 0)
-    try:
-        yield
-    finally:
-        _TURN.release()
+def ask_first(key: str, seconds: float) -> None:
+    """Where something takes long, end the page here with a button that starts it, unless a person has pressed that already.
+
+    Args:
+        key: of what is to be computed. seconds: that it is expected to take.
+    """
+    pressed = st.session_state.setdefault("pressed", [])
+    if key in pressed or seconds < ask_above():
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.button(
+            f"Run ({about(seconds)})", key=f"run {key}", type="primary", icon=":material/play_arrow:",
+            on_click=pressed.append, args=(key,),
+        )  # fmt: skip
+        st.caption("Not computed yet for these settings. It can be cancelled, and what is computed once is kept.")
+    st.stop()
+
+
+def about(seconds: float) -> str:
+    """A time that is expected, in words that promise no more than an estimate can."""
+    if seconds < 10:
+        return "about 5 to 10 s"
+    return f"about {round(seconds, -1):.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
 
 
 class _Shelf:
@@ -109,28 +144,66 @@ def shelf() -> _Shelf:
     return _Shelf()
 
 
+@st.cache_resource(show_spinner=False)
+def pool() -> Pool | None:
+    """One for the server; None where all is computed in the server's own thread (`DELTABOOK_WORKERS=0`)."""
+    return None if os.environ.get("DELTABOOK_WORKERS") == "0" else Pool()
+
+
 def remembered(key: str, compute: Callable[[], Any]) -> Any:
     """As `kept`, for what is quick: no progress is shown."""
     found = shelf().get(key)
     return shelf().put(key, compute()) if found is None else found
 
 
-def kept(key: str, text: str, compute: Callable[[Callable[[int, int], None]], Any], keep: bool = True) -> Any:
-    """A result by its key, computed at most once per server while it is among the last `KEPT`; always unless `keep`.
+def kept(
+    key: str, text: str, job: "Job", keep: bool = True, long: bool = False, learn: Callable[[Any], object] | None = None
+) -> Any:
+    """A job's result by its key, computed at most once per server while it is among the last `KEPT`; always unless `keep`.
 
     Args:
-        text: what is said meanwhile; "": nothing, for what is quick and always computed.
+        text: what is said meanwhile. long: it is expected to take seconds. learn: is given a result that was computed.
     """
-    if not text:
-        return compute(lambda *_: None)
     found = shelf().get(key) if keep else None
-    if found is None:
-        if keep:  # What is computed in any case is asked for by a click, perhaps several at once.
-            _said_if_cancelled(key)
-        with Running(text, key=key if keep else None) as report, _turn(report):
-            found = shelf().get(key) if keep else None  # Another session may have computed it meanwhile.
-            if found is None:
-                found = compute(report)
-                if keep:
-                    shelf().put(key, found)
-    return found
+    if found is not None:
+        return found
+    if keep:  # What is computed in any case is asked for by a click, perhaps several at once.
+        _said_if_cancelled(key)
+
+    def then(found: Any) -> None:
+        if learn is not None:
+            learn(found)
+        if keep:
+            shelf().put(key, found)
+
+    stops = key if keep else None
+    offices, name, who = pool(), key if keep else f"{key} {uuid.uuid4()}", _who()
+    if offices is None:
+        with Running(text, key=stops) as running:
+            found = _here(job, running)
+        then(found)
+        return found
+    ticket = offices.ask(name, job.sent(), who, long=long, then=then)
+    try:
+        if not ticket.wait(UNSEEN):
+            with Running(text, key=stops) as running:
+                while not ticket.wait(BETWEEN):
+                    running(*ticket.at) if ticket.begun else running.waits()
+        return ticket.get()
+    except Cancelled:  # By another session: this one asked for it too late to be heard.
+        st.info("Cancelled: nothing was computed.", icon=":material/stop_circle:")
+        st.stop()
+    finally:
+        offices.leave(name, who)
+
+
+def _here(job: "Job", running: Running) -> Any:
+    """Compute in this thread, when it is its turn."""
+    from engine.computing.jobs import run
+
+    while not _TURN.acquire(timeout=BETWEEN):
+        running.waits()
+    try:
+        return run(job, running)
+    finally:
+        _TURN.release()

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.shell import accessible
+from app.shell.keeping import pool
 from app.shell.navigation import sections
 from engine.process import wait_politely
 
@@ -16,4 +17,5 @@ title = "Deltabook" if page.title == "Home" else f"{page.title} · Deltabook"
 st.set_page_config(page_title=title, page_icon=str(ROOT / "app" / "delta.svg"), layout="wide")
 st.html(accessible.STYLE)
 st.html(accessible.SCRIPT, unsafe_allow_javascript=True)
+pool()  # Its first process gets ready meanwhile.
 page.run()

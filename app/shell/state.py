@@ -1,13 +1,16 @@
 """What is loaded once per server and shared by all sessions, and what analyses find."""
 
 import json
-import time
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.shell.keeping import Running, kept, remembered
+from app.shell.keeping import Running, ask_first, kept, remembered, shelf
+
+if TYPE_CHECKING:
+    from engine.computing.jobs import Job
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -57,6 +60,41 @@ def _others(values: dict[str, Any]) -> list[str]:
     return [subject("word attack", each).fingerprint for each in references if each]
 
 
+def reference_of(subject: Any) -> str:
+    """How to get a subject again: a model's reference, a run's id, "" for nothing."""
+    return str(getattr(subject, "reference", None) or getattr(subject, "id", ""))
+
+
+def _size(subject: Any) -> int:
+    """How many parameters a subject has; the built-in encoder's where it is no model."""
+    from engine.computing.estimates import SIZE
+
+    module = getattr(subject, "model", None) or getattr(subject, "module", None)
+    return SIZE if module is None else sum(each.numel() for each in module.parameters())
+
+
+def _expected(job: "Job") -> float | None:
+    """The seconds that a job is expected to take."""
+    from engine.catalogue import analysis_of
+    from engine.computing.estimates import estimate
+
+    return estimate(analysis_of(job.analysis), job.values, _size(job.subject))
+
+
+def _takes_long(job: "Job", wait: float | None) -> bool:
+    """Whether a job goes to the process of what takes long; where nothing is known, a sample of data does."""
+    from engine.computing.estimates import LONG
+
+    return "limit" in job.values if wait is None else wait >= LONG
+
+
+def _learn(job: "Job", found: tuple[Any, float]) -> None:
+    from engine.catalogue import analysis_of
+    from engine.computing.estimates import learn
+
+    learn(analysis_of(job.analysis), job.values, found[1], _size(job.subject))
+
+
 @dataclass(frozen=True)
 class Finding:
     """Results of one analysis of one or several subjects, with all that is needed to show, keep and find them again.
@@ -89,41 +127,63 @@ def analyse(
 
     Args:
         subject: a classifier, pair or run, None where the analysis needs none, or a dict of them by names for people.
-        words: what is said while it computes. keep: False computes it in any case and does not keep it.
+        words: what is said while it computes; "": nothing, for what is quick and always computed. keep: False computes it in any
+            case and does not keep it.
     """
-    from engine.catalogue import analyse as run
+    from engine.computing.jobs import Job, run
     from engine.subjects.classifier import Classifier
     from engine.subjects.references import fingerprint
 
     named = subject if isinstance(subject, dict) else {"": subject}
-    results, prints, keys, seconds = {}, {}, [], 0.0
-    others = _others(values)
-    for name, each in named.items():
-        prints[name] = fingerprint(each)
-        keys.append(json.dumps([analysis, prints[name], _changed(values), others, values], sort_keys=True))
-
-        def timed(report: Any, each: Any = each) -> tuple[Any, float]:
-            began = time.perf_counter()
-            return run(analysis, each, report, **values), time.perf_counter() - began
-
-        results[name], took = kept(keys[-1], f"{words}{f': {name}' if name else ''}", timed, keep)
+    prints = {name: fingerprint(each) for name, each in named.items()}
+    others, changed = _others(values), _changed(values)
+    keys = {name: json.dumps([analysis, own, changed, others, values], sort_keys=True) for name, own in prints.items()}
+    jobs = {
+        name: Job("analyse", analysis, reference_of(each), prints[name], values, each) for name, each in named.items()
+    }
+    key = json.dumps(list(keys.values()))
+    waits = {name: _expected(job) for name, job in jobs.items() if words and shelf().get(keys[name]) is None}
+    if keep:
+        ask_first(key, sum(wait or 0.0 for wait in waits.values()))
+    results, seconds = {}, 0.0
+    for name, job in jobs.items():
+        if words:
+            said, long = f"{words}{f': {name}' if name else ''}", _takes_long(job, waits.get(name))
+            results[name], took = kept(keys[name], said, job, keep, long, partial(_learn, job))
+        else:
+            results[name], took = run(job)
         seconds += took
-    subjects = {name: getattr(each, "reference", None) or getattr(each, "id", "") for name, each in named.items()}
+    subjects = {name: reference_of(each) for name, each in named.items()}
     looked_at = [each for each in named.values() if isinstance(each, Classifier)]
     said = list(dict.fromkeys(each for one in looked_at for each in remarks(one, values)))
-    return Finding(analysis, subjects, values, results, prints, seconds, json.dumps(keys), keep, said)
+    return Finding(analysis, subjects, values, results, prints, seconds, key, keep, said)
 
 
 def remarks(classifier: Any, values: dict[str, Any]) -> list[str]:
     """What a person must know of a model and the settings of an analysis (see `engine.subjects.remarks`)."""
-    from engine.subjects.remarks import remarks as found
+    from engine.subjects.remarks import remarks as said
 
-    wanted = {
+    wanted: dict[str, Any] = {
         name: values[name] for name in ("text", "text_pair", "label", "dataset", "split", "limit") if name in values
     }
-    key = json.dumps(["remarks", classifier.fingerprint, classifier.mark, _changed(wanted), wanted], sort_keys=True)
-    said: list[str] = remembered(key, lambda: found(classifier, wanted))
-    return said
+    if wanted.get("text"):  # Then no model is asked.
+        key = json.dumps(["remarks", classifier.fingerprint, classifier.mark, wanted], sort_keys=True)
+        found: list[str] = remembered(key, lambda: said(classifier, wanted))
+        return found
+    return list(_said("remarks", classifier, wanted))
+
+
+def mark_on(classifier: Any, dataset: str, limit: int | None) -> str:
+    """Why a model says nothing of these examples, "" if it does (see `engine.subjects.remarks`)."""
+    return str(_said("mark", classifier, {"dataset": dataset, "limit": limit}))
+
+
+def _said(what: str, classifier: Any, values: dict[str, Any]) -> Any:
+    from engine.computing.jobs import Job
+
+    key = json.dumps([what, classifier.fingerprint, classifier.mark, _changed(values), values], sort_keys=True)
+    job = Job(what, "trace", reference_of(classifier), classifier.fingerprint, values, classifier)
+    return kept(key, "Looking at the model's predictions", job)
 
 
 def subject(analysis: str, reference: str) -> Any:

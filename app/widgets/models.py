@@ -15,7 +15,6 @@ from engine.paths import exists
 from engine.runs.config import is_pretraining
 from engine.runs.run import RUN, marked
 from engine.runs.store import Store
-from engine.subjects.remarks import mark_on
 
 
 def choices() -> dict[str, str]:
@@ -135,4 +134,4 @@ def about_all(models: dict[str, Any], of: dict[str, Any]) -> dict[str, Any]:
     """`about` every one of several models; returns them by names that bear the mark of those that have collapsed."""
     for classifier in models.values():
         about(classifier, of)
-    return {marked(name, mark_on(each, of["dataset"], limit=of["limit"])): each for name, each in models.items()}
+    return {marked(name, state.mark_on(each, of["dataset"], of["limit"])): each for name, each in models.items()}

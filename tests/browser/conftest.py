@@ -43,7 +43,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):
-        environment = {**os.environ, "DELTABOOK_HOME": str(self.home)}
+        environment = {**os.environ, "DELTABOOK_HOME": str(self.home), "DELTABOOK_WORKERS": "2"}
         command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(self.port)]
         command += self.options
         log = (self.home.parent / "server.log").open("ab")

@@ -1,0 +1,60 @@
+"""Makes engine/computing/typical.json: how long every analysis takes at its default settings, for the estimates on pages.
+
+    python benchmarks/waits.py [--only NAME …]
+
+The built-in classifier on this machine, each analysis once, at a size that takes seconds; what it takes at its defaults is reckoned
+in proportion to the work. A machine that has run an analysis itself goes by its own times.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from engine.process import wait_politely
+
+wait_politely()
+
+from engine.catalogue import analyse, analysis_of, load
+from engine.computing.estimates import TYPICAL, reckoned
+from engine.model_names import folder_of
+from engine.subjects.classifier import ready_made
+
+TEXT = "the film is a little slow at first, but the acting is wonderful"
+ASKED: dict[str, dict[str, Any]] = {
+    "audit": {"limit": 10, "steps": 10}, "calibration": {"limit": 200}, "certify": {"text": TEXT},
+    "detect": {"text": TEXT}, "examples": {"limit": 50}, "erasure": {"text": TEXT}, "faithfulness": {"text": TEXT, "settings": {}},
+    "flip": {"text": TEXT}, "intervals": {"limit": 200}, "judge": {"text": TEXT, "yours": TEXT}, "landscape": {"text": TEXT},
+    "layers": {"text": TEXT, "settings": {}}, "map": {"limit": 100}, "masking": {"text": TEXT}, "masking statistics": {"dataset": "movie-sentiment"},
+    "protocol": {"limit": 4}, "robust accuracy": {"limit": 40}, "sandwich": {"limit": 4},
+    "side by side": {"text": TEXT}, "slices": {"limit": 200}, "smoothness": {"limit": 50, "settings": {}}, "smoothness curve": {"limit": 50},
+    "smoothness variants": {"limit": 50, "settings": {}}, "trace": {"text": TEXT, "settings": {}}, "attribution": {"text": TEXT, "settings": {}},
+    "transfer": {"limit": 5, "models": ["minilm", ""]}, "variants": {"text": TEXT, "settings": {}, "others": [TEXT]},
+    "word attack": {"limit": 10}, "word sandwich": {"limit": 4},
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measure, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=list(ASKED), default=list(ASKED))
+    options = parser.parse_args()
+    found = json.loads(TYPICAL.read_text())
+    subjects = {kind: load(name) for kind, name in (("classifier", "trace"), ("pair", "detect"))}
+    ASKED["transfer"]["models"][1] = str(ready_made("minilm", folder_of("minilm"))[0])  # The same one by another name.
+    for name in options.only:
+        values, analysis = ASKED[name], analysis_of(name)
+        began = time.perf_counter()
+        analyse(name, subjects.get(analysis.kind), None, **values)
+        seconds = time.perf_counter() - began
+        found[name] = float(f"{reckoned(analysis, values, seconds):.2g}")
+        print(f"{name}: {seconds:.1f} s with {values}, {found[name]:g} s at the defaults", flush=True)
+    TYPICAL.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

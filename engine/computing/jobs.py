@@ -1,0 +1,83 @@
+"""What can be computed in another process: a name and plain values go there, a result comes back."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine import catalogue
+from engine.errors import UserError
+from engine.progress import Progress
+from engine.subjects import remarks
+from engine.subjects.references import fingerprint
+
+MODELS = 3  # That a process keeps in memory.
+_held: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One of `JOBS` with what it is given.
+
+    Attributes:
+        reference: of the subject (see `subjects.references.load_subject`). fingerprint: that it must have.
+        values: the settings of the analysis, or what a remark is about.
+        subject: the thing itself, where the job is not done elsewhere; it is not sent.
+    """
+
+    what: str
+    analysis: str
+    reference: str
+    fingerprint: str
+    values: Mapping[str, Any]
+    subject: Any = None
+
+    def sent(self) -> "Job":
+        """As it goes to another process."""
+        return replace(self, subject=None)
+
+
+def run(job: Job, progress: Progress = None) -> Any:
+    """Do a job here.
+
+    Raises:
+        UserError: what the analysis refuses, or that the subject is no longer what it was.
+    """
+    subject = job.subject
+    if subject is None and catalogue.analysis_of(job.analysis).kind != "nothing":
+        subject = _subject(job, progress)
+    return JOBS[job.what](subject, job, progress)
+
+
+def _subject(job: Job, progress: Progress) -> Any:
+    """The job's subject; models stay in memory while they are among the last `MODELS`."""
+    kind = catalogue.analysis_of(job.analysis).kind
+    key = (kind, job.reference)
+    found = _held.pop(key, None)
+    if found is None or fingerprint(found) != job.fingerprint:
+        found = catalogue.load(job.analysis, job.reference, progress)
+        if kind != "run" and fingerprint(found) != job.fingerprint:  # A run's status may change at any time.
+            raise UserError("The model has changed since this page was drawn: reload the page.")
+    _held[key] = found
+    while len(_held) > MODELS:
+        _held.popitem(last=False)
+    return found
+
+
+def _analyse(subject: Any, job: Job, progress: Progress) -> tuple[Any, float]:
+    """The result, and the seconds that it took."""
+    began = time.perf_counter()
+    found = catalogue.analyse(job.analysis, subject, progress, **job.values)
+    return found, time.perf_counter() - began
+
+
+def _remarks(subject: Any, job: Job, _: Progress) -> list[str]:
+    return remarks.remarks(subject, job.values)
+
+
+def _mark(subject: Any, job: Job, _: Progress) -> str:
+    return remarks.mark_on(subject, **job.values)
+
+
+JOBS: dict[str, Callable[[Any, Job, Progress], Any]] = {"analyse": _analyse, "remarks": _remarks, "mark": _mark}

@@ -1,0 +1,92 @@
+"""A process that computes for the app, one job after another: `python -m engine.computing.worker [--behind]`.
+
+It reads pickled messages from its standard input and writes its own to its standard output: both ends are this program. When the
+input ends, because the app did, so does the process.
+"""
+
+import os
+import pickle
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from engine.errors import UserError
+from engine.process import wait_politely
+from engine.progress import Progress
+
+wait_politely()
+
+BETWEEN = 0.1  # Seconds between two reports.
+BEHIND = 10  # Niceness of what takes long: it has the cores that quick answers leave.
+
+
+class Cancelled(Exception):
+    """A person no longer wants it."""
+
+
+class Worker:
+    """The messages in and out, and which job is to be ended."""
+
+    def __init__(self) -> None:
+        # What a library prints must not fall between two messages.
+        self.out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self.jobs: queue.Queue[tuple[int, Any]] = queue.Queue()
+        self.ended: set[int] = set()
+        self.told = 0.0
+
+    def listen(self) -> None:
+        """Take in jobs, and the numbers of those that are to be ended."""
+        while True:
+            try:
+                number, job = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the pool, nobody else)
+            except (EOFError, OSError):
+                os._exit(0)
+            if job is None:
+                self.ended.add(number)
+            else:
+                self.jobs.put((number, job))
+
+    def say(self, number: int, what: str, with_: Any) -> None:
+        """Send a message: `told`, `done`, `refused`, `cancelled` or `failed`."""
+        self.out.write(pickle.dumps((number, what, with_)))
+        self.out.flush()
+
+    def work(self, run: Callable[[Any, Progress], Any], number: int, job: Any) -> None:
+        """Do one job and send how it ended."""
+
+        def report(done: int, of: int) -> None:
+            if number in self.ended:
+                raise Cancelled
+            if time.monotonic() - self.told >= BETWEEN or done >= of:
+                self.told = time.monotonic()
+                self.say(number, "told", (done, of))
+
+        try:
+            self.say(number, "done", run(job, report))
+        except Cancelled:
+            self.say(number, "cancelled", None)
+        except UserError as problem:
+            self.say(number, "refused", str(problem))
+        except Exception:  # Said where the app logs: the process goes on with the next job.
+            self.say(number, "failed", traceback.format_exc())
+
+
+def main() -> None:
+    """Work until the input ends."""
+    if "--behind" in sys.argv and hasattr(os, "nice"):
+        os.nice(BEHIND)
+    worker = Worker()
+    threading.Thread(target=worker.listen, daemon=True).start()
+    from engine.computing.jobs import run  # What every job needs is loaded before the first one comes.
+
+    while True:
+        worker.work(run, *worker.jobs.get())
+
+
+if __name__ == "__main__":
+    main()
