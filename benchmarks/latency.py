@@ -25,7 +25,7 @@ wait_politely()
 import torch
 
 from app.shell.navigation import SECTIONS
-from engine.analysis.trace import trace
+from engine.catalogue import analyse
 from engine.methods import get_method
 from engine.subjects.classifier import load_classifier
 from tests.browser.conftest import FLAGS, Server, chromium
@@ -44,7 +44,7 @@ def traces(rounds: int) -> None:
         times = []
         for _ in range(rounds + 1):
             began = time.perf_counter()
-            found = trace(classifier, get_method(name)(ascent_steps=5), text)
+            found = analyse("trace", classifier, text=text, method=name, settings={"ascent_steps": 5})
             times.append(time.perf_counter() - began)
         assert len(found.tokens) == 32, len(found.tokens)
         print(f"| {get_method(name).title} | {statistics.median(times[1:]):.3f} | {max(times[1:]):.3f} |")

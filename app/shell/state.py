@@ -143,7 +143,7 @@ def analyse(
     }
     key = json.dumps(list(keys.values()))
     waits = {name: _expected(job) for name, job in jobs.items() if words and shelf().get(keys[name]) is None}
-    if keep:
+    if keep and waits:
         ask_first(key, sum(wait or 0.0 for wait in waits.values()))
     results, seconds = {}, 0.0
     for name, job in jobs.items():

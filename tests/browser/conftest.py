@@ -38,12 +38,15 @@ def free_port():
 class Server:
     """`streamlit run app/main.py` on a free port, with a home folder of its own."""
 
-    def __init__(self, home, *options):
+    def __init__(self, home, *options, asks_above=3600):  # Seconds: without being asked, however slow the machine is.
         self.home, self.port, self.process, self.options = home, free_port(), None, options
+        self.asks_above = str(asks_above)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):
-        environment = {**os.environ, "DELTABOOK_HOME": str(self.home), "DELTABOOK_WORKERS": "2"}
+        environment = {
+            **os.environ, "DELTABOOK_HOME": str(self.home), "DELTABOOK_WORKERS": "2", "DELTABOOK_ASK_ABOVE": self.asks_above,
+        }  # fmt: skip
         command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(self.port)]
         command += self.options
         log = (self.home.parent / "server.log").open("ab")
@@ -77,9 +80,9 @@ def browser():
 
 
 @contextmanager
-def running(tmp_path_factory):
+def running(tmp_path_factory, **more):
     """A server with a new home, until the block is left."""
-    started = Server(tmp_path_factory.mktemp("browser") / "home").start()
+    started = Server(tmp_path_factory.mktemp("browser") / "home", **more).start()
     yield started
     started.stop()
 
