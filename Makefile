@@ -9,11 +9,15 @@ HOSTS ?=
 # A browser is opened where there is a screen.
 HEADLESS ?= $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),false,true)
 
-.PHONY: run test docs lint setup prepare lock audit clean
+.PHONY: run class test docs lint setup prepare lock audit clean
 
 run: prepare
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT) --server.address $(ADDRESS) \
 		$(foreach host,127.0.0.1 localhost ::1 $(HOSTS),--server.allowedHosts $(host)) --server.headless $(HEADLESS) --server.showEmailPrompt false
+
+# Lets a class in: students join with a code, in their own browsers (the README says what they can do).
+class: prepare
+	$(BIN)/python -m app.command app --class --port $(PORT) $(foreach host,$(HOSTS),--host $(host)) $(if $(filter true,$(HEADLESS)),--no-browser)
 
 test: $(VENV)/.dev prepare lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not alone" -n logical --maxprocesses 4 --dist loadfile

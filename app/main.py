@@ -1,4 +1,4 @@
-"""Entry point: `python -m streamlit run app/main.py`. The pages are drawn by `shell/script.py`; what may reach them is `shell/guard.py`'s."""
+"""Entry point: `python -m streamlit run app/main.py`. The pages are drawn by `shell/script.py`; what may reach them is `shell/guard.py`'s and `shell/door.py`'s."""
 
 import sys
 from pathlib import Path
@@ -13,9 +13,10 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this file's folder th
 
 
 def _guarded(inner: ASGIApp) -> ASGIApp:
-    from app.shell.guard import Guard  # Found once the folder above is on the path.
+    from app.shell.door import Door  # Found once the folder above is on the path.
+    from app.shell.guard import Guard
 
-    return Guard(inner)
+    return Guard(Door(inner))
 
 
 # Streamlit looks for this very form, `app = App(…)`, in the file's text.

@@ -40,8 +40,27 @@ CREATE TABLE IF NOT EXISTS marks (
     before TEXT NOT NULL, after TEXT NOT NULL, kept INTEGER NOT NULL, time REAL NOT NULL, PRIMARY KEY (before, after)
 ) WITHOUT ROWID;
 """
+CLASSES = """
+CREATE TABLE IF NOT EXISTS classes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, opened REAL NOT NULL, closed REAL,
+    screen TEXT NOT NULL DEFAULT '{}', version INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS students (
+    id TEXT PRIMARY KEY, class INTEGER NOT NULL REFERENCES classes(id) ON DELETE CASCADE, name TEXT NOT NULL,
+    joined REAL NOT NULL, seen REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS questions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL REFERENCES classes(id) ON DELETE CASCADE,
+    kind TEXT NOT NULL, asked TEXT NOT NULL, answer TEXT, stage TEXT NOT NULL, made REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS predictions (
+    question INTEGER NOT NULL REFERENCES questions(id) ON DELETE CASCADE,
+    student TEXT NOT NULL REFERENCES students(id) ON DELETE CASCADE, value TEXT NOT NULL, time REAL NOT NULL,
+    PRIMARY KEY (question, student)
+) WITHOUT ROWID;
+"""
 # One entry per version of the database, in order; what stands here is never changed, only added to.
-VERSIONS = (RUNS, NOTEBOOKS, MARKS)
+VERSIONS = (RUNS, NOTEBOOKS, MARKS, CLASSES)
 
 
 class Database:

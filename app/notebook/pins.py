@@ -13,6 +13,7 @@ from app.notebook.export.files import FORMATS, file_of
 from app.shell import state
 from app.shell.keeping import remembered
 from app.shell.layout import plain, said_if_it_fails
+from app.shell.roles import student
 from app.views import draw, view_of
 from engine.errors import UserError
 from engine.notebook.cells import Content, Spec
@@ -53,7 +54,7 @@ def show(finding: state.Finding, view: str, key: str, draws: dict[str, Any] | No
     with st.container(gap="xxsmall"):
         selected = render(shown, key, **(draws or {}))
         with st.container(horizontal=True, horizontal_alignment="right", gap="xsmall"):
-            if st.button(
+            if not student() and st.button(
                 "Pin", key=f"{key}-pin", icon=":material/keep:", type="tertiary",
                 help="Keep it in the notebook, with its settings.",
             ):  # fmt: skip

@@ -10,6 +10,7 @@ from app.panels import certificate, examples
 from app.shell import state
 from app.shell.layout import plain
 from app.views.trace import verdict
+from app.widgets.broadcast import broadcast
 from engine.analysis.trace import Trace
 from engine.methods import get_method
 
@@ -35,6 +36,8 @@ def _at(found: state.Finding) -> widgets.Looking:
 def _strip(found: state.Finding) -> None:
     """The tokens at one ascent step. The slider moves in the browser; only this part is drawn again when it rests."""
     at = _at(found)
+    if found.analysis == "trace":
+        broadcast(found.subjects[""], found.values, at)
     show(found, "tokens", "tokens", {"at": at}, step=at.step, token=at.token)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-PAGES = ("perturb", "microscope", "landscape", "attribution", "smoothness", "projector")
+PAGES = ("classroom", "perturb", "microscope", "landscape", "attribution", "smoothness", "projector")
 _PAGE, _ARRIVING, _KEPT = "carrying-page", "carrying-arriving", "carried"
 
 

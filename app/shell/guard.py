@@ -67,7 +67,7 @@ class Guard:
         origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
         host = hosts[0] if len(hosts) == 1 else ""
         if not host_is_allowed(host) or not all(origin_is_own(origin, host) for origin in origins):
-            await _refuse(scope, receive, send)
+            await refuse(scope, receive, send)
             return
 
         async def with_headers(message: Message) -> None:
@@ -83,11 +83,12 @@ def _headers(host: str) -> list[tuple[bytes, bytes]]:
         (b"content-security-policy", POLICY.format(host=host).encode("latin-1")),
         (b"x-frame-options", b"DENY"),
         (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"no-referrer"),
+        (b"referrer-policy", b"same-origin"),
     ]
 
 
-async def _refuse(scope: Message, receive: Receive, send: Send) -> None:
+async def refuse(scope: Message, receive: Receive, send: Send) -> None:
+    """Answer with 403, or do not accept the WebSocket."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008, "reason": ""})  # Before it is accepted: a 403.

@@ -5,6 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from app.shell.roles import student
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # Section → (file and address, title, icon).
@@ -12,6 +14,7 @@ SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "": (
         ("home", "Home", ":material/home:"),
         ("notebook", "Notebook", ":material/menu_book:"),
+        ("classroom", "Class", ":material/school:"),
     ),
     "Look": (
         ("perturb", "Perturb", ":material/tune:"),
@@ -33,14 +36,22 @@ SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
 }
 
+# What a student sees: pages of one sentence, which start nothing and keep nothing.
+STUDENTS = ("classroom", "perturb", "microscope", "landscape", "attribution")
+
 
 def _page(name: str, title: str, icon: str) -> Any:
-    return st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
+    first = "classroom" if student() else "home"
+    return st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == first)
 
 
 def sections() -> dict[str, list[Any]]:
     """What `st.navigation` takes."""
-    return {section: [_page(*each) for each in pages] for section, pages in SECTIONS.items()}
+    found = {
+        section: [_page(*each) for each in pages if not student() or each[0] in STUDENTS]
+        for section, pages in SECTIONS.items()
+    }
+    return {section: pages for section, pages in found.items() if pages}
 
 
 def page_of(name: str) -> Any:

@@ -7,11 +7,16 @@ import streamlit as st
 from app.shell import accessible
 from app.shell.keeping import pool
 from app.shell.navigation import sections
+from app.shell.roles import student
+from engine.classroom import Classroom
 from engine.process import wait_politely
 
 ROOT = Path(__file__).resolve().parents[2]
 wait_politely()
 
+if (known := student()) and not Classroom().has(known):
+    st.info("The class is over. Reload the page to join another one.", icon=":material/school:")
+    st.stop()
 page = st.navigation(sections(), expanded=True)
 title = "Deltabook" if page.title == "Home" else f"{page.title} · Deltabook"
 st.set_page_config(page_title=title, page_icon=str(ROOT / "app" / "delta.svg"), layout="wide")

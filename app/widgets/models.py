@@ -7,8 +7,10 @@ import streamlit as st
 from app.shell import state
 from app.shell.carrying import bring, keep
 from app.shell.layout import plain
+from app.shell.roles import student
 from app.widgets.inputs import linked
 from engine.catalogue import analysis_of
+from engine.classroom import Classroom
 from engine.errors import UserError
 from engine.model_names import BUILTIN
 from engine.paths import exists
@@ -20,6 +22,9 @@ from engine.runs.store import Store
 def choices() -> dict[str, str]:
     """What can be looked at, name → words for people: built-in models; runs with a model or a checkpoint."""
     found = {name: name for name in BUILTIN}
+    if student():  # Who is not to see the runs: what is on the class's screen is all there is besides.
+        shown = Classroom().current()
+        return found | ({each: each for each in [shown.screen["model"]] if each} if shown and shown.screen else {})
     for run in Store().all():
         if not is_pretraining(run.config["method"]) and (run.model_folder.exists() or run.last_checkpoint):
             # Without its status, which changes: an address finds an option by what it shows.
@@ -49,7 +54,7 @@ def _model_choice(key: str, names: dict[str, str], help_: str) -> str:
         "Model",
         list(names),
         format_func=lambda name: names.get(name, name),
-        accept_new_options=True,
+        accept_new_options=not student(),
         key=key,
         bind="query-params",
         help=help_,
@@ -60,6 +65,8 @@ def _model_choice(key: str, names: dict[str, str], help_: str) -> str:
 
 def _loaded(chosen: str) -> Any:
     """A model by what was chosen or typed; a run may be typed by its name or id, as on the command line."""
+    if student() and chosen not in choices():  # From an address.
+        raise UserError(f"In a class the models are {', '.join(choices())}.")
     run = chosen.removeprefix(RUN) if chosen.startswith(RUN) else None
     if run is None and chosen not in BUILTIN and not exists(chosen):
         run = next((each.id for each in Store().all() if chosen in (each.id, each.name)), None)
@@ -90,7 +97,7 @@ def classifiers_choice(analysis: str) -> dict[str, Any]:
         list(names),
         default=[next(iter(names))],
         format_func=lambda name: names.get(name, name),
-        accept_new_options=True,
+        accept_new_options=not student(),
         key="models",
         bind="query-params",
         max_selections=6,

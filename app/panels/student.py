@@ -1,0 +1,112 @@
+"""The Class page as a student sees it: the class's screen, and what is asked."""
+
+import json
+import time
+from typing import Any
+
+import streamlit as st
+
+from app import widgets
+from app.drawing.predictions import MOST_EPSILON, distribution, verdict
+from app.drawing.shown import Figure
+from app.notebook.pins import render, show
+from app.shell import state
+from app.shell.layout import plain
+from app.shell.navigation import link
+from app.shell.roles import student
+from app.views.trace import verdict as of_trace
+from engine.classroom import HERE, STAGES, Classroom, Question
+from engine.errors import UserError
+from engine.methods import get_method
+
+EVERY = 1.5  # Seconds between two looks at whether something has changed.
+
+
+def words(question: Question) -> str:
+    """A question as it is asked."""
+    asked = question.asked
+    if question.kind == "smoother":
+        first, second = asked["choices"].values()
+        return f"Which model is smoother: {first} or {second}?"
+    if question.kind == "token":
+        return f"Which token does {asked['method_title']} move most in “{asked['text'][:200]}”?"
+    return f"At which ε does {asked['method_title']} flip the label of “{asked['text'][:200]}”? (None up to {MOST_EPSILON:g}: say {MOST_EPSILON:g}.)"
+
+
+def page() -> None:
+    """Everything below the heading; drawn anew when the class's version changes."""
+    room = Classroom()
+    found, question = room.current(), room.question()
+    _watch(room.version())
+    if found is None:
+        return
+    if question is not None:
+        _question(question)
+    if not found.screen:
+        st.info(
+            "Your teacher has not shown anything yet. This page follows by itself.", icon=":material/hourglass_empty:"
+        )
+        return
+    secret = question is not None and question.kind != "smoother" and question.stage != STAGES[-1]
+    _screen(found.screen, secret)
+
+
+@st.fragment(run_every=EVERY)
+def _watch(version: int) -> None:
+    """Draw the page anew when something has changed, and say now and then that it is open."""
+    if Classroom().version() != version:
+        st.rerun(scope="app")
+    if time.monotonic() - st.session_state.get("class-seen", -HERE) > HERE / 3:
+        Classroom().seen(str(student()))
+        st.session_state["class-seen"] = time.monotonic()
+
+
+def _question(question: Question) -> None:
+    own = question.predictions.get(str(student()))
+    with st.container(border=True):
+        st.markdown(f"**{plain(words(question))}**")
+        if question.stage != STAGES[0]:
+            render(Figure(distribution(question, own)), "class-predictions")
+            if question.stage == STAGES[-1]:
+                st.markdown(f"**{plain(verdict(question))}**")
+            return
+        if own is not None:
+            said = f"{float(own):.3g}" if question.kind == "flip" else question.asked["choices"][own]
+            st.success(f"You have committed to **{plain(said)}**.", icon=":material/lock:")
+            return
+        with st.form(f"predict-{question.id}", border=False):
+            value: Any
+            if question.kind == "flip":
+                value = st.number_input("ε", 0.0, MOST_EPSILON, value=None, step=0.01, placeholder="0 to 8")
+            else:
+                choices = question.asked["choices"]
+                value = st.radio(
+                    "Your prediction", list(choices), index=None, format_func=choices.__getitem__, horizontal=True
+                )
+            if st.form_submit_button("Commit", type="primary", icon=":material/lock:"):
+                if value is None:
+                    raise UserError("Choose a prediction first, then commit to it.")
+                Classroom().predict(question.id, str(student()), value)
+                st.rerun()
+
+
+def _screen(screen: dict[str, Any], secret: bool) -> None:
+    """What the teacher looks at. `secret`: the sentence alone, for its strip would be the answer."""
+    values = screen["values"]
+    st.header("On the screen", anchor=False)
+    st.markdown(f"“{plain(values['text'])}”")
+    title = get_method(values["method"]).title
+    if secret:
+        st.caption(f"{title}; the rest is shown with the answer.")
+        return
+    model = state.subject("trace", screen["model"])
+    found = state.analyse("trace", model, "Climbing", **values)
+    last = len(found.result.loss) - 1
+    at = widgets.Looking(
+        json.dumps([screen["model"], values], sort_keys=True), min(screen["step"], last), screen["token"]
+    )
+    st.markdown(f"**{plain(of_trace(found.result))}**")
+    show(found, "tokens", f"class-{at.step}-{at.token}", step=at.step, token=at.token)
+    st.caption(f"{title}, ascent step {at.step} of {last}, as your teacher looks at it.")
+    query = {"of": screen["model"], "text": values["text"], "method": title}
+    link("perturb", "Explore this sentence yourself", **query)
