@@ -178,9 +178,24 @@ def ledger_page(entries: Sequence[Entry]) -> list[str]:
         " for their number.",
         "",
         table(rows) if rows else "Nothing has been measured yet.\n",
-        f"Of {len(entries)} claims, {len(entries) - len(rows)} are about tasks, or methods, that the study does not have.",
-        "",
+        *left_out([each for each in entries if each.p is None]),
     ]
+
+
+def left_out(entries: Sequence[Entry]) -> list[str]:
+    """The claims that were not measured: there is no data of their task, or no run of the method on it."""
+    rows = [
+        {
+            "paper": paper_of(each),
+            "row": each.claim.row,
+            "task": each.claim.task,
+            "claimed": f"{each.claim.gain:+.1f}",
+            "verdict": each.verdict,
+            "why": each.why,
+        }
+        for each in entries
+    ]
+    return [f"## Not measured: {len(rows)} claims", "", table(rows)] if rows else []
 
 
 def on(entry: Entry) -> str:

@@ -10,7 +10,9 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ["DELTABOOK_WORKERS"] = "0"  # Pages that are run here compute here; servers that are started have their own processes.
+os.environ["DELTABOOK_WORKERS"] = (
+    "0"  # Pages that are run here compute here; servers that are started have their own processes.
+)
 
 from tests import tiny  # noqa: E402
 

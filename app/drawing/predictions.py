@@ -35,6 +35,8 @@ def _choices(question: Question, own: Any) -> go.Figure:
         },
         text=[_marks(key, question.answer, own) for key in names],
         textposition="outside",
+        textfont_size=13,
+        constraintext="none",
         cliponaxis=False,
         customdata=[figures.escape(name) for name in names.values()],
         hovertemplate="%{customdata}<br>%{y} predictions<extra></extra>",

@@ -44,7 +44,7 @@ class Entry:
         seeds: those that both the method and vanilla were run with.
         measured: mean gain over vanilla in points; `low`, `high`: its 95 % bootstrap interval; `p`: exact sign-flip test. These three
             only from `LEAST_SEEDS` seeds on.
-        verdict: seen, not seen, opposite or not testable here. `why`: in a sentence, where it is the last.
+        verdict: seen (a difference of the claim's sign), not seen, opposite or not testable here. `why`: in a sentence, where it is the last.
         mark: of runs that have collapsed.
         study: a definition that measures it again.
     """
@@ -148,14 +148,23 @@ def compared(entry: Entry, dataset: str, pairs: Sequence[tuple[Run, Run]]) -> En
     # Of few seeds an interval would say less than it seems to.
     low, high = bootstrap(differences) if enough else (None, None)
     mean, p = fmean(differences), sign_flip(differences) if enough else None
-    verdict = NOT_TESTABLE if p is None else NOT_SEEN if p >= 0.05 else SEEN if mean > 0 else OPPOSITE
+    verdict, why = verdict_of(entry.claim.gain, mean, p)
     config = TrainConfig.build(ours[0].config)
     return replace(
         entry, data=dataset, stand_in=dataset in STAND_INS.values(), examples=config.train_limit, model=config.model, steps=ours[0].step,
         passes=ours[0].step * passes_of_step(config), seeds=len(pairs), measured=mean, low=low, high=high, p=p, verdict=verdict,
-        why="" if enough else f"{len(pairs)} seed{'s' * (len(pairs) != 1)}: a test needs {LEAST_SEEDS} at least.",
+        why=why if enough else f"{len(pairs)} seed{'s' * (len(pairs) != 1)}: a test needs {LEAST_SEEDS} at least.",
         mark=mark_of([run for pair in pairs for run in pair]), study=study_of(config.method, dataset, ours[0].config),
     )  # fmt: skip
+
+
+def verdict_of(claimed: float, measured: float, p: float | None) -> tuple[str, str]:
+    """What a mean and its test say of a claim, and why where they say nothing: the signs are compared, not the sizes."""
+    if p is None:
+        return NOT_TESTABLE, ""
+    if p < 0.05:
+        return (SEEN if claimed * measured > 0 else OPPOSITE), ""
+    return (NOT_SEEN, "") if claimed else (NOT_TESTABLE, "The paper prints no difference, and no test can show that.")
 
 
 def study_of(method: str, dataset: str, config: Mapping[str, Any] | None = None) -> dict[str, Any]:

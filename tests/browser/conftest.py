@@ -10,6 +10,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,15 +39,14 @@ def free_port():
 class Server:
     """`streamlit run app/main.py` on a free port, with a home folder of its own."""
 
-    def __init__(self, home, *options, asks_above=3600):  # Seconds: without being asked, however slow the machine is.
+    # asks_above: in seconds; without being asked, however slow the machine is.
+    def __init__(self, home, *options, asks_above=3600, environment=None):
         self.home, self.port, self.process, self.options = home, free_port(), None, options
-        self.asks_above = str(asks_above)
+        self.environment = {"DELTABOOK_ASK_ABOVE": str(asks_above), "DELTABOOK_WORKERS": "2"} | (environment or {})
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):
-        environment = {
-            **os.environ, "DELTABOOK_HOME": str(self.home), "DELTABOOK_WORKERS": "2", "DELTABOOK_ASK_ABOVE": self.asks_above,
-        }  # fmt: skip
+        environment = {**os.environ, "DELTABOOK_HOME": str(self.home), **self.environment}
         command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(self.port)]
         command += self.options
         log = (self.home.parent / "server.log").open("ab")
@@ -77,6 +77,21 @@ def browser():
         opened = playwright.chromium.launch(executable_path=binary, headless=True, args=FLAGS)
         yield opened
         opened.close()
+
+
+def own_address():
+    """An address of this machine that others would use; None where it has no network."""
+    addresses = [each.address for of in psutil.net_if_addrs().values() for each in of if each.family == socket.AF_INET]
+    return next((each for each in addresses if not each.startswith("127.")), None)
+
+
+def class_server(home):
+    """A server that was started for a class, at an address that students use; that address."""
+    address = own_address()
+    assert address, "This machine has no network address but its own: a class cannot be tried."
+    options = ["--server.address", "0.0.0.0", "--server.allowedHosts", "127.0.0.1", "--server.allowedHosts", address]
+    started = Server(home, *options, environment={"DELTABOOK_CLASS": "1"}).start()
+    return started, f"http://{address}:{started.port}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from engine.catalogue import analyse
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
 from engine.studies import studies
-from engine.studies.ledger import NOT_SEEN, NOT_TESTABLE, OPPOSITE, SEEN, claims, ledger
+from engine.studies.ledger import NOT_SEEN, NOT_TESTABLE, OPPOSITE, SEEN, claims, ledger, verdict_of
 from engine.studies.published import published
 
 VANILLA = [0.80, 0.81, 0.79, 0.82, 0.80, 0.78, 0.81, 0.80]
@@ -97,3 +97,20 @@ def test_the_tasks_own_data_come_before_a_stand_in(tmp_path):
     ran("vanilla", VANILLA[:2], dataset=own)
     ran("textat", VANILLA[:2], dataset=own)
     assert (entry().data, entry().seeds, entry().stand_in) == (own, 2, False)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "measured", "p", "verdict"),
+    [
+        (0.3, 1.0, 0.01, SEEN),
+        (0.3, -1.0, 0.01, OPPOSITE),
+        (-0.1, 1.0, 0.01, OPPOSITE),  # The paper's row is below its baseline.
+        (-0.1, -1.0, 0.01, SEEN),
+        (0.3, 1.0, 0.2, NOT_SEEN),
+        (0.0, 1.0, 0.01, OPPOSITE),
+        (0.0, 1.0, 0.2, NOT_TESTABLE),
+        (0.3, 1.0, None, NOT_TESTABLE),
+    ],
+)
+def test_the_sign_of_the_claim_is_what_is_seen(claimed, measured, p, verdict):
+    assert verdict_of(claimed, measured, p)[0] == verdict
