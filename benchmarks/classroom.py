@@ -57,6 +57,7 @@ class Pupil:
     radio: str = ""
     options: list[str] = field(default_factory=list)
     button: str = ""
+    chosen: str = ""
 
     def join(self, code: str) -> str:
         """Join; returns the cookie."""
@@ -81,18 +82,16 @@ class Pupil:
             reading.cancel()
             asking.cancel()
 
-    async def say(self, fragment: str = "", **widgets: str | bool) -> None:
-        """Ask for the page, or a part of it, with what stands in its widgets."""
+    async def say(self, fragment: str = "", commit: bool = False) -> None:
+        """Ask for the page, or a part of it, with what stands in its widgets; `commit`: press the form's button."""
         message = BackMsg()
         message.rerun_script.page_script_hash, message.rerun_script.fragment_id = self.page, fragment
         message.rerun_script.is_auto_rerun = bool(fragment)
-        for name, value in widgets.items():
-            state = message.rerun_script.widget_states.widgets.add()
-            state.id = getattr(self, name)
-            if isinstance(value, bool):
-                state.trigger_value = value
-            else:
-                state.string_value = value
+        widgets = message.rerun_script.widget_states.widgets
+        if self.chosen:
+            widgets.add(id=self.radio, string_value=self.chosen)
+        if commit:
+            widgets.add(id=self.button, trigger_value=True)
         await self.socket.send(message.SerializeToString())
 
     async def _read(self) -> None:
@@ -110,6 +109,7 @@ class Pupil:
                 if element.HasField("exception"):
                     self.errors.append(element.exception.message[:200])
                 if element.HasField("radio"):
+                    self.chosen = self.chosen if self.radio == element.radio.id else ""
                     self.radio, self.options = element.radio.id, list(element.radio.options)
                 if element.HasField("button") and element.button.is_form_submitter:
                     self.button = element.button.id
@@ -167,13 +167,14 @@ async def lesson(pupils: list[Pupil], cookies: list[str], rounds: int, model: st
         for each in pupils:
             each.seen = b""
         room.show({"model": model, "values": values, "step": 1, "token": None})
-        found.screens += await all_have(pupils, partial(has, text.encode(), b" after "))
+        found.screens += await all_have(pupils, partial(has, text.encode(), b"as your teacher looks at it"))
         choices = {str(place + 1): word for place, word in enumerate(text.split())}
         asked = {"model": model, "values": values, "text": text, "method_title": "PGD", "choices": choices}
         question = room.ask("token", asked)
         found.questions += await all_have(pupils, partial(offers, list(choices.values())))
         for place, each in enumerate(pupils):
-            await each.say(radio=each.options[place % len(each.options)], button=True)
+            each.chosen = each.options[place % len(each.options)]
+            await each.say(commit=True)
         until = time.monotonic() + 30
         while len(room.question().predictions) < len(pupils) and time.monotonic() < until:
             await asyncio.sleep(0.05)

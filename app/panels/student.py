@@ -36,8 +36,9 @@ def words(question: Question) -> str:
 def page() -> None:
     """Everything below the heading; drawn anew when the class's version changes."""
     room = Classroom()
-    found, question = room.current(), room.question()
-    _watch(room.version())
+    found = room.current()
+    question = room.question()  # Read after the version that is watched: what changes in between is seen as a change.
+    _watch(found.version if found else -1)
     if found is None:
         return
     if question is not None:

@@ -26,15 +26,15 @@ def test_it_listens_on_this_machine_alone(server):
     assert set(listening) == {"127.0.0.1"}
 
 
-def handshake(server, origin):
+def handshake(server, origin, host="127.0.0.1"):
     """The status with which the app's WebSocket answers a page of that origin."""
     request = (
         "GET /_stcore/stream HTTP/1.1\r\n"
-        f"Host: 127.0.0.1:{server.port}\r\nOrigin: {origin}\r\n"
+        f"Host: {host}:{server.port}\r\nOrigin: {origin}\r\n"
         "Upgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as opened:
+    with socket.create_connection((host, server.port), timeout=20) as opened:
         opened.sendall(request.encode())
         return int(opened.recv(200).split()[1])
 
