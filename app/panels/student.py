@@ -11,7 +11,7 @@ from app.drawing.predictions import MOST_EPSILON, distribution, verdict
 from app.drawing.shown import Figure
 from app.notebook.pins import render, show
 from app.shell import state
-from app.shell.layout import plain
+from app.shell.layout import errors_in_a_box, plain
 from app.shell.navigation import link
 from app.shell.roles import student
 from app.views.trace import verdict as of_trace
@@ -19,7 +19,7 @@ from engine.classroom import HERE, STAGES, Classroom, Question
 from engine.errors import UserError
 from engine.methods import get_method
 
-EVERY = 1.5  # Seconds between two looks at whether something has changed.
+EVERY = 1.5  # Seconds after which what the class is shown is looked at again.
 
 
 def words(question: Question) -> str:
@@ -33,13 +33,24 @@ def words(question: Question) -> str:
     return f"At which ε does {asked['method_title']} flip the label of “{asked['text'][:200]}”? (None up to {MOST_EPSILON:g}: say {MOST_EPSILON:g}.)"
 
 
+@st.fragment(run_every=EVERY)
 def page() -> None:
-    """Everything below the heading; drawn anew when the class's version changes."""
+    """Everything below the heading, drawn anew every so often: it follows by itself.
+
+    All of it is one fragment: a part that only watched, and had the page drawn anew, left some pages as they were.
+    """
+    with errors_in_a_box():
+        _page()
+    if time.monotonic() - st.session_state.get("class-seen", -HERE) > HERE / 3:
+        Classroom().seen(str(student()))
+        st.session_state["class-seen"] = time.monotonic()
+
+
+def _page() -> None:
     room = Classroom()
-    found = room.current()
-    question = room.question()  # Read after the version that is watched: what changes in between is seen as a change.
-    _watch(found.version if found else -1)
+    found, question = room.current(), room.question()
     if found is None:
+        st.info("The class is over.", icon=":material/school:")
         return
     if question is not None:
         _question(question)
@@ -50,16 +61,6 @@ def page() -> None:
         return
     secret = question is not None and question.kind != "smoother" and question.stage != STAGES[-1]
     _screen(found.screen, secret)
-
-
-@st.fragment(run_every=EVERY)
-def _watch(version: int) -> None:
-    """Draw the page anew when something has changed, and say now and then that it is open."""
-    if Classroom().version() != version:
-        st.rerun(scope="app")
-    if time.monotonic() - st.session_state.get("class-seen", -HERE) > HERE / 3:
-        Classroom().seen(str(student()))
-        st.session_state["class-seen"] = time.monotonic()
 
 
 def _question(question: Question) -> None:
@@ -75,20 +76,31 @@ def _question(question: Question) -> None:
             said = f"{float(own):.3g}" if question.kind == "flip" else question.asked["choices"][own]
             st.success(f"You have committed to **{plain(said)}**.", icon=":material/lock:")
             return
+        key = f"prediction-{question.id}"
         with st.form(f"predict-{question.id}", border=False):
-            value: Any
             if question.kind == "flip":
-                value = st.number_input("ε", 0.0, MOST_EPSILON, value=None, step=0.01, placeholder="0 to 8")
+                st.number_input("ε", 0.0, MOST_EPSILON, value=None, step=0.01, placeholder="0 to 8", key=key)
             else:
-                choices = question.asked["choices"]
-                value = st.radio(
-                    "Your prediction", list(choices), index=None, format_func=choices.__getitem__, horizontal=True
+                names = question.asked["choices"]
+                st.radio(
+                    "Your prediction", list(names), index=None, format_func=names.__getitem__, horizontal=True, key=key
                 )
-            if st.form_submit_button("Commit", type="primary", icon=":material/lock:"):
-                if value is None:
-                    raise UserError("Choose a prediction first, then commit to it.")
-                Classroom().predict(question.id, str(student()), value)
-                st.rerun()
+            # A callback: it is heard even where the next look at the class cuts this drawing short.
+            st.form_submit_button(
+                "Commit", type="primary", icon=":material/lock:", on_click=_commit, args=(question.id, key)
+            )
+        if said := st.session_state.pop("class-said", ""):
+            st.warning(said, icon=":material/error:")
+
+
+def _commit(question: int, key: str) -> None:
+    value = st.session_state[key]
+    try:
+        if value is None:
+            raise UserError("Choose a prediction first, then commit to it.")
+        Classroom().predict(question, str(student()), value)
+    except UserError as problem:
+        st.session_state["class-said"] = str(problem)
 
 
 def _screen(screen: dict[str, Any], secret: bool) -> None:

@@ -16,6 +16,7 @@ from engine.paths import whole
 LONG = 2.0  # Seconds from which an analysis goes to the process of what takes long.
 ASK = 5.0  # Seconds from which a person is asked first.
 FILE = "waits.json"
+FAR = 16.0
 MOST = 300  # Kinds of questions whose times are remembered, the last ones.
 SIZE = 22_713_216  # Parameters of the built-in encoder, which `TYPICAL` was measured with.
 TYPICAL = Path(__file__).with_name("typical.json")  # Seconds at default settings (see benchmarks/waits.py).
@@ -73,7 +74,8 @@ def estimate(analysis: Analysis, values: Mapping[str, Any], size: int = SIZE) ->
     """Seconds that an analysis is expected to take; None where nothing is known.
 
     From the last time that is most alike (the same method, attack and data, nearest in the amount of work), in proportion to the
-    work; else from another model of another size, in proportion to the parameters; else from `TYPICAL`.
+    work; else from a model of another size, in proportion to the parameters; else, and where the work differs by more than `FAR`
+    times, from `TYPICAL`: of a small piece of work most is what does not grow with it.
 
     Args:
         size: parameters of the model.
@@ -85,11 +87,12 @@ def estimate(analysis: Analysis, values: Mapping[str, Any], size: int = SIZE) ->
     if not alike:
         named = [(json.loads(key), pairs) for key, pairs in known.items()]
         alike = [(key[1], pair) for key, pairs in named if key[0] == analysis.name for pair in pairs.values()]
-    if alike:
-        other, (did, seconds) = min(alike, key=lambda each: abs(log(each[1][0] / work)) + abs(log(each[0] / size)))
+    alike.sort(key=lambda each: abs(log(each[1][0] / work)) + abs(log(each[0] / size)))
+    there = _typical().get(analysis.name, 0.0)
+    if alike and (not there or 1 / FAR <= alike[0][1][0] / work <= FAR):
+        other, (did, seconds) = alike[0]
         return seconds * work / did * size / other
-    seconds = _typical().get(analysis.name, 0.0)
-    return seconds * work / _work(_settings(analysis, {})) * size / SIZE if seconds else None
+    return there * work / _work(_settings(analysis, {})) * size / SIZE if there else None
 
 
 def reckoned(analysis: Analysis, values: Mapping[str, Any], seconds: float) -> float:

@@ -40,7 +40,7 @@ class Server:
     """`streamlit run app/main.py` on a free port, with a home folder of its own."""
 
     # asks_above: in seconds; without being asked, however slow the machine is.
-    def __init__(self, home, *options, asks_above=3600, environment=None):
+    def __init__(self, home, *options, asks_above=1_000_000, environment=None):
         self.home, self.port, self.process, self.options = home, free_port(), None, options
         self.environment = {"DELTABOOK_ASK_ABOVE": str(asks_above), "DELTABOOK_WORKERS": "2"} | (environment or {})
         self.url = f"http://127.0.0.1:{self.port}"

@@ -37,6 +37,13 @@ def test_then_it_is_this_machines_last_time():
     assert estimate(OF, ASKED) == 4.0 and estimate(OF, ASKED | {"attack": "apgd"}) == 100.0
 
 
+def test_a_small_piece_of_work_says_nothing_of_a_large_one():
+    there = estimate(OF, ASKED | {"limit": 2000})
+    learn(OF, ASKED, 50.0)  # Most of it loading.
+    assert estimate(OF, ASKED | {"limit": 2000}) == there
+    assert estimate(OF, ASKED | {"limit": 200}) == pytest.approx(500.0)
+
+
 def test_a_longer_text_and_a_methods_own_steps_are_more_work():
     trace = ANALYSES.get("trace")
     learn(trace, {"text": "w " * 20, "settings": {"ascent_steps": 5}}, 1.0)
