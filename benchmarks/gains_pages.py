@@ -151,14 +151,17 @@ def gains_page(pieces: Mapping[str, Piece], attack: ParetoSettings, rule: str) -
     ]  # fmt: skip
 
 
+def claimed(entry: Entry) -> dict[str, str]:
+    """What a paper says, as the first columns of a row."""
+    claim = entry.claim
+    return {"paper": paper_of(entry), "row": claim.row, "task": claim.task, "claimed": f"{claim.gain:+.1f}"}
+
+
 def ledger_page(entries: Sequence[Entry]) -> list[str]:
     """docs/ledger.md: the claims that were measured, and how many were not."""
     rows = [
         {
-            "paper": paper_of(each),
-            "row": each.claim.row,
-            "task": each.claim.task,
-            "claimed": f"{each.claim.gain:+.1f}",
+            **claimed(each),
             "measured (95 %)": said_of(each),
             "on": on(each),
             "seeds": str(each.seeds),
@@ -186,10 +189,7 @@ def left_out(entries: Sequence[Entry]) -> list[str]:
     """The claims that were not measured: there is no data of their task, or no run of the method on it."""
     rows = [
         {
-            "paper": paper_of(each),
-            "row": each.claim.row,
-            "task": each.claim.task,
-            "claimed": f"{each.claim.gain:+.1f}",
+            **claimed(each),
             "verdict": each.verdict,
             "why": each.why,
         }

@@ -28,14 +28,12 @@ class Class:
     """A class that is open.
 
     Attributes:
-        screen: what students see when they follow: plain values, {} for nothing yet. version: grows with every change of the screen or the
-            question.
+        screen: what students see when they follow: plain values, {} for nothing yet.
     """
 
     id: int
     code: str
     screen: dict[str, Any]
-    version: int
 
 
 @dataclass(frozen=True)
@@ -84,9 +82,9 @@ class Classroom(Database):
         """The class that is open; None if none is."""
         with self.reading() as connection:
             row = connection.execute(
-                "SELECT id, code, screen, version FROM classes WHERE closed IS NULL ORDER BY id DESC LIMIT 1"
+                "SELECT id, code, screen FROM classes WHERE closed IS NULL ORDER BY id DESC LIMIT 1"
             ).fetchone()
-        return None if row is None else Class(row["id"], row["code"], json.loads(row["screen"]), row["version"])
+        return None if row is None else Class(row["id"], row["code"], json.loads(row["screen"]))
 
     def _current(self) -> Class:
         found = self.current()
@@ -94,20 +92,11 @@ class Classroom(Database):
             raise UserError("No class is open. The teacher opens one on the page Class.")
         return found
 
-    def version(self) -> int:
-        """That of the class that is open, -1 if none is: what a page asks every second."""
-        with self.reading() as connection:
-            row = connection.execute("SELECT version FROM classes WHERE closed IS NULL").fetchone()
-        return -1 if row is None else int(row["version"])
-
     def show(self, screen: Mapping[str, Any]) -> None:
-        """Put something on the screens of those who follow; nothing happens if it is there or no class is open."""
+        """Put something on the screens of those who follow; nothing happens if no class is open."""
         text = json.dumps(dict(screen), ensure_ascii=False, sort_keys=True)
         with self.writing() as connection:
-            connection.execute(
-                "UPDATE classes SET screen = ?, version = version + 1 WHERE closed IS NULL AND screen != ?",
-                (text, text),
-            )
+            connection.execute("UPDATE classes SET screen = ? WHERE closed IS NULL", (text,))
 
     def join(self, code: str, name: str) -> str:
         """Join the class; returns the student's secret name, which a cookie holds.
@@ -160,7 +149,6 @@ class Classroom(Database):
                 "INSERT INTO questions (class, kind, asked, stage, made) VALUES (?, ?, ?, ?, ?)",
                 (found.id, kind, json.dumps(dict(asked), ensure_ascii=False), STAGES[0], time.time()),
             )
-            _changed(connection)
         question = self.question()
         assert question is not None
         return question
@@ -203,8 +191,3 @@ class Classroom(Database):
                 "UPDATE questions SET stage = ?, answer = ? WHERE id = ?",
                 (stage, None if answer is None else json.dumps(answer), question),
             )
-            _changed(connection)
-
-
-def _changed(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE classes SET version = version + 1 WHERE closed IS NULL")

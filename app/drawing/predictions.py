@@ -8,10 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.drawing import figures
+from engine.analysis.flip import MOST as MOST_EPSILON
 from engine.classroom import Question
 
-TRUE = "#D55E00"
-MOST_EPSILON = 8.0  # Where the search for a flip ends.
+TRUE = figures.SERIES[1]
 
 
 def distribution(question: Question, own: Any = None) -> go.Figure:

@@ -11,6 +11,7 @@ from app.shell import state
 from app.shell.layout import plain
 from app.views.trace import verdict
 from app.widgets.broadcast import broadcast
+from engine.analysis.flip import MOST
 from engine.analysis.trace import Trace
 from engine.methods import get_method
 
@@ -149,7 +150,7 @@ def side_by_side() -> None:
         show(flips, "epsilon", "flip-figure", gap=round(min(gaps), 4) if gaps else None)
     never = [get_method(name).title for name, value in flips.result.flip_epsilon.items() if value is None]
     if never:
-        st.caption(f"Not up to ε = 8: {', '.join(never)}.")
+        st.caption(f"Not up to ε = {MOST:g}: {', '.join(never)}.")
 
 
 def through_the_layers() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import widgets
-from app.drawing.predictions import MOST_EPSILON, distribution, verdict
+from app.drawing.predictions import distribution, verdict
 from app.drawing.shown import Figure
 from app.notebook.pins import render, show
 from app.shell import state
@@ -15,6 +15,7 @@ from app.shell.layout import errors_in_a_box, plain
 from app.shell.navigation import link
 from app.shell.roles import student
 from app.views.trace import verdict as of_trace
+from engine.analysis.flip import MOST as MOST_EPSILON
 from engine.classroom import HERE, STAGES, Classroom, Question
 from engine.errors import UserError
 from engine.methods import get_method

@@ -47,8 +47,9 @@ def _page(name: str, title: str, icon: str) -> Any:
 
 def sections() -> dict[str, list[Any]]:
     """What `st.navigation` takes."""
+    own = bool(student())
     found = {
-        section: [_page(*each) for each in pages if not student() or each[0] in STUDENTS]
+        section: [_page(*each) for each in pages if not own or each[0] in STUDENTS]
         for section, pages in SECTIONS.items()
     }
     return {section: pages for section, pages in found.items() if pages}

@@ -15,6 +15,8 @@ from engine.subjects.classifier import Classifier
 from engine.subjects.sentences import Sentence
 from engine.tables import columns
 
+MOST = 8.0  # ε at which the search ends.
+
 
 @settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
 class FlipSettings(Sentence):
@@ -55,7 +57,7 @@ def flip_radius(
     batch: dict[str, Tensor],
     *,
     steps: int = 5,
-    most: float = 8.0,
+    most: float = MOST,
     rounds: int = 8,
     seed: int = 0,
 ) -> float | None:

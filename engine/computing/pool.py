@@ -103,11 +103,8 @@ class Lane:
     def left(self, ticket: Ticket) -> None:
         """Nobody waits for a ticket any more: it goes on only while nothing else is to be done."""
         with self.lock:
-            if ticket in self.queue:
-                self.queue.remove(ticket)
-                ticket.end(problem=Cancelled())
-            elif ticket is self.running and self.queue:
-                self._end_running()
+            if self.queue:  # Itself, or another.
+                self.drop(ticket)
 
     def _end_running(self) -> None:
         """Ask the job to end at its next report; where it does not, its process is ended."""
