@@ -2,14 +2,16 @@
 
     python benchmarks/classroom.py [--students 30] [--rounds 6]
 
-Each student joins with the code, opens the page and says on the WebSocket what a browser says: it asks every 1.5 seconds whether something
-has changed. The teacher's side writes to the database what the Class page writes. In each round a new sentence is shown, a question
-asked, answered by all, closed and revealed.
+Each student joins with the code, opens the page and does what a browser does: it asks every second what the class is shown, and has the
+page's part drawn anew over its WebSocket when that is not what it has. The teacher's side writes to the database what the Class page writes.
+In each round a new sentence is shown, a question asked, answered by all, closed and revealed.
 """
 
 import argparse
 import asyncio
+import json
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -30,9 +32,11 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
+from app.shell.door import SHOWN
 from engine.classroom import STAGES, Classroom
 from tests.browser.conftest import class_server
 
+EVERY, PATIENCE = 1.0, 6.0  # Seconds, as in app/widgets/follow.js.
 WORDS = ["slow", "dull", "lovely", "wonderful", "boring", "brilliant", "strange", "honest"]
 
 
@@ -52,7 +56,9 @@ class Pupil:
     errors: list[str] = field(default_factory=list)
     seen: bytes = b""
     finished: int = 0
-    fragments: dict[str, float] = field(default_factory=dict)
+    fragment: str = ""
+    drawn: str = ""
+    asked: float = 0.0
     page: str = ""
     radio: str = ""
     options: list[str] = field(default_factory=list)
@@ -71,22 +77,21 @@ class Pupil:
         raise AssertionError("no redirection")
 
     async def live(self, cookie: str, over: asyncio.Event) -> None:
-        """Read what comes, and ask for the parts that draw themselves anew, until it is over."""
+        """Read what comes, and ask for what the class is shown, until it is over."""
         address = self.url.replace("http", "ws") + "/_stcore/stream"
         async with connect(
             address, origin=self.url, additional_headers={"Cookie": cookie}, max_size=None, ping_timeout=None
         ) as self.socket:
             await self.say()
-            reading, asking = asyncio.create_task(self._read()), asyncio.create_task(self._ask())
+            reading, asking = asyncio.create_task(self._read()), asyncio.create_task(self._follow(cookie))
             await over.wait()
             reading.cancel()
             asking.cancel()
 
-    async def say(self, fragment: str = "", commit: bool = False) -> None:
-        """Ask for the page, or a part of it, with what stands in its widgets; `commit`: press the form's button."""
+    async def say(self, commit: bool = False) -> None:
+        """Ask for the page, or once it is there for its part, with what stands in its widgets; `commit`: press the form's button."""
         message = BackMsg()
-        message.rerun_script.page_script_hash, message.rerun_script.fragment_id = self.page, fragment
-        message.rerun_script.is_auto_rerun = bool(fragment)
+        message.rerun_script.page_script_hash, message.rerun_script.fragment_id = self.page, self.fragment
         widgets = message.rerun_script.widget_states.widgets
         if self.chosen:
             widgets.add(id=self.radio, string_value=self.chosen)
@@ -99,8 +104,6 @@ class Pupil:
             answer = ForwardMsg.FromString(raw)
             if answer.HasField("new_session"):
                 self.page = answer.new_session.page_script_hash
-            if answer.HasField("auto_rerun"):
-                self.fragments[answer.auto_rerun.fragment_id] = answer.auto_rerun.interval
             if answer.HasField("script_finished"):
                 self.finished += 1
             if answer.HasField("delta"):
@@ -108,17 +111,28 @@ class Pupil:
                 element = answer.delta.new_element
                 if element.HasField("exception"):
                     self.errors.append(element.exception.message[:200])
+                if element.bidi_component.component_name == "deltabook_follow":
+                    self.fragment, self.asked = answer.delta.fragment_id, 0.0
+                    self.drawn = json.loads(element.bidi_component.json)["drawn"]
                 if element.HasField("radio"):
                     self.chosen = self.chosen if self.radio == element.radio.id else ""
                     self.radio, self.options = element.radio.id, list(element.radio.options)
                 if element.HasField("button") and element.button.is_form_submitter:
                     self.button = element.button.id
 
-    async def _ask(self) -> None:
+    async def _follow(self, cookie: str) -> None:
+        look = urllib.request.Request(self.url + SHOWN, headers={"Cookie": cookie})
+        await asyncio.sleep(random.random() * EVERY)
         while True:
-            await asyncio.sleep(min(self.fragments.values(), default=0.5))
-            for each in list(self.fragments):
-                await self.say(each)
+            await asyncio.sleep(EVERY)
+            try:
+                shown = (await asyncio.to_thread(lambda: urllib.request.urlopen(look, timeout=60).read())).decode()
+            except OSError as problem:
+                self.errors.append(str(problem))
+                continue
+            if self.drawn and shown != self.drawn and time.monotonic() - self.asked > PATIENCE:
+                self.asked = time.monotonic()
+                await self.say()
 
 
 async def all_have(pupils: list[Pupil], what: Callable[[Pupil], bool], limit: float = 120) -> list[float]:
@@ -162,7 +176,7 @@ async def lesson(pupils: list[Pupil], cookies: list[str], rounds: int, model: st
     lives = [asyncio.create_task(each.live(cookie, over)) for each, cookie in zip(pupils, cookies, strict=True)]
     await all_have(pupils, lambda each: each.finished > 0)
     for turn in range(-1, rounds):  # The first one loads the model, as the teacher's page would have.
-        text = f"A {WORDS[turn % 8]} and {WORDS[(3 * turn + 1) % 8]} film, {turn}x{turn}."
+        text = f"A {WORDS[turn % 8]} and {WORDS[(3 * turn + 1) % 8]} film, {turn}x{turn}"
         values = {"text": text, "text_pair": None, "method": "pgd", "settings": {}, "label": None, "seed": 0}
         for each in pupils:
             each.seen = b""

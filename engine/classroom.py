@@ -5,6 +5,7 @@ import json
 import secrets
 import sqlite3
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -85,6 +86,15 @@ class Classroom(Database):
                 "SELECT id, code, screen FROM classes WHERE closed IS NULL ORDER BY id DESC LIMIT 1"
             ).fetchone()
         return None if row is None else Class(row["id"], row["code"], json.loads(row["screen"]))
+
+    def shown(self) -> str:
+        """A few letters that change whenever what students are shown does: the screen, the question, its stage."""
+        with self.reading() as connection:
+            row = connection.execute(
+                "SELECT classes.id, screen, questions.id, stage FROM classes LEFT JOIN questions ON class = classes.id"
+                " WHERE closed IS NULL ORDER BY classes.id DESC, questions.id DESC LIMIT 1"
+            ).fetchone()
+        return f"{zlib.crc32(repr(tuple(row or ())).encode()):08x}"
 
     def _current(self) -> Class:
         found = self.current()

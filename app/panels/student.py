@@ -1,7 +1,6 @@
 """The Class page as a student sees it: the class's screen, and what is asked."""
 
 import json
-import time
 from typing import Any
 
 import streamlit as st
@@ -15,12 +14,11 @@ from app.shell.layout import errors_in_a_box, plain
 from app.shell.navigation import link
 from app.shell.roles import student
 from app.views.trace import verdict as of_trace
+from app.widgets.follow import follow
 from engine.analysis.flip import MOST as MOST_EPSILON
-from engine.classroom import HERE, STAGES, Classroom, Question
+from engine.classroom import STAGES, Classroom, Question
 from engine.errors import UserError
 from engine.methods import get_method
-
-EVERY = 1.5  # Seconds after which what the class is shown is looked at again.
 
 
 def words(question: Question) -> str:
@@ -34,17 +32,12 @@ def words(question: Question) -> str:
     return f"At which ε does {asked['method_title']} flip the label of “{asked['text'][:200]}”? (None up to {MOST_EPSILON:g}: say {MOST_EPSILON:g}.)"
 
 
-@st.fragment(run_every=EVERY)
+@st.fragment
 def page() -> None:
-    """Everything below the heading, drawn anew every so often: it follows by itself.
-
-    All of it is one fragment: a part that only watched, and had the page drawn anew, left some pages as they were.
-    """
+    """Everything below the heading: one fragment, drawn anew when the class is shown something else."""
+    follow(Classroom().shown())
     with errors_in_a_box():
         _page()
-    if time.monotonic() - st.session_state.get("class-seen", -HERE) > HERE / 3:
-        Classroom().seen(str(student()))
-        st.session_state["class-seen"] = time.monotonic()
 
 
 def _page() -> None:

@@ -14,10 +14,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from app.shell.guard import Message, Receive, Send, refuse
-from engine.classroom import Classroom
+from engine.classroom import HERE, Classroom
 from engine.errors import UserError
 
 COOKIE = "deltabook-student"
+SHOWN = "/class/shown"  # Answers `Classroom.shown`, to students.
 HEADER = b"x-deltabook-student"  # Set here alone: what comes in under this name is dropped.
 FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
 TRIES, MINUTE = 10, 60.0  # Wrong codes that one address may give, in so many seconds.
@@ -55,6 +56,7 @@ class Door:
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self.app = app
         self.wrong: defaultdict[str, deque[float]] = defaultdict(deque)
+        self.signs: dict[str, float] = {}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, or one WebSocket."""
@@ -74,6 +76,10 @@ class Door:
             if scope["path"].startswith("/_stcore/upload_file"):
                 await refuse(scope, receive, send)
                 return
+            if scope["path"] == SHOWN:
+                self._sign(student)
+                await _answer(send, 200, Classroom().shown(), kind="plain")
+                return
             if scope["path"] == "/classroom":  # A student's first page, which Streamlit has at the root alone.
                 await _answer(send, 303, "", [(b"location", b"/")])
                 return
@@ -84,6 +90,13 @@ class Door:
             await self._join(address, receive, send)
         else:
             await _answer(send, 200, PAGE.format(said=""))
+
+    def _sign(self, student: str) -> None:
+        """Note, not more often than needed, that a student is here."""
+        now = time.monotonic()
+        if now - self.signs.get(student, -HERE) > HERE / 3:
+            Classroom().seen(student)
+            self.signs[student] = now
 
     async def _join(self, address: str, receive: Receive, send: Send) -> None:
         tries, now = self.wrong[address], time.monotonic()
@@ -129,11 +142,17 @@ async def _body(receive: Receive) -> bytes:
             return body[:MOST_BODY]
 
 
-async def _answer(send: Send, status: int, text: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+async def _answer(
+    send: Send, status: int, text: str, headers: list[tuple[bytes, bytes]] | None = None, kind: str = "html"
+) -> None:
     started: dict[str, Any] = {
         "type": "http.response.start",
         "status": status,
-        "headers": [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store"), *(headers or [])],
+        "headers": [
+            (b"content-type", f"text/{kind}; charset=utf-8".encode()),
+            (b"cache-control", b"no-store"),
+            *(headers or []),
+        ],
     }
     await send(started)
     await send({"type": "http.response.body", "body": text.encode("utf-8")})

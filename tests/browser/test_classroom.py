@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from app.shell.door import COOKIE, TRIES
+from app.shell.door import COOKIE, SHOWN, TRIES
 from benchmarks.classroom import measure
 from engine.classroom import Classroom
 from tests.browser.conftest import class_server, own_address
@@ -55,10 +55,8 @@ def joined(browser, url, code, name):
     return page
 
 
-@pytest.mark.long(short=0, full=5)
-def test_a_teacher_and_five_students_predict_and_reveal(page, browser, school, small, amount):
-    if not amount:
-        pytest.skip("with --long: on two cores that other tests share, six browsers are too slow for its waits")
+@pytest.mark.alone
+def test_a_teacher_and_five_students_predict_and_reveal(page, browser, school, small):
     server, url = school
     open_page(page, server, f"classroom?of={small}&text=a+dull+but+good+film")
     page.get_by_role("button", name="Open a class").click()
@@ -98,9 +96,8 @@ def test_a_teacher_and_five_students_predict_and_reveal(page, browser, school, s
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Close the class").click()
     expect(page.get_by_role("button", name="Open a class")).to_be_visible()
-    students[0].reload()
-    expect(students[0].get_by_label("The code on the screen")).to_be_visible()
-    for each in students:
+    for each in students:  # Their pages notice by themselves.
+        expect(each.get_by_label("The code on the screen")).to_be_visible()
         each.context.close()
 
 
@@ -141,8 +138,13 @@ def test_nobody_comes_in_without_the_code(school, room):
     ticket = cookie.partition(";")[0]
     assert "Join the class" not in asked(url, "GET", "/", Cookie=ticket)[1]
     assert asked(url, "PUT", "/_stcore/upload_file/session/file", "x", Cookie=ticket)[0] == 403
+    status, before, _ = asked(url, "GET", SHOWN, Cookie=ticket)
+    assert status == 200 and before == room.shown()
+    room.show({"step": 1})
+    assert asked(url, "GET", SHOWN, Cookie=ticket)[1] not in (before, "")
+    assert [each.here for each in room.students()] == [True]
     room.close()
-    assert "Join the class" in asked(url, "GET", "/", Cookie=ticket)[1]
+    assert "Join the class" in asked(url, "GET", SHOWN, Cookie=ticket)[1]
 
 
 def test_a_proxy_does_not_make_students_teachers_and_codes_cannot_be_guessed(school, room):
@@ -162,15 +164,12 @@ def test_a_server_that_was_not_started_for_a_class_says_how(page, server):
 
 
 @pytest.mark.alone
-@pytest.mark.long(short=0, full=30)
-def test_many_students_at_once(amount, tmp_path, small, monkeypatch):
-    if not amount:
-        pytest.skip("with --long")
+def test_thirty_students_at_once(tmp_path, small, monkeypatch):
     monkeypatch.setenv("DELTABOOK_HOME", str(tmp_path / "home"))
     found = []
-    own = threading.Thread(target=lambda: found.append(measure(tmp_path / "home", amount, 2, str(small))))
+    own = threading.Thread(target=lambda: found.append(measure(tmp_path / "home", 30, 2, str(small))))
     own.start()
     own.join()
     assert found and found[0].errors == []
-    assert found[0].predictions == 2 * amount
+    assert found[0].predictions == 60
     assert max(found[0].screens) < 15
