@@ -53,7 +53,10 @@ def sentence() -> None:
     show(found, "strategies", "strategies")
     st.caption("Hover over a token for what became of it and why; the table says the same.")
     st.header("Every selected word, n-gram by n-gram", anchor=False)
-    st.caption(f"Similar words: {plain(found.result.strategies['mac'].similar)}.")
+    st.caption(
+        f"Similar words: {plain(found.result.strategies['mac'].similar)}. Function words (the, of, 的, 了 …) and words without a"
+        " similar one get a random word instead, as in the paper."
+    )
     show(found, "words", "words")
 
 
@@ -88,6 +91,6 @@ def corpus() -> None:
             show(finding, "ngrams", "ngrams")
     if strategy == "mac":
         st.caption(
-            f"{found.degraded:.1%} of the selected words were to become similar words, but no similar word with as many"
-            " tokens was found, so random words took their place; they are counted as replaced."
+            f"{found.degraded:.1%} of the selected words were to become similar words, but are function words or have no similar"
+            " word with as many tokens: random words took their place, as in the paper; they are counted as replaced."
         )

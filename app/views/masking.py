@@ -1,13 +1,14 @@
 """The masking strategies side by side."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from app.drawing.shown import Strip, Strips, Table
 from app.views import VIEWS, Views
 from engine.analysis.masking import Masking
+from engine.lexicon.closed_class import STOP_WORDS
+from engine.objectives.masked import Choice
 from engine.objectives.masking import STRATEGIES
 
 view = VIEWS.add(Views("masking", "macbert", prefix="mask-", names={"seed": "draw", "model": "tokenizer"}))
@@ -24,7 +25,7 @@ def strategies(found: Masking) -> Strips:
     for strategy, each in found.strategies.items():
         kinds, tips = {}, {}
         for number, choice in _numbered(each.choices):
-            why = choice.kind + (", no similar word was found" if choice.degraded else "")
+            why = choice.kind + (f", {_why(choice)}" if choice.degraded else "")
             why += "" if choice.similarity is None else f", similarity {choice.similarity:.2f}"
             for place in choice.positions:
                 kinds[place] = KINDS[choice.kind]
@@ -42,7 +43,12 @@ def strategies(found: Masking) -> Strips:
     return Strips(strips, 1.0, "")
 
 
-def _numbered(choices: Sequence[Any]) -> list[tuple[int, Any]]:
+def _why(choice: Choice) -> str:
+    """Why a random word stands where a similar one was wanted."""
+    return "function word" if choice.before.lower() in STOP_WORDS else "no similar word"
+
+
+def _numbered(choices: Sequence[Choice]) -> list[tuple[int, Choice]]:
     """Each choice with the number of its n-gram, from 1."""
     number, found = 0, []
     for choice in choices:
@@ -60,7 +66,7 @@ def word_by_word(found: Masking) -> Table:
             "n-gram": f"{number} ({choice.ngram} word{'s' if choice.ngram > 1 else ''})",
             "word": choice.before,
             "becomes": choice.after,
-            "how": choice.kind + (" (no similar word)" if choice.degraded else ""),
+            "how": choice.kind + (f" ({_why(choice)})" if choice.degraded else ""),
             "similarity": "" if choice.similarity is None else f"{choice.similarity:.3f}",
         }
         for strategy, each in found.strategies.items()

@@ -12,7 +12,8 @@ from engine.analysis import Result, analysis
 from engine.data.segmentation import language_of, word_spans, words
 from engine.data.wordnet import wordnet
 from engine.errors import UserError
-from engine.lexicon.candidates import STOP_WORDS, similar_candidates
+from engine.lexicon.candidates import similar_candidates
+from engine.lexicon.closed_class import STOP_WORDS
 from engine.lexicon.similar import similar_words
 from engine.progress import Progress, part_of, told
 from engine.robustness.infill import load_infill

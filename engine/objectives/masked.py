@@ -17,7 +17,7 @@ class Choice:
         before: the word, as text.
         after: what the model sees instead, as text.
         kind: mask, similar, random, kept.
-        degraded: similar was wanted, none was there.
+        degraded: similar was wanted, none was there: a function word, or no neighbour near enough with as many tokens.
         similarity: cosine, for similar words.
     """
 

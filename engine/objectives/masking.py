@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.data.segmentation import ordinary_tokens, piece_text
 from engine.data.tasks import IGNORED
+from engine.lexicon.closed_class import STOP_WORDS
 from engine.lexicon.similar import SimilarWords
 from engine.objectives.masked import Choice, Masked
 from engine.settings import CONFIG, Settings
@@ -144,11 +145,18 @@ class Masker:
         return tuple(int(at) for at in chance.choice(self.ordinary, size=length))
 
     def candidates(self, ids: tuple[int, ...]) -> list[tuple[tuple[int, ...], str, float]]:
-        """Similar words with the same number of tokens: (ids, word, similarity). Looked up once per word."""
+        """Similar words with the same number of tokens: (ids, word, similarity). Looked up once per word.
+
+        Function words have none and are none: what stands near them in a vector space is no synonym.
+        """
         if ids not in self._candidates:
             assert self.similar is not None
             word = piece_text(self._tokens(list(ids)))
-            near = self.similar.similar(word, self.settings.least_similarity)
+            near = [
+                each
+                for each in self.similar.similar(word, self.settings.least_similarity)
+                if not {word.lower(), each[0]} & STOP_WORDS
+            ]
             # Byte-level vocabularies have another token for a word after a space.
             space = " " * self._tokens(ids[0]).startswith("Ġ")
             encoded = (

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from engine.errors import UserError
-from engine.lexicon.candidates import STOP_WORDS, Candidates
+from engine.lexicon.candidates import Candidates
+from engine.lexicon.closed_class import STOP_WORDS
 from engine.progress import Progress, told
 from engine.robustness.infill import Infill
 from engine.robustness.searches import SEARCHES

@@ -6,7 +6,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from engine.data.segmentation import words
-from engine.lexicon.candidates import STOP_WORDS
+from engine.lexicon.closed_class import STOP_WORDS
 from engine.lexicon.similar import SimilarWords
 from engine.methods import hotflip
 from engine.methods.hotflip import HotFlip

@@ -147,6 +147,20 @@ def test_similar_words_replace_word_by_word(encoder):
     assert degraded == {"film", "town"}  # No similar word: a random one.
 
 
+def test_function_words_have_no_similar_words_and_are_none(chinese_tokenizer, english_tokenizer):
+    for tokenizer, source, function_words, content in (
+        (chinese_tokenizer, chinese(), ["了", "的", "在"], "电影"),
+        (english_tokenizer, english(), ["the", "of", "not"], "wonderful"),
+    ):
+        masker = Masker(tokenizer, MaskingSettings(least_similarity=-1.0), source)
+        encoded = {
+            word: tuple(tokenizer(word, add_special_tokens=False)["input_ids"]) for word in [*function_words, content]
+        }
+        assert any(source.similar(word, -1.0) for word in function_words)  # The vectors have neighbours for them.
+        assert not any(masker.candidates(encoded[word]) for word in function_words)
+        assert masker.candidates(encoded[content])
+
+
 def test_the_same_seed_gives_the_same_masks_and_one_can_be_asked_for(english_tokenizer):
     masker = Masker(english_tokenizer, MaskingSettings(strategy="mac"), english())
     batch = MaskingCollator(masker).pad([encode_words(english_tokenizer, "a wonderful film")])

@@ -9,7 +9,8 @@ import torch
 from engine.analysis.word_attack import summary
 from engine.catalogue import analyse
 from engine.errors import UserError
-from engine.lexicon.candidates import STOP_WORDS, similar_candidates
+from engine.lexicon.candidates import similar_candidates
+from engine.lexicon.closed_class import STOP_WORDS
 from engine.lexicon.similar import similar_words
 from engine.robustness.searches import SEARCHES
 from engine.robustness.searches import random as random_search
