@@ -1,4 +1,4 @@
-"""The parts of the Notebook page: a cell, what can be done with it, and how it is run again."""
+"""The parts of the Notebook page: a cell, and what can be done with it."""
 
 import json
 import time
@@ -8,12 +8,12 @@ import streamlit as st
 
 from app import widgets
 from app.drawing.escaping import unpictured
-from app.drawing.shown import difference, shown_from
+from app.drawing.shown import shown_from
 from app.notebook.addresses import address_of
 from app.notebook.captions import caption_of
 from app.notebook.export.html import facts_line, remarks_of, title_of
-from app.notebook.pins import drawn, facts_of, render
-from app.shell import state
+from app.notebook.pins import render
+from app.notebook.running import run, runner
 from app.shell.layout import plain
 from app.shell.navigation import page_of
 from engine.catalogue import analysis_of
@@ -21,55 +21,6 @@ from engine.errors import UserError
 from engine.methods import METHODS
 from engine.notebook.cells import Cell, Content, Spec
 from engine.notebook.store import Notebooks
-
-TOLERANCE = "the same: every number within 0.1 % (or 0.000001), all else equal"
-
-
-def run_again(cell: Cell, spec: Spec | None = None) -> None:
-    """Compute a cell anew, keep the result and say whether it is the same.
-
-    Raises:
-        UserError: what the analysis refuses, or a model or data set that is gone.
-    """
-    before = cell.content
-    spec = spec or before.spec
-    assert spec is not None
-    subjects: dict[str, Any] = {
-        name: state.subject(spec.analysis, reference) for name, reference in spec.subjects.items()
-    }
-    found = state.analyse(spec.analysis, subjects, "Computing", keep=False, **spec.values)
-    try:
-        shown = drawn(found, spec.view, **spec.options).document()
-    except (TypeError, ValueError, KeyError, IndexError) as problem:
-        raise UserError(f"This result cannot be drawn with the cell's options ({type(problem).__name__}).") from None
-    facts = facts_of(found)
-    if before.shown is not None and _readable(before.shown):
-        facts["checked"] = _verdict(before, spec, shown, facts)
-        facts["checked_at"] = time.time()
-    Notebooks().write(cell.id, before.model_copy(update={"spec": spec, "shown": shown, "facts": facts}))
-
-
-def _readable(shown: dict[str, Any]) -> bool:
-    """Whether a kept result can be compared with: one that was edited by hand need not be."""
-    try:
-        shown_from(shown)
-    except UserError:
-        return False
-    return True
-
-
-def _verdict(before: Content, spec: Spec, shown: dict[str, Any], facts: dict[str, Any]) -> str:
-    assert before.shown is not None
-    apart = difference(before.shown, shown)
-    if spec != before.spec:
-        return "with other settings" + (f": {apart}" if apart else ": the result is the same")
-    causes = [
-        f"the {what} changed"
-        for what, key in (("model's weights", "models"), ("data", "data"))
-        if before.facts.get(key) and before.facts.get(key) != facts.get(key)
-    ]
-    said = f"changed: {apart}" if apart else TOLERANCE
-    return said + (f" ({' and '.join(causes)})" if causes else "")
 
 
 def cell_box(cell: Cell, first: bool, last: bool) -> None:
@@ -102,18 +53,13 @@ def _actions(cell: Cell, first: bool, last: bool) -> None:
         )  # fmt: skip
 
     if cell.content.spec is not None:
-        action("again", "replay" if cell.content.shown else "play_arrow", "Run (again)", run_later, [cell.id])
+        action("again", "replay" if cell.content.shown else "play_arrow", "Run (again)", run, [cell.id])
         action("settings", "tune", "Change the settings", _toggle, f"tuning-{cell.id}")
     action("edit", "edit_note", "Edit the note", _toggle, f"editing-{cell.id}")
     action("up", "arrow_upward", "Move up", notebooks.move, cell.id, False, disabled=first)
     action("down", "arrow_downward", "Move down", notebooks.move, cell.id, True, disabled=last)
     action("copy", "content_copy", "Duplicate", _duplicate, cell)
     action("delete", "delete", "Delete (can be undone)", _delete, cell)
-
-
-def run_later(cells: list[int]) -> None:
-    """Have cells run when the page is drawn next."""
-    st.session_state["to-run"] = cells
 
 
 def _toggle(key: str) -> None:
@@ -147,8 +93,12 @@ def cell_content(cell: Cell, large: bool = False) -> None:
             st.markdown(plain(of))
         if not large and content.spec is not None:
             _below(content)
-    elif content.spec is not None:
+    elif content.spec is not None and not runner().is_waiting(cell.id):
         st.info("Not run yet: press ▶.", icon=":material/play_arrow:")
+    if runner().is_waiting(cell.id):
+        st.caption(":material/hourglass_empty: To be run.")
+    elif said := runner().problems.get(cell.id):
+        st.error(plain(said), icon=":material/error:")
     if content.answer:
         with st.expander("Answer"):
             st.markdown(unpictured(content.answer))
@@ -224,6 +174,6 @@ def _settings_form(cell: Cell, spec: Spec) -> None:
             # Another method has other settings: it starts from its own defaults.
             values["settings"] = chosen if values.get("method") == spec.values.get("method") else {}
         if st.form_submit_button("Run with these", icon=":material/play_arrow:", type="primary"):
-            run_again(cell, spec.model_copy(update={"subjects": subjects, "values": values}))
+            run([cell.id], spec.model_copy(update={"subjects": subjects, "values": values}))
             st.session_state[f"tuning-{cell.id}"] = False
             st.rerun()

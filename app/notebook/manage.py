@@ -7,9 +7,9 @@ import streamlit as st
 
 from app import widgets
 from app.notebook import lessons
-from app.notebook.cells import run_later
 from app.notebook.export.html import imported
 from app.notebook.export.jupyter import from_ipynb
+from app.notebook.running import run
 from app.shell.layout import plain
 from engine.errors import UserError, known
 from engine.notebook.cells import Notebook
@@ -114,7 +114,7 @@ def open_lesson(name: str) -> None:
         return
     made = Notebooks().create(title, contents)
     _open(made.id)
-    run_later([cell.id for cell in Notebooks().cells(made.id) if cell.content.spec is not None])
+    run([cell.id for cell in Notebooks().cells(made.id) if cell.content.spec is not None])
 
 
 def import_box() -> None:

@@ -6,12 +6,12 @@ from functools import partial
 import streamlit as st
 
 from app.notebook import manage
-from app.notebook.cells import cell_box, cell_content, run_again, run_later
+from app.notebook.cells import cell_box, cell_content
 from app.notebook.export.html import to_html, to_markdown
 from app.notebook.export.jupyter import to_ipynb
+from app.notebook.running import run, runner
 from app.shell.layout import plain, said_if_it_fails
 from app.shell.navigation import link
-from engine.errors import UserError
 from engine.notebook.cells import Cell, Content, Notebook
 from engine.notebook.store import Notebooks
 
@@ -45,12 +45,13 @@ def page() -> None:
         manage.import_box()
         return
     st.session_state["pins-to"] = chosen.id
+    ended = runner().ended  # Before the cells are read: what ends afterwards is drawn anew.
     cells = Notebooks().cells(chosen.id)
     if "present" in st.query_params:
-        _presented(chosen, cells)
+        _presented(chosen, cells, ended)
         return
     _toolbar(chosen, cells)
-    _run_waiting()
+    _progress(chosen.id, ended)
     if not cells:
         st.info("This notebook is empty: press **Pin** under any figure of the other pages, or add a note.")
         link("perturb", "Open Perturb")
@@ -65,12 +66,17 @@ def _toolbar(chosen: Notebook, cells: list[Cell]) -> None:
         st.button("Add a note", icon=":material/add_notes:", on_click=_add_note, args=(chosen.id,))
         waiting = [cell.id for cell in cells if cell.content.spec is not None]
         st.button(
-            "Run all", icon=":material/play_arrow:", on_click=run_later, args=(waiting,), disabled=not waiting,
+            "Run all", icon=":material/play_arrow:", on_click=run, args=(waiting,), disabled=not waiting,
             help="Recomputes every cell and says which results changed.",
         )  # fmt: skip
         st.button("Present", icon=":material/slideshow:", on_click=_present, args=(0,), disabled=not cells)
         with st.popover("Export", icon=":material/ios_share:"):
             contents = [cell.content for cell in cells]
+            if missing := sum(cell.content.spec is not None and cell.content.shown is None for cell in cells):
+                st.warning(
+                    f"{missing} of its cells ha{'ve' if missing > 1 else 's'} no result yet and will be exported without one.",
+                    icon=":material/hourglass_empty:",
+                )
             for title, (suffix, mime, make) in EXPORTS.items():
                 st.download_button(
                     title, said_if_it_fails(partial(make, chosen.name, contents)), f"{_stem(chosen.name)}.{suffix}", mime,
@@ -94,24 +100,26 @@ def _add_note(notebook: int) -> None:
     st.session_state[f"editing-{made.id}"] = True
 
 
-def _run_waiting() -> None:
-    """Run the cells that were asked for, one after another, with progress; one that fails does not stop the rest."""
-    waiting = st.session_state.pop("to-run", [])
-    if not waiting:
-        return
-    bar = st.progress(0.0, text="Running …")
-    problems = []
-    for place, identifier in enumerate(waiting):
-        bar.progress(place / len(waiting), text=f"Running: cell {place + 1} of {len(waiting)}")
-        try:
-            run_again(Notebooks().cell(identifier))
-        except UserError as problem:
-            problems.append(str(problem))
-    bar.empty()
-    for problem in problems:
-        st.error(plain(problem), icon=":material/error:")
-    if not problems:
-        st.rerun()  # Its cells were read before they were run.
+def _progress(notebook: int, ended: int) -> None:
+    """How far the cells are that run or wait, with a button that stops them. `ended`: turns that had ended when they were read."""
+    if runner().left(notebook) or runner().ended != ended:
+        _follow(notebook, ended)
+
+
+@st.fragment(run_every=1)
+def _follow(notebook: int, ended: int) -> None:
+    here = runner()
+    left = here.left(notebook)
+    if not left or here.ended != ended:
+        st.rerun()  # A cell has a new result.
+    done, of = here.at
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(
+            min(1.0, done / of) if of else 0.0,
+            f"Running {len(left)} cell{'s' if len(left) > 1 else ''}; you can leave this page"
+            + (f"; this one: {done:,} of {of:,}" if of else ""),
+        )
+        st.button("Stop", icon=":material/stop_circle:", on_click=here.stop, args=(notebook,))
 
 
 def _present(place: int | None) -> None:
@@ -121,12 +129,12 @@ def _present(place: int | None) -> None:
         st.query_params["present"] = str(place)
 
 
-def _presented(chosen: Notebook, cells: list[Cell]) -> None:
+def _presented(chosen: Notebook, cells: list[Cell], ended: int) -> None:
     """One cell at a time, in large type; the arrow keys turn the pages."""
     st.html(PRESENTED)
     given = st.query_params.get("present", "0")
     place = max(0, min(int(given) if given.isdigit() else 0, len(cells) - 1))
-    _run_waiting()
+    _progress(chosen.id, ended)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Back",
@@ -145,5 +153,5 @@ def _presented(chosen: Notebook, cells: list[Cell]) -> None:
     if cells:
         cell = cells[place]
         if cell.content.spec is not None and cell.content.shown is None:
-            st.button("Run", icon=":material/play_arrow:", on_click=run_later, args=([cell.id],), type="primary")
+            st.button("Run", icon=":material/play_arrow:", on_click=run, args=([cell.id],), type="primary")
         cell_content(cell, large=True)

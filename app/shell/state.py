@@ -81,10 +81,11 @@ def _expected(job: "Job") -> float | None:
     return estimate(analysis_of(job.analysis), job.values, _size(job.subject))
 
 
-def _takes_long(job: "Job", wait: float | None) -> bool:
+def takes_long(job: "Job") -> bool:
     """Whether a job goes to the process of what takes long; where nothing is known, a sample of data does."""
     from engine.computing.estimates import LONG
 
+    wait = _expected(job)
     return "limit" in job.values if wait is None else wait >= LONG
 
 
@@ -148,7 +149,7 @@ def analyse(
     results, seconds = {}, 0.0
     for name, job in jobs.items():
         if words:
-            said, long = f"{words}{f': {name}' if name else ''}", _takes_long(job, waits.get(name))
+            said, long = f"{words}{f': {name}' if name else ''}", takes_long(job)
             results[name], took = kept(keys[name], said, job, keep, long, partial(_learn, job))
         else:
             results[name], took = run(job)

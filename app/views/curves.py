@@ -22,6 +22,7 @@ CURVES = {
     "eval_precision": "precision of the discriminator",
     "eval_recall": "recall of the discriminator",
     "eval_generator_accuracy": "accuracy of the generator",
+    "eval_generator_top5": "share of masked tokens among the generator's first five",
     "mlm_loss": "generator's loss (nats)",
     "discriminator_loss": "discriminator's loss (nats)",
     "eval_correction_accuracy": "share of words put right",

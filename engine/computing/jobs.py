@@ -8,8 +8,11 @@ from typing import Any
 
 from engine import catalogue
 from engine.errors import UserError
+from engine.paths import exists
 from engine.progress import Progress
+from engine.runs.run import RUN
 from engine.subjects import remarks
+from engine.subjects.classifier import Classifier
 from engine.subjects.references import fingerprint
 
 MODELS = 3  # That a process keeps in memory.
@@ -21,7 +24,7 @@ class Job:
     """One of `JOBS` with what it is given.
 
     Attributes:
-        reference: of the subject (see `subjects.references.load_subject`). fingerprint: that it must have.
+        reference: of the subject (see `subjects.references.load_subject`). fingerprint: that it must have; "": as it is now.
         values: the settings of the analysis, or what a remark is about.
         subject: the thing itself, where the job is not done elsewhere; it is not sent.
     """
@@ -55,14 +58,37 @@ def _subject(job: Job, progress: Progress) -> Any:
     kind = catalogue.analysis_of(job.analysis).kind
     key = (kind, job.reference)
     found = _held.pop(key, None)
-    if found is None or fingerprint(found) != job.fingerprint:
+    if found is None or fingerprint(found) != (job.fingerprint or _now(job.reference, found)):
         found = catalogue.load(job.analysis, job.reference, progress)
-        if kind != "run" and fingerprint(found) != job.fingerprint:  # A run's status may change at any time.
+        if (
+            job.fingerprint and kind != "run" and fingerprint(found) != job.fingerprint
+        ):  # A run's status changes at any time.
             raise UserError("The model has changed since this page was drawn: reload the page.")
     _held[key] = found
     while len(_held) > MODELS:
         _held.popitem(last=False)
     return found
+
+
+def _now(reference: str, held: Any) -> str:
+    """The fingerprint that a model in memory must have to be what its reference is now; "" where only loading it would tell."""
+    return "" if reference.startswith(RUN) or exists(reference) else fingerprint(held)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A result with all that is kept beside it: the seconds that it took, its subject's fingerprint, remarks (see `subjects.remarks`)."""
+
+    result: Any
+    seconds: float
+    fingerprint: str
+    remarks: list[str]
+
+
+def _find(subject: Any, job: Job, progress: Progress) -> Found:
+    result, seconds = _analyse(subject, job, progress)
+    said = remarks.remarks(subject, job.values) if isinstance(subject, Classifier) else []
+    return Found(result, seconds, fingerprint(subject), said)
 
 
 def _analyse(subject: Any, job: Job, progress: Progress) -> tuple[Any, float]:
@@ -80,4 +106,9 @@ def _mark(subject: Any, job: Job, _: Progress) -> str:
     return remarks.mark_on(subject, **job.values)
 
 
-JOBS: dict[str, Callable[[Any, Job, Progress], Any]] = {"analyse": _analyse, "remarks": _remarks, "mark": _mark}
+JOBS: dict[str, Callable[[Any, Job, Progress], Any]] = {
+    "analyse": _analyse,
+    "find": _find,
+    "remarks": _remarks,
+    "mark": _mark,
+}

@@ -25,6 +25,12 @@ from engine.objectives.electra_pair import (
 from engine.objectives.masking import Masker, MaskingSettings, Strategy
 from engine.settings import CONFIG
 
+TOP = 5  # Guesses of the generator among which the masked token counts as found.
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
 
 @dataclass(config=CONFIG, kw_only=True, frozen=True)
 class ELECTRASettings(MaskingSettings):
@@ -118,8 +124,10 @@ class ELECTRA(Objective):
         verdicts = found["replaced"][real].float()
         discriminator = F.binary_cross_entropy_with_logits(verdicts, replaced.float())
         loss = mlm + self.settings.discriminator_weight * discriminator
+        found_among = picked.topk(min(TOP, picked.shape[-1])).indices == wanted[:, None]
         return loss, {
-            "generator_correct": (picked.argmax(-1) == wanted).float(),
+            "generator_correct": found_among[:, 0].float(),
+            "generator_top5": found_among.any(dim=1).float(),
             "replaced": replaced.float(),
             "verdicts": verdicts.detach(),
             "mlm_loss": mlm.detach().reshape(1),
@@ -127,7 +135,9 @@ class ELECTRA(Objective):
         }
 
     def metrics(self, collected: Mapping[str, Tensor]) -> dict[str, float]:
-        """AUC, precision and recall of the discriminator, accuracy of the generator, both losses."""
+        """AUC, precision and recall of the discriminator; how often the generator's first guess, and one of its first five, is
+        the masked token; both losses.
+        """
         from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
         replaced, verdicts = collected["replaced"].numpy() > 0, collected["verdicts"].numpy()
@@ -139,9 +149,8 @@ class ELECTRA(Objective):
             "auc": float(roc_auc_score(replaced, verdicts)) if both else 0.5,
             "precision": float(precision),
             "recall": float(recall),
-            "generator_accuracy": float(collected["generator_correct"].mean())
-            if len(collected["generator_correct"])
-            else 0.0,
+            "generator_accuracy": _mean(collected["generator_correct"]),
+            "generator_top5": _mean(collected["generator_top5"]),
             "mlm_loss": float(collected["mlm_loss"].mean()),
             "discriminator_loss": float(collected["discriminator_loss"].mean()),
         }

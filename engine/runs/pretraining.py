@@ -14,7 +14,7 @@ from engine.runs.config import TrainConfig
 
 EVALUATED_TEXTS = 512
 METRICS = {
-    "electra": ("auc", "precision", "recall", "generator_accuracy", "mlm_loss", "discriminator_loss"),
+    "electra": ("auc", "precision", "recall", "generator_accuracy", "generator_top5", "mlm_loss", "discriminator_loss"),
     "macbert": ("correction_accuracy", "changed_accuracy", "order_accuracy"),
 }
 

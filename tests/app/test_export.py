@@ -12,9 +12,9 @@ from markdown_it import MarkdownIt
 from nbclient import NotebookClient
 
 from app.drawing.shown import difference
-from app.notebook.cells import run_again
 from app.notebook.export.html import facts_line, imported, markdown, to_html, to_markdown
 from app.notebook.export.jupyter import code_of, from_ipynb, to_ipynb
+from app.notebook.running import run
 from app.views import draw
 from engine.catalogue import analyse, load
 from engine.errors import UserError
@@ -244,6 +244,6 @@ def test_a_kept_result_that_cannot_be_read_is_no_hindrance_to_a_new_one(contents
     broken = contents[2].model_copy(update={"shown": {"kind": "figure", "figure": {}}})
     made = Notebooks().create("broken", [broken])
     (cell,) = Notebooks().cells(made.id)
-    run_again(cell)
+    run([cell.id])
     (after,) = Notebooks().cells(made.id)
     assert after.content.shown["kind"] == "strips" and "checked" not in after.content.facts

@@ -179,12 +179,41 @@ def test_a_lesson_opens_from_home_and_computes(page, own, monkeypatch):
     open_page(page, own, "")
     page.get_by_role("link", name="What is a perturbation?").click()
     expect(page.locator("[data-token]").first).to_be_visible(timeout=120_000)
-    expect(page.get_by_text("Not run yet")).to_have_count(0, timeout=120_000)
+    expect(page.get_by_text("To be run.")).to_have_count(0, timeout=120_000)
+    expect(page.get_by_text("Not run yet")).to_have_count(0)
     page.get_by_text("Answer").first.click()
     expect(page.get_by_text("It spends its budget")).to_be_visible()
     monkeypatch.setenv("DELTABOOK_HOME", str(own.home))
     (notebook,) = Notebooks().all()
     assert all(cell.content.shown for cell in Notebooks().cells(notebook.id) if cell.content.spec)
+
+
+def test_run_all_goes_on_when_the_page_is_left_and_can_be_stopped(page, own, small, sentences, monkeypatch):
+    monkeypatch.setenv("DELTABOOK_HOME", str(own.home))
+    short = {"method": "pgd", "settings": {}, "text": "a dull but good film"}
+    long = {"dataset": str(sentences), "limit": 200, "samples": 20_000, "split": "train"}
+    specs = [
+        Spec(analysis=analysis, view=view, subjects={"": str(small)}, values=values)
+        for analysis, view, values in (("trace", "tokens", short), ("trace", "loss", short), ("sandwich", "bounds", long))
+    ]
+    made = Notebooks().create("a notebook", [Content(spec=spec) for spec in specs])
+    open_page(page, own, "notebook")
+    page.get_by_role("button", name="Export").click()
+    expect(page.get_by_text("3 of its cells have no result yet")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Run all").click()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Runs", exact=True).click()
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    page.wait_for_timeout(500)
+    page.get_by_role("link", name="Notebook", exact=True).click()
+    expect(cells(page).nth(0).locator("[data-token]").first).to_be_visible(timeout=60_000)
+    expect(cells(page).nth(1).locator(".js-plotly-plot")).to_be_visible(timeout=60_000)
+    expect(cells(page).nth(2).get_by_text("To be run.")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(cells(page).nth(2).get_by_text("Stopped: its result is what it was.")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+    assert [bool(cell.content.shown) for cell in Notebooks().cells(made.id)] == [True, True, False]
 
 
 @pytest.mark.parametrize(
