@@ -1,6 +1,7 @@
 """Notebooks as a whole: choosing, making and importing them; lessons."""
 
 import time
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -8,9 +9,9 @@ import streamlit as st
 from app import widgets
 from app.notebook import lessons
 from app.notebook.export.html import imported
-from app.notebook.export.jupyter import from_ipynb
+from app.notebook.export.jupyter import from_ipynb, to_ipynb
 from app.notebook.running import run
-from app.shell.layout import plain
+from app.shell.layout import plain, said_if_it_fails
 from engine.errors import UserError, known
 from engine.notebook.cells import Notebook
 from engine.notebook.store import Notebooks
@@ -78,10 +79,32 @@ def undelete() -> None:
 
 
 def list_lessons() -> None:
-    """A button per lesson."""
+    """Each lesson: to be opened, to be taken along as a Jupyter notebook, and what its teacher wants to know."""
     st.markdown("**Lessons**")
     for name, title in lessons.titles().items():
-        st.button(title, key=f"lesson-{name}", icon=":material/school:", on_click=open_lesson, args=(name,))
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.button(title, key=f"lesson-{name}", icon=":material/school:", on_click=open_lesson, args=(name,))
+            st.download_button(
+                "Jupyter", said_if_it_fails(partial(_as_jupyter, name)), f"{name}.ipynb", "application/x-ipynb+json",
+                key=f"jupyter-{name}", on_click="ignore", icon=":material/download:", type="tertiary",
+                help=f"{title}, as a Jupyter notebook.",
+            )  # fmt: skip
+            if st.button(
+                "For teachers", key=f"teacher-{name}", icon=":material/co_present:", type="tertiary",
+                help=f"{title}: time, preparation, what to ask, what is often misunderstood.",
+            ):  # fmt: skip
+                teachers_dialog(name)
+
+
+def _as_jupyter(name: str) -> bytes:
+    return to_ipynb(*lessons.lesson(name))
+
+
+@st.dialog("For teachers", width="medium")
+def teachers_dialog(name: str) -> None:
+    """A lesson's notes for whoever gives it."""
+    st.markdown(f"**{plain(lessons.titles()[name])}**")
+    st.markdown(lessons.teachers_notes(name))
 
 
 def offer(name: str) -> None:

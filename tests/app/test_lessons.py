@@ -5,7 +5,8 @@ import time
 import pytest
 
 from app.notebook.export.html import markdown
-from app.notebook.lessons import lesson, titles
+from app.notebook.export.jupyter import from_ipynb, to_ipynb
+from app.notebook.lessons import lesson, teachers_notes, titles
 from app.views import draw, view_of
 from engine.catalogue import analyse, analysis_of, load
 
@@ -32,6 +33,16 @@ def test_cells_questions_and_formulas(name):
             view_of(content.spec.analysis, content.spec.view)
             analysis_of(content.spec.analysis).Settings.checked(content.spec.values)
     assert any("<math" in markdown(content.note) for content in contents)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_teachers_have_notes_and_students_notebooks_have_none_of_them(name):
+    notes = teachers_notes(name)
+    assert all(part in notes for part in ("**Time**", "**Before**", "**What is often misunderstood.**"))
+    assert "<code>\\" not in markdown(notes) and "$" not in markdown(notes)
+    made = to_ipynb(*lesson(name)).decode()
+    assert "misunderstood" not in made and "**Before**" not in made
+    assert from_ipynb(made.encode()) == lesson(name)
 
 
 @pytest.mark.alone

@@ -194,7 +194,11 @@ def test_run_all_goes_on_when_the_page_is_left_and_can_be_stopped(page, own, sma
     long = {"dataset": str(sentences), "limit": 200, "samples": 20_000, "split": "train"}
     specs = [
         Spec(analysis=analysis, view=view, subjects={"": str(small)}, values=values)
-        for analysis, view, values in (("trace", "tokens", short), ("trace", "loss", short), ("sandwich", "bounds", long))
+        for analysis, view, values in (
+            ("trace", "tokens", short),
+            ("trace", "loss", short),
+            ("sandwich", "bounds", long),
+        )
     ]
     made = Notebooks().create("a notebook", [Content(spec=spec) for spec in specs])
     open_page(page, own, "notebook")

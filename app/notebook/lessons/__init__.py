@@ -1,4 +1,6 @@
-"""Guided notebooks that come with the app: Markdown files, cells apart by `---`, results and answers in fenced blocks."""
+"""Guided notebooks that come with the app: Markdown files, cells apart by `---`; results, answers and, last, the teacher's notes in
+fenced blocks.
+"""
 
 import json
 import re
@@ -7,7 +9,7 @@ from pathlib import Path
 from engine.notebook.cells import Content, content_from
 
 FOLDER = Path(__file__).parent
-_BLOCK = re.compile(r"^```(cell|answer)\n(.*?)^```\n?", re.M | re.S)
+_BLOCK = re.compile(r"^```(cell|answer|teacher)\n(.*?)^```\n?", re.M | re.S)
 
 
 def titles() -> dict[str, str]:
@@ -24,8 +26,16 @@ def lesson(name: str) -> tuple[str, list[Content]]:
     contents = []
     for part in re.split(r"^---$", text, flags=re.M):
         blocks = {found[1]: found[2] for found in _BLOCK.finditer(part)}
+        if "teacher" in blocks:
+            continue
         document: dict[str, object] = {"note": _BLOCK.sub("", part).strip(), "answer": blocks.get("answer", "").strip()}
         if "cell" in blocks:
             document["spec"] = json.loads(blocks["cell"])
         contents.append(content_from(document))
     return title.removeprefix("# "), contents
+
+
+def teachers_notes(name: str) -> str:
+    """What a teacher wants to know before giving a lesson: time, preparation, questions, misunderstandings (Markdown)."""
+    blocks = _BLOCK.finditer((FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+    return next(found[2] for found in blocks if found[1] == "teacher").strip()
