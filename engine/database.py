@@ -59,8 +59,13 @@ CREATE TABLE IF NOT EXISTS predictions (
     PRIMARY KEY (question, student)
 ) WITHOUT ROWID;
 """
+TAGS = """
+CREATE TABLE IF NOT EXISTS tags (
+    run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, tag TEXT NOT NULL, PRIMARY KEY (run, tag)
+) WITHOUT ROWID;
+"""
 # One entry per version of the database, in order; what stands here is never changed, only added to.
-VERSIONS = (RUNS, NOTEBOOKS, MARKS, CLASSES)
+VERSIONS = (RUNS, NOTEBOOKS, MARKS, CLASSES, TAGS)
 
 
 class Database:

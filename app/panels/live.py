@@ -65,14 +65,14 @@ def status_line(run: Run, curves: dict[str, list[tuple[int, float]]]) -> str:
     return " · ".join(parts)
 
 
-def curve_figures(runs: list[Run], key: str) -> state.Finding:
-    """Loss, validation metric, ‖δ‖ and learning rate of one or several runs over one another."""
+def curve_figures(runs: list[Run], key: str, **options: Any) -> state.Finding:
+    """Loss, validation metric, ‖δ‖ and learning rate of one or several runs over one another; `options`: of the view."""
     found = state.analyse("curves", None, "", keep=False, runs=[run.id for run in runs])
     logged = {name for run in found.result.runs.values() for name in run.curves}
     shown = [name for name in CURVES if name in logged]
     for column, name in in_columns(shown, 3):
         with column:
-            show(found, "curve", f"{key}-{name}", figure=name)
+            show(found, "curve", f"{key}-{name}", figure=name, **options)
     return found
 
 

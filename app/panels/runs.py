@@ -1,9 +1,11 @@
 """Runs: all that were trained, their curves over one another, and how to take a model away."""
 
+from typing import Any
+
 import streamlit as st
 
-from app.notebook.pins import show
-from app.panels import live
+from app.notebook.pins import drawn, show
+from app.panels import live, run_list
 from app.shell.layout import errors_in_a_box, plain
 from app.shell.navigation import link
 from engine.runs import queue
@@ -23,42 +25,17 @@ def confirm(run: Run) -> None:
         st.rerun()
 
 
-def choose() -> None:
-    """Put the chosen runs into the address: by their ids, since rows move when a run is added."""
-    listed = st.session_state["listed-runs"]
-    st.query_params["runs"] = [listed[row] for row in st.session_state["table"].selection.rows if row < len(listed)]
-
-
-def table(runs: list[Run]) -> list[Run]:
-    """The list of runs; returns those chosen (the newest one if none is)."""
-    rows = [
-        {
-            "name": run.marked_title,
-            "method": run.config["method"],
-            "data set": run.config["dataset"].rsplit("/", 1)[-1],
-            "model": run.config["model"].rsplit("/", 1)[-1],
-            "status": run.status,
-            "progress": run.step / run.max_steps if run.max_steps else 0.0,
-            "result": live.score(run),
-            "time": live.duration(run.seconds),
-            "run": run.id,
-        }
-        for run in runs
-    ]
-    st.session_state["listed-runs"] = [run.id for run in runs]
-    st.dataframe(
-        rows,
-        hide_index=True,
-        on_select=choose,
-        selection_mode="multi-row",
-        key="table",
-        column_config={
-            "progress": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent", width=90),
-            **{name: st.column_config.TextColumn(width="small") for name in ("method", "model", "status", "time")},
-        },
-    )
-    wanted = st.query_params.get_all("runs")
-    return [run for run in runs if run.id in wanted] or runs[:1]
+def _drawing() -> dict[str, Any]:
+    """How curves are drawn: smoothing and axis."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        smoothing = st.slider(
+            "Smoothing", 0.0, 0.99, 0.0, 0.01, key="smoothing", bind="query-params", width=260,
+            help="Share that each point keeps of the moving average before it; 0: as logged.",
+        )  # fmt: skip
+        log = st.toggle(
+            "Powers of ten upwards", key="log", bind="query-params", help="Only where all values are above 0."
+        )
+    return {name: value for name, value in (("smoothing", smoothing), ("log", log)) if value}
 
 
 def details(run: Run) -> None:
@@ -97,8 +74,13 @@ def page() -> None:
             # drawn again no longer, which would pull an open dialog away.
             if not runs or (refreshing and not any(run.status in UNDER_WAY for run in runs)):
                 st.rerun()
-            chosen = table(runs)
-            found = live.curve_figures(chosen, "compare")
+            chosen = run_list.page(runs)
+            if not chosen:
+                return
+            found = live.curve_figures(chosen, "compare", **_drawing())
+            if len(chosen) > 1 and not drawn(found, "differences").table().empty:
+                st.header("What differs", anchor=False)
+                show(found, "differences", "differences")
             metrics = [run.metrics["main_metric"] for run in chosen if run.metrics.get("main_metric")]
             if len(metrics) > 1 and len(set(metrics)) == 1:
                 show(found, "results", "results")

@@ -1,7 +1,12 @@
 """Runs over one another."""
 
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+
 from app.drawing import figures
-from app.drawing.shown import Figure
+from app.drawing.shown import Figure, Table
 from app.views import VIEWS, Views
 from engine.analysis.curves import Curves, RunCurves
 
@@ -40,10 +45,44 @@ def _titles(found: Curves) -> dict[str, RunCurves]:
 
 
 @view("curve", "Runs over one another")
-def curve(found: Curves, *, figure: str = "loss") -> Figure:
-    """One logged figure of every run."""
-    curves = {title: run.curves[figure] for title, run in _titles(found).items() if run.curves.get(figure)}
-    return Figure(figures.lines(curves, "optimiser step", CURVES.get(figure, figure)))
+def curve(found: Curves, *, figure: str = "loss", smoothing: float = 0.0, log: bool = False) -> Figure:
+    """One logged figure of every run. `smoothing`: see `smoothed`; `log`: the axis upwards follows powers of ten."""
+    curves = {
+        title: smoothed(run.curves[figure], smoothing)
+        for title, run in _titles(found).items()
+        if run.curves.get(figure)
+    }
+    name = CURVES.get(figure, figure) + (f", smoothed by {smoothing:g}" if smoothing else "")
+    made = figures.lines(curves, "optimiser step", name)
+    if log and all(value > 0 for points in curves.values() for _, value in points):
+        made.update_yaxes(type="log")
+    return Figure(made)
+
+
+def smoothed(points: Sequence[tuple[int, float]], share: float) -> list[tuple[int, float]]:
+    """The exponential moving average, without the bias of its start: the sum of share^(t-s) v_s over the sum of share^(t-s).
+
+    Args:
+        share: that a point keeps of the average before it, from 0 (as logged) to below 1.
+    """
+    total, weight, found = 0.0, 0.0, []
+    for step, value in points:
+        total, weight = share * total + value, share * weight + 1.0
+        found.append((step, total / weight))
+    return found
+
+
+@view("differences", "Settings in which runs differ")
+def differences(found: Curves) -> Table:
+    """One row per setting that is not the same in all of them; of one run alone, all."""
+    runs = _titles(found)
+    names = dict.fromkeys(name for run in runs.values() for name in run.config)
+    rows = []
+    for name in names:
+        values = {title: run.config.get(name, "") for title, run in runs.items()}
+        if len(runs) == 1 or len({json.dumps(each, sort_keys=True) for each in values.values()}) > 1:
+            rows.append({"setting": name} | {title: str(each) for title, each in values.items()})
+    return Table(pd.DataFrame(rows, columns=["setting", *runs]))
 
 
 @view("results", "What runs reached")

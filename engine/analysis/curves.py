@@ -1,6 +1,8 @@
 """What several runs logged, to be laid over one another."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from pydantic.dataclasses import dataclass as settings_dataclass
@@ -19,11 +21,15 @@ class CurvesSettings(Settings):
     """Ids or names of runs, separated by commas."""
 
 
+MOST_POINTS = 2000  # Of a curve; a screen is not wider.
+
+
 @dataclass(frozen=True)
 class RunCurves:
-    """`curves`: logged figure → (step, value)."""
+    """`config`: all settings, those of its method by names with a dot. `curves`: logged figure → (step, value), `thinned`."""
 
     title: str
+    config: dict[str, Any]
     metrics: dict[str, Any]
     curves: dict[str, list[tuple[int, float]]]
 
@@ -40,4 +46,41 @@ def curves(nothing: None, asked: CurvesSettings, progress: Progress = None) -> C
     """The figures of each run."""
     store = Store()
     found = [store.find(reference) for reference in asked.runs]
-    return Curves({run.id: RunCurves(run.marked_title, run.metrics, store.figures(run.id)) for run in found})
+    return Curves(
+        {
+            run.id: RunCurves(
+                run.marked_title,
+                flat(run.config),
+                run.metrics,
+                {name: thinned(points) for name, points in store.figures(run.id).items()},
+            )
+            for run in found
+        }
+    )
+
+
+def flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's settings in one row: those of its method as `method_settings.epsilon`, …"""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{inner}": each for inner, each in value.items()}
+        else:
+            found[name] = value
+    return found
+
+
+def thinned(points: list[tuple[int, float]], most: int = MOST_POINTS) -> list[tuple[int, float]]:
+    """At most `most` of a curve's points: of every stretch its lowest and its highest, so that no spike is lost."""
+    if len(points) <= most:
+        return points
+    cuts = [round(place * len(points) / (most // 2)) for place in range(most // 2 + 1)]
+    kept: list[tuple[int, float]] = []
+    for begin, end in pairwise(cuts):
+        stretch = points[begin:end]
+        kept += sorted({min(stretch, key=_value), max(stretch, key=_value)})
+    return kept
+
+
+def _value(point: tuple[int, float]) -> float:
+    return point[1]

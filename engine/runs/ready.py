@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,17 @@ from engine.runs.config import TrainConfig
 
 
 def ready(
-    name: str, config: TrainConfig, metric: str, progress: Callable[[int, int], None] | None = None
+    name: str, config: TrainConfig, metrics: Sequence[str], progress: Callable[[int, int], None] | None = None
 ) -> tuple[Path, dict[str, Any]]:
     """The folder of a kept model, trained by `config` on first use, and what is known of it.
 
     Args:
         name: of its folder in the cache.
-        metric: one figure of its last evaluation, kept with it.
+        metrics: figures of its last evaluation that are kept with it.
         progress: called with (step, steps) while it trains.
 
     Returns:
-        The folder, and `steps`, `dataset` and the metric.
+        The folder, and `steps`, `dataset` and the metrics.
     """
     folder = cache() / "ready" / name
     facts_file = folder / "ready.json"
@@ -30,15 +30,17 @@ def ready(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             made = Path(scratch) / "model"
-            value = _train(config, made, metric, progress)
-            facts = {"steps": config.max_steps, "dataset": config.dataset, metric: value}
+            found = _train(config, made, metrics, progress)
+            facts = {"steps": config.max_steps, "dataset": config.dataset, **found}
             (made / "ready.json").write_text(json.dumps(facts))
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
     return folder, json.loads(facts_file.read_text())
 
 
-def _train(config: TrainConfig, target: Path, metric: str, progress: Callable[[int, int], None] | None) -> float:
+def _train(
+    config: TrainConfig, target: Path, metrics: Sequence[str], progress: Callable[[int, int], None] | None
+) -> dict[str, float]:
     from transformers import TrainerCallback
 
     from engine.runs.build import build
@@ -53,5 +55,5 @@ def _train(config: TrainConfig, target: Path, metric: str, progress: Callable[[i
     trainer.add_callback(Steps())
     trainer.train()
     trainer.save_model(str(target))
-    history = reversed(trainer.state.log_history)
-    return float(next(each[f"eval_{metric}"] for each in history if f"eval_{metric}" in each))
+    last = next(each for each in reversed(trainer.state.log_history) if f"eval_{metrics[0]}" in each)
+    return {metric: float(last[f"eval_{metric}"]) for metric in metrics}

@@ -7,7 +7,7 @@ import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from engine.runs.lost import lost_runs
 from engine.runs.run import ACTIVE, Run, last_lines
 
 OURS = 0x0DE17A  # The database's application_id, once its runs have been looked for.
+MOST_TAG = 40
 SILENT = 120.0  # Seconds without a sign after which a process on another host is taken for gone.
 
 
@@ -73,6 +74,37 @@ class Store(Database):
         """All runs, the newest first."""
         with self.reading() as connection:
             return [self._run(row) for row in connection.execute("SELECT * FROM runs ORDER BY created DESC")]
+
+    def active(self) -> list[Run]:
+        """Those that train, or are about to."""
+        with self.reading() as connection:
+            marks = ", ".join("?" * len(ACTIVE))
+            rows = connection.execute(f"SELECT * FROM runs WHERE status IN ({marks}) ORDER BY created", ACTIVE)
+            return [self._run(row) for row in rows]
+
+    def tags(self) -> dict[str, list[str]]:
+        """The tags of every run that has some, by its id."""
+        found: dict[str, list[str]] = {}
+        with self.reading() as connection:
+            for run, tag in connection.execute("SELECT run, tag FROM tags ORDER BY run, tag"):
+                found.setdefault(run, []).append(tag)
+        return found
+
+    def tag(self, identifiers: Sequence[str], add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Add tags to runs, and take others away from them.
+
+        Raises:
+            UserError: a tag is empty or longer than `MOST_TAG` characters.
+        """
+        add = [" ".join(tag.split()) for tag in add]
+        if any(not 1 <= len(tag) <= MOST_TAG for tag in add):
+            raise UserError(f"A tag must have 1 to {MOST_TAG} characters.")
+        with self.writing() as connection:
+            for sql, tags in (
+                ("INSERT OR IGNORE INTO tags VALUES (?, ?)", add),
+                ("DELETE FROM tags WHERE run = ? AND tag = ?", remove),
+            ):
+                connection.executemany(sql, [(each, tag) for each in identifiers for tag in tags])
 
     def row_of(self, identifier: str) -> Run | None:
         """The run with that id, None if there is none."""
@@ -171,8 +203,8 @@ class Store(Database):
 
         A process on another host counts as gone when it has given no sign for `SILENT` seconds.
         """
-        for run in self.all():
-            if run.status in ACTIVE and not _alive(run):
+        for run in self.active():
+            if not _alive(run):
                 tail = last_lines(run.log_file)
                 where = "" if run.host == socket.gethostname() else f" on {run.host}"
                 message = f"The process{where} ended without a word.{' Its last words: ' + tail if tail else ''}"

@@ -225,4 +225,4 @@ def ready_made(name: str, source: Path, progress: Progress = None) -> tuple[Path
     """The folder of the briefly fine-tuned classifier of an encoder, made on first use, and what is known of it."""
     plain = {"method": "vanilla", "dataset": READY_DATASET, "model": name, "max_steps": READY_STEPS, "evaluations": 1}
     config = TrainConfig.build({**plain, **READY_OTHERWISE.get(name, {})})
-    return ready(f"{_fingerprint(source)}-{config.dataset}-{READY_STEPS}-2", config, "accuracy", progress)
+    return ready(f"{_fingerprint(source)}-{config.dataset}-{READY_STEPS}-2", config, ("accuracy",), progress)

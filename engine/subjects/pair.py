@@ -55,7 +55,7 @@ def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
         record = Store().find(run)
         if record.config["method"] != "electra" or not (record.model_folder / HEAD_FILE).exists():
             raise UserError(f"{record.id} is no finished ELECTRA run ({record.config['method']}, {record.status}).")
-        folder, origin = record.model_folder, f"run {record.id} (validation AUC {record.metrics.get('auc', 0.5):.3f})"
+        folder, origin = record.model_folder, f"run {record.id} {_quality(record.metrics)}"
     else:
         config = TrainConfig.build(
             {
@@ -66,9 +66,19 @@ def load_electra(run: str | None = None, progress: Progress = None) -> Pair:
                 "learning_rate": 3e-4,
             }
         )
-        folder, facts = ready(f"electra-3-minilm-{READY_DATASET}-{READY_STEPS}", config, "auc", progress)
+        folder, facts = ready(
+            f"electra-4-minilm-{READY_DATASET}-{READY_STEPS}", config, ("auc", "generator_top5"), progress
+        )
         origin = f"minilm and a generator of 1/4 its width, {facts['steps']} steps on {facts['dataset']}"
-        origin += f" (validation AUC {facts['auc']:.3f})"
+        origin += f" {_quality(facts)}"
     module, tokenizer = load_pair(folder)
     weights = digest_of(sorted(folder.rglob("*.safetensors")))[:16]
     return Pair(module.to(best_device()), tokenizer, origin, weights, f"{RUN}{run}" if run else "")
+
+
+def _quality(metrics: Mapping[str, Any]) -> str:
+    """How good a pair is on validation texts, in words."""
+    said = f"(on validation texts: discriminator's AUC {metrics.get('auc', 0.5):.3f}"
+    if (found := metrics.get("generator_top5")) is not None:
+        said += f"; the masked token is among the generator's first five guesses at {found:.0%} of the places"
+    return said + ")"

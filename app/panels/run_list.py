@@ -1,0 +1,154 @@
+"""The list of runs: filtered, with the columns that one wants, tagged, and chosen from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.panels import live
+from app.shell.layout import errors_in_a_box
+from engine.analysis.curves import flat
+from engine.runs.run import Run
+from engine.runs.store import Store
+
+MOST_ROWS = 1000
+ALWAYS = ("method", "dataset", "model", "name")  # Settings that have columns of their own.
+
+
+def page(runs: list[Run]) -> list[Run]:
+    """The list of runs with what narrows it; returns those chosen (the newest one if none is)."""
+    tags = Store().tags()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = st.text_input(
+            "Filter", key="filter", bind="query-params", width=320, placeholder="freelb movie -failed epsilon=0.5",
+            help="Words that a run must have in its name, id, method, data, model, status or tags; -word: must not have;"
+            " setting=value: must be so.",
+        )  # fmt: skip
+        settings = {run.id: flat(run.config) for run in runs}
+        columns = st.multiselect(
+            "More columns", _varying(settings.values()), key="columns", bind="query-params", width=420,
+            help="The settings in which these runs differ.",
+        )  # fmt: skip
+    found = [run for run in runs if matches(run, settings[run.id], tags.get(run.id, []), words)]
+    listed = found[:MOST_ROWS]
+    st.caption(
+        f"{len(found):,} of {len(runs):,} runs"
+        + (f"; the newest {MOST_ROWS:,} are listed: filter for others" if len(found) > MOST_ROWS else "")
+        + ". A click on a column's name sorts."
+    )
+    if not listed:
+        st.info("No run has all of these words.", icon=":material/filter_alt_off:")
+        return []
+    _table(listed, settings, tags, columns)
+    wanted = st.query_params.get_all("runs")
+    chosen = [run for run in runs if run.id in wanted] or listed[:1]
+    if wanted:
+        _tags(chosen, tags)
+    return chosen
+
+
+def matches(run: Run, settings: Mapping[str, Any], tags: Sequence[str], words: str) -> bool:
+    """Whether a run has all words of a filter (see `page`)."""
+    said = " ".join(
+        [run.title, run.id, run.config["method"], run.config["dataset"], run.config["model"], run.status, *tags]
+    )
+    said = said.lower()
+    for word in words.lower().split():
+        name, equals, value = word.lstrip("-").partition("=")
+        if equals:
+            there = any(
+                _is(each, value)
+                for key, each in settings.items()
+                if name in (key.lower(), key.lower().rsplit(".", 1)[-1])
+            )
+        else:
+            there = name in said
+        if there == word.startswith("-"):
+            return False
+    return True
+
+
+def _is(setting: Any, value: str) -> bool:
+    """Whether a setting is what was typed: numbers by their value (`1e-5` is 0.00001)."""
+    if isinstance(setting, float | int) and not isinstance(setting, bool):
+        try:
+            return float(setting) == float(value)
+        except ValueError:
+            return False
+    return str(setting).lower() == value
+
+
+def _varying(settings: Any) -> list[str]:
+    """Names of the settings that are not the same in all runs."""
+    seen: dict[str, str] = {}
+    varying: dict[str, None] = {}
+    for each in settings:
+        for name, value in each.items():
+            if seen.setdefault(name, str(value)) != str(value):
+                varying[name] = None
+    return [name for name in varying if name not in ALWAYS]
+
+
+def _choose() -> None:
+    """Put the chosen runs into the address: by their ids, since rows move when a run is added."""
+    listed = st.session_state["listed-runs"]
+    st.query_params["runs"] = [listed[row] for row in st.session_state["table"].selection.rows if row < len(listed)]
+
+
+def _table(
+    runs: list[Run], settings: Mapping[str, Mapping[str, Any]], tags: Mapping[str, list[str]], columns: Sequence[str]
+) -> None:
+    rows = [
+        {
+            "name": run.marked_title,
+            "method": run.config["method"],
+            "data set": run.config["dataset"].rsplit("/", 1)[-1],
+            "model": run.config["model"].rsplit("/", 1)[-1],
+            "status": run.status,
+            "progress": run.step / run.max_steps if run.max_steps else 0.0,
+            "result": live.score(run),
+            "time": live.duration(run.seconds),
+            **{name: _plain(settings[run.id].get(name)) for name in columns},
+            "tags": tags.get(run.id, []),
+            "run": run.id,
+        }
+        for run in runs
+    ]
+    st.session_state["listed-runs"] = [run.id for run in runs]
+    small = ("method", "model", "status", "time", *columns)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        on_select=_choose,
+        selection_mode="multi-row",
+        key="table",
+        column_config={
+            "progress": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent", width=90),
+            "tags": st.column_config.ListColumn(width="small"),
+            **{name: st.column_config.Column(width="small") for name in small},
+        },
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A setting in a column: numbers stay numbers, so that they sort as such."""
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _tags(chosen: list[Run], tags: Mapping[str, list[str]]) -> None:
+    """Change the tags of the chosen runs."""
+    identifiers = [run.id for run in chosen]
+    now = sorted({tag for each in identifiers for tag in tags.get(each, [])})
+    key = f"tags {' '.join(identifiers)}"[:200]
+
+    def write() -> None:
+        said = st.session_state[key]
+        with errors_in_a_box():
+            Store().tag(identifiers, [tag for tag in said if tag not in now], [tag for tag in now if tag not in said])
+
+    many = f"Tags of the {len(chosen)} chosen runs" if len(chosen) > 1 else f"Tags of {chosen[0].title}"
+    known = sorted({tag for each in tags.values() for tag in each})
+    st.multiselect(
+        many, known, now, key=key, accept_new_options=True, on_change=write, width=420,
+        placeholder="Type a tag, then Enter", help="For groups of runs: filter by them above.",
+    )  # fmt: skip
