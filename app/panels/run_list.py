@@ -98,17 +98,18 @@ def _choose() -> None:
 def _table(
     runs: list[Run], settings: Mapping[str, Mapping[str, Any]], tags: Mapping[str, list[str]], columns: Sequence[str]
 ) -> None:
+    under_way = any(run.status != "completed" for run in runs)
     rows = [
         {
             "name": run.marked_title,
+            "result": live.score(run),
+            **{name: _plain(settings[run.id].get(name)) for name in columns},
             "method": run.config["method"],
             "data set": run.config["dataset"].rsplit("/", 1)[-1],
             "model": run.config["model"].rsplit("/", 1)[-1],
             "status": run.status,
-            "progress": run.step / run.max_steps if run.max_steps else 0.0,
-            "result": live.score(run),
+            **({"progress": run.step / run.max_steps if run.max_steps else 0.0} if under_way else {}),
             "time": live.duration(run.seconds),
-            **{name: _plain(settings[run.id].get(name)) for name in columns},
             "tags": tags.get(run.id, []),
             "run": run.id,
         }

@@ -56,13 +56,12 @@ def details(run: Run) -> None:
 def page() -> None:
     """Draw everything on the Runs page below its heading."""
     queue.glance()
-    everything = Store().all()
-    if not everything:
+    if not Store().count():
         st.info("There are no runs yet. Start one on Train, or with `python -m engine train`.")
         link("train", "Open Train")
         st.stop()
 
-    refreshing = any(run.status in UNDER_WAY for run in everything)
+    refreshing = bool(Store().of(*UNDER_WAY))
 
     @st.fragment(run_every=2.0 if refreshing else None)
     def board() -> None:

@@ -75,12 +75,17 @@ class Store(Database):
         with self.reading() as connection:
             return [self._run(row) for row in connection.execute("SELECT * FROM runs ORDER BY created DESC")]
 
-    def active(self) -> list[Run]:
-        """Those that train, or are about to."""
+    def of(self, *statuses: str) -> list[Run]:
+        """Those with one of these statuses, the oldest first."""
         with self.reading() as connection:
-            marks = ", ".join("?" * len(ACTIVE))
-            rows = connection.execute(f"SELECT * FROM runs WHERE status IN ({marks}) ORDER BY created", ACTIVE)
+            marks = ", ".join("?" * len(statuses))
+            rows = connection.execute(f"SELECT * FROM runs WHERE status IN ({marks}) ORDER BY created", statuses)
             return [self._run(row) for row in rows]
+
+    def count(self) -> int:
+        """How many there are."""
+        with self.reading() as connection:
+            return int(connection.execute("SELECT COUNT(*) FROM runs").fetchone()[0])
 
     def tags(self) -> dict[str, list[str]]:
         """The tags of every run that has some, by its id."""
@@ -125,11 +130,12 @@ class Store(Database):
 
     def find(self, reference: str) -> Run:
         """A run by id, by the beginning of its id, by its name if only one has it, or `latest`."""
+        if (found := self.row_of(reference)) is not None:
+            return found
         runs = self.all()
         if reference == "latest" and runs:
             return runs[0]
         for match in (
-            [run for run in runs if run.id == reference],
             [run for run in runs if run.name == reference],
             [run for run in runs if reference and run.id.startswith(reference)],
         ):
@@ -203,7 +209,7 @@ class Store(Database):
 
         A process on another host counts as gone when it has given no sign for `SILENT` seconds.
         """
-        for run in self.active():
+        for run in self.of(*ACTIVE):
             if not _alive(run):
                 tail = last_lines(run.log_file)
                 where = "" if run.host == socket.gethostname() else f" on {run.host}"
