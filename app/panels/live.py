@@ -13,7 +13,7 @@ from app.shell.layout import in_columns, plain
 from app.views.curves import CURVES
 from engine.data.tasks import said_of
 from engine.runs.config import is_pretraining
-from engine.runs.run import ACTIVE, RESUMABLE, Run
+from engine.runs.run import ACTIVE, RESUMABLE, UNDER_WAY, Run
 from engine.runs.store import Store
 
 ICONS = {
@@ -80,7 +80,7 @@ def run_actions(run: Run, place: Any, key: str) -> None:
     """Cancel or resume, whichever applies."""
     from engine.runs import queue
 
-    if run.status in ("queued", *ACTIVE) and place.button("Cancel", key=f"{key}-cancel-{run.id}", disabled=run.cancel):
+    if run.status in UNDER_WAY and place.button("Cancel", key=f"{key}-cancel-{run.id}", disabled=run.cancel):
         queue.cancel(run.id)
         st.rerun(scope="fragment")
     if run.status in RESUMABLE and place.button("Resume", key=f"{key}-resume-{run.id}"):
@@ -104,7 +104,7 @@ def run_card(run: Run, key: str) -> None:
             f"{ICONS[run.status]} **{plain(run.marked_title)}** · {plain(run.id)}  \n{plain(status_line(run, curves))}"
         )
         run_actions(run, action, key)
-        if run.status in ("queued", *ACTIVE):
+        if run.status in UNDER_WAY:
             share = run.step / run.max_steps if run.max_steps else 0.0
             st.progress(min(1.0, share), text="waiting for its turn" if run.status == "queued" else None)
         if run.mark:

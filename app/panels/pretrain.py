@@ -10,7 +10,7 @@ from engine.model_names import BUILTIN
 from engine.runs import queue
 from engine.runs.build import check
 from engine.runs.config import TrainConfig, recipe
-from engine.runs.run import ACTIVE
+from engine.runs.run import UNDER_WAY
 from engine.runs.store import Store
 
 
@@ -57,7 +57,7 @@ def board(method: str) -> None:
     """Runs of this objective that train or wait, and the last that ended with how to use it."""
     queue.glance()
     runs = [run for run in Store().all() if run.config["method"] == method]
-    busy = [run for run in runs if run.status in ("queued", *ACTIVE)]
+    busy = [run for run in runs if run.status in UNDER_WAY]
     for run in busy:
         live.run_card(run, "pre-now")
     for run in [run for run in runs if run not in busy][:2]:

@@ -126,7 +126,7 @@ def _table(
         column_config={
             "progress": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent", width=90),
             "tags": st.column_config.ListColumn(width="small"),
-            **{name: st.column_config.Column(width="small") for name in small},
+            **{name: st.column_config.Column(name.rsplit(".", 1)[-1], width="small") for name in small},
         },
     )
 

@@ -9,10 +9,8 @@ from app.panels import live, run_list
 from app.shell.layout import errors_in_a_box, plain
 from app.shell.navigation import link
 from engine.runs import queue
-from engine.runs.run import ACTIVE, Run, last_lines
+from engine.runs.run import ACTIVE, UNDER_WAY, Run, last_lines
 from engine.runs.store import Store
-
-UNDER_WAY = ("queued", *ACTIVE)
 
 
 @st.dialog("Delete this run?")

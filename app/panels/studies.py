@@ -6,14 +6,16 @@ import streamlit as st
 
 from app import widgets
 from app.notebook.pins import show
+from app.panels.live import duration
 from app.shell import state
 from app.shell.layout import errors_in_a_box, plain
 from app.widgets import uploads
 from engine.data.builtin import TASKS
+from engine.errors import UserError
 from engine.methods import METHODS
 from engine.model_names import BUILTIN
 from engine.runs.config import TrainConfig
-from engine.runs.run import ACTIVE
+from engine.runs.run import ACTIVE, UNDER_WAY, Run
 from engine.studies import results, studies, training
 
 
@@ -67,11 +69,15 @@ def _form() -> None:
             field = st.selectbox("Setting", _settings_of(of), key="study-sweep")
             given = st.text_input("Values, separated by commas", "0.1, 0.3, 1", key="study-sweep-values")
             settings = {of: {field: [value.strip() for value in given.split(",") if value.strip()]}}
-    if st.button("Start the study", type="primary", icon=":material/play_arrow:"):
-        study = studies.study_from(
-            {"name": name.strip() or "study", "methods": methods, "datasets": data, "models": models,
-             "seeds": list(range(seeds)), "run": values, "settings": settings, "budget": budget}
-        )  # fmt: skip
+    declared = {
+        "name": name.strip() or "study", "methods": methods, "datasets": data, "models": models, "seeds": list(range(seeds)),
+        "run": values, "settings": settings, "budget": budget,
+    }  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button("Start the study", type="primary", icon=":material/play_arrow:")
+        st.markdown(_cost_of(declared))
+    if pressed:
+        study = studies.study_from(declared)
         wanted = studies.cells(study)
         with st.spinner("Checking the data and the models …"):
             training.check_inputs(wanted)
@@ -80,6 +86,22 @@ def _form() -> None:
         st.query_params["study"] = path.stem
         st.session_state.pop("study", None)
         st.rerun()
+
+
+def _cost_of(declared: dict[str, Any]) -> str:
+    """How many runs a study has, how many of them are there already, and how long the rest is expected to take."""
+    try:
+        wanted = studies.cells(studies.study_from(declared))
+    except UserError:  # Said when it is started.
+        return ""
+    runs = training.runs_of(wanted)
+    done = training.progress_of(wanted, runs)["completed"]
+    said = f"**{len(wanted)}** runs" + (f", {done} of them there already" if done else "")
+    return said + _time(training.expected_left(wanted, runs))
+
+
+def _time(seconds: float | None) -> str:
+    return f"; about **{duration(seconds)}** one after another, by the last runs on this machine." if seconds else "."
 
 
 def _settings_of(method: str) -> list[str]:
@@ -92,18 +114,35 @@ def _settings_of(method: str) -> list[str]:
 def _board(study: studies.Study) -> None:
     wanted = studies.cells(study)
     runs = training.runs_of(wanted)
-    going = any(run.status in ("queued", *ACTIVE) for run in runs.values())
+    going = any(run.status in UNDER_WAY for run in runs.values())
 
     @st.fragment(run_every=2.0 if going else None)
     def live() -> None:
         with errors_in_a_box():
             _progress()
 
+    def _under_way(there: dict[str, Run]) -> None:
+        for run in there.values():
+            if run.status in ACTIVE:
+                share = min(1.0, run.step / run.max_steps) if run.max_steps else 0.0
+                st.progress(share, text=plain(f"{run.title}: step {run.step} of {run.max_steps or '…'}"))
+
     def _progress() -> None:
         there = training.advance(wanted, study.name) if going else training.runs_of(wanted)
         progress = training.progress_of(wanted, there)
         words = ", ".join(f"{count} {name}" for name, count in progress.items() if count)
-        st.progress(progress["completed"] / len(wanted), text=f"{len(wanted)} runs: {words}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            left = training.expected_left(wanted, there) if going else None
+            time = f"; about {duration(left)} more" if left else ""
+            st.progress(progress["completed"] / len(wanted), text=f"{len(wanted)} runs: {words}{time}")
+            if going and st.button(
+                "Cancel", key="study-cancel", icon=":material/stop_circle:",
+                help="Ends the runs that train after their present step, and those that wait; Go on continues them.",
+            ):  # fmt: skip
+                training.cancel(there)
+                st.rerun()
+        if going:
+            _under_way(there)
         if going and not progress["active"] + progress["queued"]:
             st.rerun()
         if not going and progress["completed"] < len(wanted) and st.button("Go on", icon=":material/play_arrow:"):

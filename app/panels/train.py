@@ -1,5 +1,7 @@
 """Train: launch a fine-tune and watch it."""
 
+from typing import Any
+
 import streamlit as st
 
 from app import widgets
@@ -11,7 +13,8 @@ from engine.data.builtin import TASKS
 from engine.runs import queue
 from engine.runs.build import check
 from engine.runs.config import TrainConfig
-from engine.runs.run import ACTIVE
+from engine.runs.estimates import Times
+from engine.runs.run import FINISHED, UNDER_WAY
 from engine.runs.store import Store
 
 OFTEN = ["max_steps", "batch_size", "learning_rate", "seed"]
@@ -37,6 +40,7 @@ def page() -> None:
     """Draw everything on the Train page below its heading."""
     schemas = TrainConfig.schema()
     schemas["max_steps"] = {**schemas["max_steps"], "default": 150}
+    top = st.container()  # Filled below: what is started and how far it is belongs into the first screen.
     what, how, method_column = st.columns(3)
     with what:
         st.header("What", anchor=False)
@@ -61,45 +65,55 @@ def page() -> None:
         st.caption(f"{method.summary} {method.reference}.")
         settings = widgets.method_settings(method, "train")
     st.latex(method.equation)
-    cost = method(settings).floor / 3
-    st.caption(f"A batch costs at least {cost:.2f} times what it costs without perturbations.")
+    asked = {
+        **values,
+        "method": method.name,
+        "dataset": dataset or "",
+        "model": model,
+        "name": name,
+        "method_settings": settings.as_dict(),
+    }
+    with top:
+        _start(asked, method(settings).floor / 3)
+        now()
+    ended()
+    link("runs", "All runs")
 
-    if st.button("Start training", type="primary", icon=":material/play_arrow:"):
-        config = TrainConfig.build(
-            {
-                **values,
-                "method": method.name,
-                "dataset": dataset or "",
-                "model": model,
-                "name": name,
-                "method_settings": settings.as_dict(),
-            }
-        )
+
+def _start(asked: dict[str, Any], cost: float) -> None:
+    """The button that starts it, and what it is expected to cost. `cost`: of a batch, in vanilla's."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button("Start training", type="primary", icon=":material/play_arrow:")
+        seconds = Times(Store().latest("completed", most=100)).expected(asked)
+        time = "" if seconds is None else f" About **{live.duration(seconds)}**, by the last runs on this machine."
+        st.markdown(f"A batch costs at least {cost:.2f} times what it costs without perturbations.{time}")
+    if pressed:
+        config = TrainConfig.build(asked)
         with st.spinner("Checking the data and the model …"):
             said = check(config)
         run = queue.submit(config)
         st.toast(f"{run.title}: {run.status}")
         st.info(plain(" ".join(said)), icon=":material/dataset:")
-    board()
-    link("runs", "All runs")
 
 
 @st.fragment(run_every=1.0)
-def board() -> None:
-    """Runs that train or wait, and the last that ended."""
+def now() -> None:
+    """Runs that train or wait."""
     with errors_in_a_box():
         queue.glance()
-        runs = Store().all()
-        busy = [run for run in runs if run.status in ("queued", *ACTIVE)]
-        st.header("Now", anchor=False)
-        if not busy:
-            st.caption(
-                "Nothing is training. Start something above: 150 steps of FreeLB take a few minutes on a laptop."
-            )
-        for run in sorted(busy, key=lambda run: run.created):
+        busy = Store().of(*UNDER_WAY)
+        for run in busy:
             live.run_card(run, "now")
-        ended = [run for run in runs if run not in busy][:3]
-        if ended:
+        if not busy:
+            st.caption("Nothing is training: 150 steps of FreeLB take a few minutes on a laptop.")
+
+
+@st.fragment(run_every=3.0)
+def ended() -> None:
+    """The last runs that ended."""
+    with errors_in_a_box():
+        found = Store().latest(*FINISHED, most=3)
+        if found:
             st.header("Just ended", anchor=False)
-        for run in ended:
+        for run in found:
             live.run_card(run, "ended")

@@ -10,6 +10,7 @@ from engine.home import home
 
 RUN = "run:"  # What a reference to a run begins with.
 ACTIVE = ("starting", "running")
+UNDER_WAY = ("queued", *ACTIVE)
 RESUMABLE = ("cancelled", "crashed", "failed")
 FINISHED = ("completed", *RESUMABLE)
 

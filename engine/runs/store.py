@@ -77,9 +77,16 @@ class Store(Database):
 
     def of(self, *statuses: str) -> list[Run]:
         """Those with one of these statuses, the oldest first."""
+        return self._with(statuses, "ORDER BY created")
+
+    def latest(self, *statuses: str, most: int) -> list[Run]:
+        """The `most` newest with one of these statuses, the newest first."""
+        return self._with(statuses, f"ORDER BY created DESC LIMIT {int(most)}")
+
+    def _with(self, statuses: Sequence[str], order: str) -> list[Run]:
+        marks = ", ".join("?" * len(statuses))
         with self.reading() as connection:
-            marks = ", ".join("?" * len(statuses))
-            rows = connection.execute(f"SELECT * FROM runs WHERE status IN ({marks}) ORDER BY created", statuses)
+            rows = connection.execute(f"SELECT * FROM runs WHERE status IN ({marks}) {order}", statuses)
             return [self._run(row) for row in rows]
 
     def count(self) -> int:

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from engine.data.builtin import TASKS
 from engine.errors import UserError
 from engine.model_names import BUILTIN
 from engine.runs import queue
 from engine.runs.config import is_pretraining
-from engine.runs.run import ACTIVE, RESUMABLE, Run
+from engine.runs.estimates import Times
+from engine.runs.run import ACTIVE, RESUMABLE, UNDER_WAY, Run
 from engine.runs.store import Store
 from engine.studies.studies import StudyCell, key_of
 
@@ -60,6 +62,28 @@ def progress_of(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> dict[st
         "failed": sum(state in RESUMABLE for state in states),
         "missing": states.count("missing"),
     }
+
+
+def expected_left(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> float | None:
+    """Seconds that the cells which have not ended are expected to train, one after another; None where no finished run tells."""
+    times, total = Times(Store().latest("completed", most=300)), 0.0
+    for cell in wanted:
+        run = runs.get(cell.key)
+        if run is not None and run.status not in UNDER_WAY:
+            continue
+        seconds = times.expected(cell.config.as_dict())
+        if seconds is None:
+            return None
+        total += seconds * (1 - run.step / run.max_steps if run is not None and run.max_steps else 1.0)
+    return total
+
+
+def cancel(runs: Mapping[str, Run]) -> None:
+    """Cancel all runs that train or wait, the waiting ones first, so that none of them begins meanwhile."""
+    for run in sorted(runs.values(), key=lambda run: run.status != "queued"):
+        if run.status in UNDER_WAY and not run.cancel:
+            with suppress(UserError):  # It has just ended.
+                queue.cancel(run.id)
 
 
 def check_inputs(wanted: Sequence[StudyCell]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from engine.errors import UserError
 from engine.runs import queue
+from engine.runs.config import TrainConfig
 from engine.runs.run import FINISHED
 from engine.runs.store import Store
 from engine.studies import results, studies, training
@@ -166,3 +167,20 @@ def test_a_saved_study_is_the_same_file_that_the_command_line_takes(encoder, sen
     studies.save_study(made, replace=True)
     with pytest.raises(UserError, match="already"):
         studies.save_study(made.model_copy(update={"seeds": [5]}))
+
+
+def test_a_study_is_cancelled_waiting_runs_first_and_says_how_long_it_takes(monkeypatch):
+    monkeypatch.setattr(queue, "_launch", lambda store, identifier: None)
+    done = Store().create(TrainConfig.build({"method": "vanilla", "max_steps": 20}).as_dict(), status="completed")
+    Store().update(done.id, seconds=10.0, step=20)
+    wanted = studies.cells(
+        studies.study_from({"name": "s", "methods": ["vanilla"], "seeds": [0, 1, 2], "run": {"max_steps": 40}})
+    )
+    runs = training.advance(wanted, "s")
+    assert training.expected_left(wanted, runs) == pytest.approx(3 * 20.0)
+    active = next(run for run in runs.values() if run.status == "starting")
+    Store().update(active.id, step=10)
+    assert training.expected_left(wanted, training.runs_of(wanted)) == pytest.approx(2.75 * 20.0)
+    training.cancel(training.runs_of(wanted))
+    states = [(run.status, run.cancel) for run in training.runs_of(wanted).values()]
+    assert sorted(states) == [("cancelled", False), ("cancelled", False), ("starting", True)]
