@@ -19,7 +19,7 @@ from transformers import BertConfig, BertForSequenceClassification
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.step_cost import candidates, compare
-from engine.models import best_device
+from engine.models import best_device, load_tokenizer
 
 # Dense TFLOPS of the data sheets, without sparsity: (bf16, fp32 with TF32).
 PEAKS = {
@@ -57,6 +57,7 @@ def main() -> None:
         intermediate_size=4 * options.hidden,
     )  # fmt: skip
     model = BertForSequenceClassification(config).to(device).train()
+    tokenizer = load_tokenizer("minilm")  # For the methods that swap words; its vocabulary is BERT's.
     shape = (options.batch_size, options.length)
     batch = {
         "input_ids": torch.randint(1000, 30_000, shape, device=device),
@@ -75,12 +76,12 @@ def main() -> None:
         run = torch.compile(model) if options.compile else model
         with half:
             work = {}
-            for each in candidates(options.ascent_steps):
+            for each in candidates(options.ascent_steps, tokenizer):
                 with FlopCounterMode(display=False) as counter:
                     for _ in range(each.replays):
                         each.step(model, batch)
                 work[each.name] = counter.get_total_flops()
-            rows = compare(run, batch, candidates(options.ascent_steps), options.rounds)
+            rows = compare(run, batch, candidates(options.ascent_steps, tokenizer), options.rounds)
         print(
             f"{precision}\n\n| method | ms | cost / vanilla | floor | cost / floor | TFLOP | TFLOPS | share of peak |"
         )
