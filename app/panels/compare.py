@@ -37,6 +37,7 @@ def embedding_attack() -> None:
         names = ("attack", "steps", "restarts", "schedule", "epsilons", "site", "seed")
         how = widgets.asked("robust accuracy", *names, steps=5, restarts=1)
     models = widgets.about_all(models, of)
+    state.ask_for_all(("robust accuracy", models, {**how, **of}), ("calibration", models, of))
     found = state.analyse("robust accuracy", models, "Attacking", **how, **of)
     show(found, "curve", "curve")
     st.caption(

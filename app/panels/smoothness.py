@@ -6,6 +6,7 @@ from app import widgets
 from app.notebook.pins import show
 from app.shell import state
 from app.shell.layout import plain
+from app.views.smoothness import least
 from engine.methods.smart import SMART
 
 
@@ -20,6 +21,11 @@ def page() -> None:
         drawn = widgets.asked("smoothness", "seed")
     models = widgets.about_all(models, of)
     values = SMART.Settings.parse(settings).as_dict()
+    state.ask_for_all(
+        ("smoothness", models, {"settings": values, **drawn, **of}),
+        ("smoothness curve", models, {**drawn, **of}),
+        ("smoothness variants", models, {"settings": values, **drawn, **of}),
+    )
     found = state.analyse("smoothness", models, "ℓₛ", settings=values, **drawn, **of)
     regression = any(each.is_regression for each in models.values())
     left, right = st.columns(2)
@@ -45,3 +51,8 @@ def page() -> None:
         " the output."
     )
     show(found, "least smooth", "least")
+    st.caption("A click on a row makes its sentence the current one.")
+    chosen = show(found, "sentences", "least-sentences", {"on_select": "rerun", "selection_mode": "single-row"})
+    if chosen is not None and chosen.selection.rows:
+        one = least(found.results)[chosen.selection.rows[0]]
+        widgets.look_at(one.text, one.text_pair or "")

@@ -5,7 +5,8 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # It brings torch, for which the first paint must not wait.
 
 # torch's random state is one per process: what is computed in the server's own takes turns.
 _TURN = threading.RLock()
+FIRST_PAINT = 1.5  # Seconds after the server's first page.
 KEPT = 256
 UNSEEN = 0.15  # Seconds that a computation may take before a bar is drawn for it.
 BETWEEN = 0.2  # Seconds between two looks at how far it is.
@@ -90,19 +92,19 @@ def _said_if_cancelled(key: str) -> None:
     st.stop()
 
 
-def ask_first(key: str, seconds: float) -> None:
+def ask_first(keys: Sequence[str], seconds: float) -> None:
     """Where something takes long, end the page here with a button that starts it, unless a person has pressed that already.
 
     Args:
-        key: of what is to be computed. seconds: that it is expected to take.
+        keys: of what is to be computed. seconds: that all of it is expected to take.
     """
     pressed = st.session_state.setdefault("pressed", [])
-    if key in pressed or seconds < ask_above():
+    if set(keys) <= set(pressed) or seconds < ask_above():
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.button(
-            f"Run ({about(seconds)})", key=f"run {key}", type="primary", icon=":material/play_arrow:",
-            on_click=pressed.append, args=(key,),
+            f"Run ({about(seconds)})", key=f"run {keys}", type="primary", icon=":material/play_arrow:",
+            on_click=pressed.extend, args=(keys,),
         )  # fmt: skip
         st.caption("Not computed yet for these settings. It can be cancelled, and what is computed once is kept.")
     st.stop()
@@ -147,7 +149,18 @@ def shelf() -> _Shelf:
 @st.cache_resource(show_spinner=False)
 def pool() -> Pool | None:
     """One for the server; None where all is computed in the server's own thread (`DELTABOOK_WORKERS=0`)."""
-    return None if os.environ.get("DELTABOOK_WORKERS") == "0" else Pool()
+    if os.environ.get("DELTABOOK_WORKERS") == "0":
+        return None
+    ahead = threading.Timer(FIRST_PAINT, _import_ahead)
+    ahead.daemon = True
+    ahead.start()
+    return Pool()
+
+
+def _import_ahead() -> None:
+    """Import what most pages need while the first one is read: it takes seconds, which the second page then does not."""
+    for module in ("engine.catalogue", "engine.subjects.classifier", "transformers.models.bert.modeling_bert"):
+        import_module(module)
 
 
 def remembered(key: str, compute: Callable[[], Any]) -> Any:

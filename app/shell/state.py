@@ -121,6 +121,45 @@ class Finding:
         return next(iter(self.results.values()))
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What an analysis of one or several subjects will compute: by the name shown."""
+
+    subjects: dict[str, Any]
+    fingerprints: dict[str, str]
+    keys: dict[str, str]
+    jobs: "dict[str, Job]"
+    key: str
+
+    def missing(self) -> float:
+        """Seconds that what is not kept yet is expected to take; 0 where nothing is known."""
+        return sum(_expected(job) or 0.0 for name, job in self.jobs.items() if shelf().get(self.keys[name]) is None)
+
+
+def _plan(analysis: str, subject: Any, values: dict[str, Any]) -> _Plan:
+    from engine.computing.jobs import Job
+    from engine.subjects.references import fingerprint
+
+    named = subject if isinstance(subject, dict) else {"": subject}
+    prints = {name: fingerprint(each) for name, each in named.items()}
+    others, changed = _others(values), _changed(values)
+    keys = {name: json.dumps([analysis, own, changed, others, values], sort_keys=True) for name, own in prints.items()}
+    jobs = {
+        name: Job("analyse", analysis, reference_of(each), prints[name], values, each) for name, each in named.items()
+    }
+    return _Plan(named, prints, keys, jobs, json.dumps(list(keys.values())))
+
+
+def ask_for_all(*wanted: tuple[str, Any, dict[str, Any]]) -> None:
+    """Where the analyses of a page take long together, ask once for all of them, in the place of one after another.
+
+    Args:
+        wanted: the analysis, its subject or subjects, its values, as they will be given to `analyse`.
+    """
+    plans = [_plan(*each) for each in wanted]
+    ask_first([plan.key for plan in plans], sum(plan.missing() for plan in plans))
+
+
 def analyse(
     analysis: str, subject: Any = None, words: str = "Computing", /, keep: bool = True, **values: Any
 ) -> Finding:
@@ -131,33 +170,24 @@ def analyse(
         words: what is said while it computes; "": nothing, for what is quick and always computed. keep: False computes it in any
             case and does not keep it.
     """
-    from engine.computing.jobs import Job, run
+    from engine.computing.jobs import run
     from engine.subjects.classifier import Classifier
-    from engine.subjects.references import fingerprint
 
-    named = subject if isinstance(subject, dict) else {"": subject}
-    prints = {name: fingerprint(each) for name, each in named.items()}
-    others, changed = _others(values), _changed(values)
-    keys = {name: json.dumps([analysis, own, changed, others, values], sort_keys=True) for name, own in prints.items()}
-    jobs = {
-        name: Job("analyse", analysis, reference_of(each), prints[name], values, each) for name, each in named.items()
-    }
-    key = json.dumps(list(keys.values()))
-    waits = {name: _expected(job) for name, job in jobs.items() if words and shelf().get(keys[name]) is None}
-    if keep and waits:
-        ask_first(key, sum(wait or 0.0 for wait in waits.values()))
+    plan = _plan(analysis, subject, values)
+    if keep and words:
+        ask_first([plan.key], plan.missing())
     results, seconds = {}, 0.0
-    for name, job in jobs.items():
+    for name, job in plan.jobs.items():
         if words:
-            said, long = f"{words}{f': {name}' if name else ''}", takes_long(job)
-            results[name], took = kept(keys[name], said, job, keep, long, partial(_learn, job))
+            said = f"{words}{f': {name}' if name else ''}"
+            results[name], took = kept(plan.keys[name], said, job, keep, takes_long(job), partial(_learn, job))
         else:
             results[name], took = run(job)
         seconds += took
-    subjects = {name: reference_of(each) for name, each in named.items()}
-    looked_at = [each for each in named.values() if isinstance(each, Classifier)]
-    said = list(dict.fromkeys(each for one in looked_at for each in remarks(one, values)))
-    return Finding(analysis, subjects, values, results, prints, seconds, key, keep, said)
+    subjects = {name: reference_of(each) for name, each in plan.subjects.items()}
+    looked_at = [each for each in plan.subjects.values() if isinstance(each, Classifier)]
+    said_of = list(dict.fromkeys(each for one in looked_at for each in remarks(one, values)))
+    return Finding(analysis, subjects, values, results, plan.fingerprints, seconds, plan.key, keep, said_of)
 
 
 def remarks(classifier: Any, values: dict[str, Any]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
+
 from app.drawing import figures
-from app.drawing.shown import Figure, Strip, Strips
+from app.drawing.shown import Figure, Strip, Strips, Table
 from app.views import VIEWS, Views
-from engine.analysis.smoothness import LEAST_SMOOTH, Smoothness
+from engine.analysis.smoothness import LEAST_SMOOTH, Example, Smoothness
 
 view = VIEWS.add(Views("smoothness", "smoothness", several_models=True, prefix="smoothness-"))
 
@@ -26,10 +28,24 @@ def histogram(found: Mapping[str, Smoothness], *, regression: bool = False) -> F
     return Figure(figures.histogram(groups, unit_of(regression), log=True))
 
 
+def least(found: Mapping[str, Smoothness]) -> list[Example]:
+    """The first model's least smooth examples, the least smooth one first."""
+    return sorted(next(iter(found.values())).examples, key=lambda one: -one.adversarial)[:LEAST_SMOOTH]
+
+
+@view("sentences", "The least smooth examples, in figures", several=True)
+def sentences(found: Mapping[str, Smoothness]) -> Table:
+    """ℓₛ of the first model's least smooth examples in the worst direction and in a random one."""
+    rows = [
+        {"ℓₛ, worst direction": one.adversarial, "random direction": one.random, "sentence": one.text}
+        for one in least(found)
+    ]
+    return Table(pd.DataFrame(rows))
+
+
 @view("least smooth", "The least smooth examples", several=True)
 def least_smooth(found: Mapping[str, Smoothness], *, count: int = 8) -> Strips:
     """The first model's least smooth examples, each token coloured by what its part of the move does alone."""
-    least = sorted(next(iter(found.values())).examples, key=lambda one: -one.adversarial)[: min(count, LEAST_SMOOTH)]
     strips = [
         Strip(
             one.tokens,
@@ -40,6 +56,6 @@ def least_smooth(found: Mapping[str, Smoothness], *, count: int = 8) -> Strips:
             ],
             heading=f"ℓₛ {one.adversarial:.3g} (random direction {one.random:.3g})",
         )
-        for one in least
+        for one in least(found)[:count]
     ]
     return Strips(strips, 1.0, "ℓₛ of this token's move alone, as a share of the sentence's largest,", "")

@@ -60,6 +60,7 @@ class Example:
     tokens: list[str]
     token_norms: list[float]
     token_effects: list[float] = field(default_factory=list)
+    text_pair: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def divergences(
                 float(random[row]),
                 names,
                 norms[row][batch["attention_mask"][row].bool()].tolist(),
+                text_pair=str(table["text_pair"].iloc[place]) if "text_pair" in table else None,
             )
             moves[place] = ({name: tensor[row] for name, tensor in batch.items()}, worst.delta[row])
         # Of equals the first in the table, as whoever sorts the examples finds them.

@@ -53,6 +53,10 @@ def test_what_is_cheap_is_there_at_once_and_other_settings_are_asked_for_anew(pa
     run.click()
     settled(page)
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    expect(page.get_by_text("The least smooth examples").first).to_be_visible(
+        timeout=60_000
+    )  # One button for all parts of the page.
+    expect(run).to_have_count(0)
     page.reload()
     settled(page)
     expect(page.locator(".js-plotly-plot").first).to_be_visible()  # What was computed once is there at once.
