@@ -114,3 +114,33 @@ def test_sentence_model_radius_and_token_are_carried_from_page_to_page(page, ser
     page.locator("[data-token]").nth(2).click()
     expect(page).to_have_url(re.compile(r"[?&]token=2"))
     expect(page.locator(".shapelayer path")).to_have_count(2)  # In the attribution, and in the layers.
+
+
+def focused(page, what, most=80):
+    """Press Tab until a certain element has the focus, as a person without a mouse would."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate(f"() => !!document.activeElement && ({what})(document.activeElement)"):
+            return
+    raise AssertionError(f"{what}: not reached by {most} Tabs")
+
+
+def test_from_typing_to_pinning_by_the_keyboard_alone(page, server, small, sentences):
+    open_page(page, server, f"perturb?{query(small, sentences)}")
+    focused(page, "at => at.tagName === 'TEXTAREA'")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("a lovely but dull town")
+    focused(page, "at => at.hasAttribute('data-token')")
+    settled(page)
+    expect(page.locator("[data-token]").nth(2)).to_contain_text("lovely")
+    focused(page, "at => at.hasAttribute('data-token')")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    spoken = page.evaluate("() => document.activeElement.getAttribute('aria-label') || document.activeElement.title")
+    assert "lovely" in spoken and "‖δ‖" in spoken
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("token=2"))
+    settled(page)
+    focused(page, "at => at.tagName === 'BUTTON' && /Pin/.test(at.innerText)")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile("Pinned to"))).to_be_visible()
