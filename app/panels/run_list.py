@@ -6,8 +6,9 @@ from typing import Any
 import streamlit as st
 
 from app.panels import live
-from app.shell.layout import errors_in_a_box
+from app.shell.layout import plain
 from engine.analysis.curves import flat
+from engine.errors import UserError
 from engine.runs.run import Run
 from engine.runs.store import Store
 
@@ -144,8 +145,11 @@ def _tags(chosen: list[Run], tags: Mapping[str, list[str]]) -> None:
 
     def write() -> None:
         said = st.session_state[key]
-        with errors_in_a_box():
+        try:
             Store().tag(identifiers, [tag for tag in said if tag not in now], [tag for tag in now if tag not in said])
+        except UserError as problem:
+            st.session_state["tags-said"] = str(problem)
+            del st.session_state[key]  # The field shows what is so again.
 
     many = f"Tags of the {len(chosen)} chosen runs" if len(chosen) > 1 else f"Tags of {chosen[0].title}"
     known = sorted({tag for each in tags.values() for tag in each})
@@ -153,3 +157,5 @@ def _tags(chosen: list[Run], tags: Mapping[str, list[str]]) -> None:
         many, known, now, key=key, accept_new_options=True, on_change=write, width=420,
         placeholder="Type a tag, then Enter", help="For groups of runs: filter by them above.",
     )  # fmt: skip
+    if said := st.session_state.pop("tags-said", ""):
+        st.error(plain(said), icon=":material/error:")
