@@ -57,7 +57,7 @@ def _amounts(question: Question, own: Any) -> go.Figure:
     most = max([*values, question.answer or 0.0, 0.5]) * 1.1
     counts, edges = np.histogram(values, bins=20, range=(0.0, most))
     made.add_bar(
-        x=(edges[:-1] + edges[1:]) / 2, y=counts, width=edges[1] - edges[0], marker_color=figures.SERIES[0],
+        x=(edges[:-1] + edges[1:]) / 2, y=counts, width=0.85 * (edges[1] - edges[0]), marker_color=figures.SERIES[0],
         hovertemplate="about %{x:.2g}<br>%{y} predictions<extra></extra>",
     )  # fmt: skip
     for value, what, dash in ((question.answer, "the answer", "solid"), (own, "yours", "dot")):
@@ -66,7 +66,7 @@ def _amounts(question: Question, own: Any) -> go.Figure:
                 x=float(value), line={"color": TRUE if what == "the answer" else "#888888", "dash": dash, "width": 3},
                 annotation_text=f"{what}: {float(value):.3g}",
             )  # fmt: skip
-    made.update_yaxes(rangemode="tozero")
+    made.update_yaxes(rangemode="tozero", tick0=0, dtick=max(1, int(counts.max()) // 5))
     return made
 
 

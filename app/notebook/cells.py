@@ -96,7 +96,9 @@ def cell_content(cell: Cell, large: bool = False) -> None:
     elif content.spec is not None and not runner().is_waiting(cell.id):
         st.info("Not run yet: press ▶.", icon=":material/play_arrow:")
     if runner().is_waiting(cell.id):
-        st.caption(":material/hourglass_empty: To be run.")
+        now = runner().now
+        here = now is not None and now.cell == cell.id
+        st.caption(":material/play_circle: Being computed." if here else ":material/hourglass_empty: To be run.")
     elif said := runner().problems.get(cell.id):
         st.error(plain(said), icon=":material/error:")
     if content.answer:

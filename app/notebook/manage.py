@@ -10,7 +10,7 @@ from app import widgets
 from app.notebook import lessons
 from app.notebook.export.html import imported
 from app.notebook.export.jupyter import from_ipynb, to_ipynb
-from app.notebook.running import run
+from app.notebook.running import run, runner
 from app.shell.layout import plain, said_if_it_fails
 from engine.errors import UserError, known
 from engine.notebook.cells import Notebook
@@ -66,6 +66,9 @@ def _duplicate(notebook: int) -> None:
 
 def _delete(notebook: Notebook) -> None:
     Notebooks().delete(notebook.id)
+    runner().stop(notebook.id)
+    st.session_state.pop("notebook", None)
+    st.query_params.pop("notebook", None)
     st.toast(f"{plain(notebook.name)} was deleted. Notebook › Undo delete brings it back.", icon=":material/undo:")
 
 
@@ -93,18 +96,16 @@ def list_lessons() -> None:
                 "For teachers", key=f"teacher-{name}", icon=":material/co_present:", type="tertiary",
                 help=f"{title}: time, preparation, what to ask, what is often misunderstood.",
             ):  # fmt: skip
-                teachers_dialog(name)
+                st.session_state["teacher-of"] = None if st.session_state.get("teacher-of") == name else name
+        if (
+            st.session_state.get("teacher-of") == name
+        ):  # No dialog: it would lie under the popover that this list is in.
+            with st.container(border=True):
+                st.markdown(lessons.teachers_notes(name))
 
 
 def _as_jupyter(name: str) -> bytes:
     return to_ipynb(*lessons.lesson(name))
-
-
-@st.dialog("For teachers", width="medium")
-def teachers_dialog(name: str) -> None:
-    """A lesson's notes for whoever gives it."""
-    st.markdown(f"**{plain(lessons.titles()[name])}**")
-    st.markdown(lessons.teachers_notes(name))
 
 
 def offer(name: str) -> None:

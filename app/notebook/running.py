@@ -92,7 +92,7 @@ class Runner:
                 self._run(turn)
                 self.problems.pop(turn.cell, None)
             except Cancelled:
-                self.problems[turn.cell] = "Stopped: its result is what it was."
+                self.problems[turn.cell] = "Stopped: nothing was changed."
             except UserError as problem:
                 self.problems[turn.cell] = str(problem)
             except Exception as problem:  # The next cells are run all the same.

@@ -12,6 +12,7 @@ from app.notebook.pins import render, show
 from app.panels import student as students_side
 from app.shell import state
 from app.shell.door import is_class
+from app.shell.keeping import asked_already
 from app.shell.layout import plain
 from app.shell.roles import student
 from app.widgets.broadcast import FOLLOWED, broadcast
@@ -151,7 +152,9 @@ def _asked(question: Question) -> None:
             "class-revealing"
         ) == question.id:  # fmt: skip
             st.session_state["class-revealing"] = question.id
-            room.advance(question.id, STAGES[2], answer_of(question))
+            with asked_already():
+                answer = answer_of(question)
+            room.advance(question.id, STAGES[2], answer)
             st.rerun()
         return
     render(Figure(distribution(question)), "class-predictions")

@@ -56,6 +56,8 @@ def matches(run: Run, settings: Mapping[str, Any], tags: Sequence[str], words: s
     said = said.lower()
     for word in words.lower().split():
         name, equals, value = word.lstrip("-").partition("=")
+        if not name:
+            continue
         if equals:
             there = any(
                 _is(each, value)

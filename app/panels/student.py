@@ -61,6 +61,8 @@ def _question(question: Question) -> None:
     own = question.predictions.get(str(student()))
     with st.container(border=True):
         st.markdown(f"**{plain(words(question))}**")
+        if said := st.session_state.pop("class-said", ""):  # Also that a prediction came too late.
+            st.warning(said, icon=":material/error:")
         if question.stage != STAGES[0]:
             render(Figure(distribution(question, own)), "class-predictions")
             if question.stage == STAGES[-1]:
@@ -83,8 +85,6 @@ def _question(question: Question) -> None:
             st.form_submit_button(
                 "Commit", type="primary", icon=":material/lock:", on_click=_commit, args=(question.id, key)
             )
-        if said := st.session_state.pop("class-said", ""):
-            st.warning(said, icon=":material/error:")
 
 
 def _commit(question: int, key: str) -> None:

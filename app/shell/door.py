@@ -89,7 +89,8 @@ class Door:
         elif scope["method"] == "POST" and scope["path"] == "/join":
             await self._join(address, receive, send)
         else:
-            await _answer(send, 200, PAGE.format(said=""))
+            over = "The class that you were in is over." if student else ""
+            await _answer(send, 200, _said(over))
 
     def _sign(self, student: str) -> None:
         """Note, not more often than needed, that a student is here."""
@@ -130,7 +131,7 @@ def student_of(headers: list[tuple[bytes, bytes]]) -> str:
 
 
 def _said(text: str) -> str:
-    return PAGE.format(said=f'<p role="alert">{html.escape(text)}</p>')
+    return PAGE.format(said=f'<p role="alert">{html.escape(text)}</p>' if text else "")
 
 
 async def _body(receive: Receive) -> bytes:

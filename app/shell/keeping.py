@@ -5,7 +5,8 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ class Running:
 
 
 _CANCELLED = "cancelled"
+_ASKED = "asked-already"
 
 
 def _who() -> str:
@@ -92,6 +94,16 @@ def _said_if_cancelled(key: str) -> None:
     st.stop()
 
 
+@contextmanager
+def asked_already() -> Iterator[None]:
+    """What is computed inside was asked for by a button of the page's own."""
+    st.session_state[_ASKED] = True
+    try:
+        yield
+    finally:
+        st.session_state[_ASKED] = False
+
+
 def ask_first(keys: Sequence[str], seconds: float) -> None:
     """Where something takes long, end the page here with a button that starts it, unless a person has pressed that already.
 
@@ -99,6 +111,8 @@ def ask_first(keys: Sequence[str], seconds: float) -> None:
         keys: of what is to be computed. seconds: that all of it is expected to take.
     """
     pressed = st.session_state.setdefault("pressed", [])
+    if st.session_state.get(_ASKED):
+        return
     if set(keys) <= set(pressed) or seconds < ask_above():
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):

@@ -97,6 +97,7 @@ def test_a_teacher_and_five_students_predict_and_reveal(page, browser, school, s
     page.get_by_role("button", name="Close the class").click()
     expect(page.get_by_role("button", name="Open a class")).to_be_visible()
     for each in students:  # Their pages notice by themselves.
+        expect(each.get_by_text("The class that you were in is over.")).to_be_visible()
         expect(each.get_by_label("The code on the screen")).to_be_visible()
         each.context.close()
 
