@@ -67,8 +67,8 @@ def _duplicate(notebook: int) -> None:
 def _delete(notebook: Notebook) -> None:
     Notebooks().delete(notebook.id)
     runner().stop(notebook.id)
-    st.session_state.pop("notebook", None)
-    st.query_params.pop("notebook", None)
+    if others := Notebooks().all():
+        _open(others[0].id)  # Else the field would go on showing the name of the one that is gone.
     st.toast(f"{plain(notebook.name)} was deleted. Notebook › Undo delete brings it back.", icon=":material/undo:")
 
 
