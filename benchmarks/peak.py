@@ -68,11 +68,8 @@ def measure(size: str, names: list[str], rounds: int) -> None:
             for _ in range(each.replays):
                 each.step(model, batch)
         work[each.name] = counter.get_total_flops()
-    pairs = {
-        shape: (torch.randn(shape[0], shape[1]), torch.randn(shape[1], shape[2]))
-        for shape in products(model, sentences * tokens)
-    }
     counts = products(model, sentences * tokens)
+    pairs = {shape: (torch.randn(shape[0], shape[1]), torch.randn(shape[1], shape[2])) for shape in counts}
     steps: dict[str, list[float]] = {each.name: [] for each in methods}
     alone: dict[tuple[int, int, int], list[float]] = {shape: [] for shape in pairs}
     for turn in range(rounds + 2):

@@ -77,7 +77,7 @@ def _delete(cell: Cell) -> None:
 
 def cell_content(cell: Cell, large: bool = False) -> None:
     """Note, result and answer."""
-    content = cell.content
+    content, waits = cell.content, runner().is_waiting(cell.id)
     if st.session_state.get(f"editing-{cell.id}"):
         st.text_area(
             "Note (Markdown, formulas between dollar signs; saved when you leave the field)", content.note, height=180,
@@ -93,12 +93,14 @@ def cell_content(cell: Cell, large: bool = False) -> None:
             st.markdown(plain(of))
         if not large and content.spec is not None:
             _below(content)
-    elif content.spec is not None and not runner().is_waiting(cell.id):
+    elif content.spec is not None and not waits:
         st.info("Not run yet: press ▶.", icon=":material/play_arrow:")
-    if runner().is_waiting(cell.id):
-        now = runner().now
-        here = now is not None and now.cell == cell.id
-        st.caption(":material/play_circle: Being computed." if here else ":material/hourglass_empty: To be run.")
+    if waits:
+        st.caption(
+            ":material/play_circle: Being computed."
+            if runner().is_running(cell.id)
+            else ":material/hourglass_empty: To be run."
+        )
     elif said := runner().problems.get(cell.id):
         st.error(plain(said), icon=":material/error:")
     if content.answer:

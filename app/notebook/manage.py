@@ -97,9 +97,8 @@ def list_lessons() -> None:
                 help=f"{title}: time, preparation, what to ask, what is often misunderstood.",
             ):  # fmt: skip
                 st.session_state["teacher-of"] = None if st.session_state.get("teacher-of") == name else name
-        if (
-            st.session_state.get("teacher-of") == name
-        ):  # No dialog: it would lie under the popover that this list is in.
+        # No dialog: it would lie under the popover that this list is in.
+        if st.session_state.get("teacher-of") == name:
             with st.container(border=True):
                 st.markdown(lessons.teachers_notes(name))
 

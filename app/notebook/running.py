@@ -85,6 +85,11 @@ class Runner:
         with self.lock:
             return any(turn.cell == cell for turn in (self.now, *self.waiting) if turn)
 
+    def is_running(self, cell: int) -> bool:
+        """Whether it is a cell's turn."""
+        now = self.now
+        return now is not None and now.cell == cell
+
     def _serve(self) -> None:
         while (turn := self.now) is not None:
             self.at = (0, 0)

@@ -184,12 +184,17 @@ def remembered(key: str, compute: Callable[[], Any]) -> Any:
 
 
 def kept(
-    key: str, text: str, job: "Job", keep: bool = True, long: bool = False, learn: Callable[[Any], object] | None = None
+    key: str,
+    text: str,
+    job: "Job",
+    keep: bool = True,
+    long: Callable[[], bool] = lambda: False,
+    learn: Callable[[Any], object] | None = None,
 ) -> Any:
     """A job's result by its key, computed at most once per server while it is among the last `KEPT`; always unless `keep`.
 
     Args:
-        text: what is said meanwhile. long: it is expected to take seconds. learn: is given a result that was computed.
+        text: what is said meanwhile. long: says, where it is computed, whether it is expected to take seconds. learn: is given a result that was computed.
     """
     found = shelf().get(key) if keep else None
     if found is not None:
@@ -210,7 +215,7 @@ def kept(
             found = _here(job, running)
         then(found)
         return found
-    ticket = offices.ask(name, job.sent(), who, long=long, then=then)
+    ticket = offices.ask(name, job.sent(), who, long=long(), then=then)
     try:
         if not ticket.wait(UNSEEN):
             with Running(text, key=stops) as running:

@@ -180,7 +180,7 @@ def analyse(
     for name, job in plan.jobs.items():
         if words:
             said = f"{words}{f': {name}' if name else ''}"
-            results[name], took = kept(plan.keys[name], said, job, keep, takes_long(job), partial(_learn, job))
+            results[name], took = kept(plan.keys[name], said, job, keep, partial(takes_long, job), partial(_learn, job))
         else:
             results[name], took = run(job)
         seconds += took

@@ -7,7 +7,6 @@ import pandas as pd
 from app.drawing.shown import Strip, Strips, Table
 from app.views import VIEWS, Views
 from engine.analysis.masking import Masking
-from engine.lexicon.closed_class import STOP_WORDS
 from engine.objectives.masked import Choice
 from engine.objectives.masking import STRATEGIES
 
@@ -25,7 +24,7 @@ def strategies(found: Masking) -> Strips:
     for strategy, each in found.strategies.items():
         kinds, tips = {}, {}
         for number, choice in _numbered(each.choices):
-            why = choice.kind + (f", {_why(choice)}" if choice.degraded else "")
+            why = choice.how
             why += "" if choice.similarity is None else f", similarity {choice.similarity:.2f}"
             for place in choice.positions:
                 kinds[place] = KINDS[choice.kind]
@@ -41,11 +40,6 @@ def strategies(found: Masking) -> Strips:
             )
         )
     return Strips(strips, 1.0, "")
-
-
-def _why(choice: Choice) -> str:
-    """Why a random word stands where a similar one was wanted."""
-    return "function word" if choice.before.lower() in STOP_WORDS else "no similar word"
 
 
 def _numbered(choices: Sequence[Choice]) -> list[tuple[int, Choice]]:
@@ -66,7 +60,7 @@ def word_by_word(found: Masking) -> Table:
             "n-gram": f"{number} ({choice.ngram} word{'s' if choice.ngram > 1 else ''})",
             "word": choice.before,
             "becomes": choice.after,
-            "how": choice.kind + (f" ({_why(choice)})" if choice.degraded else ""),
+            "how": choice.how,
             "similarity": "" if choice.similarity is None else f"{choice.similarity:.3f}",
         }
         for strategy, each in found.strategies.items()

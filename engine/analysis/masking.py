@@ -77,7 +77,7 @@ class MaskedText(Result):
     def text(self) -> str:
         """The masked text, and every selected word."""
         rows = [
-            (each.before, each.after, each.kind + " (no similar word)" * each.degraded, each.ngram,
+            (each.before, each.after, each.how, each.ngram,
              "" if each.similarity is None else f"{each.similarity:.2f}")
             for each in self.choices
         ]  # fmt: skip

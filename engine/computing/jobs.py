@@ -60,9 +60,8 @@ def _subject(job: Job, progress: Progress) -> Any:
     found = _held.pop(key, None)
     if found is None or fingerprint(found) != (job.fingerprint or _now(job.reference, found)):
         found = catalogue.load(job.analysis, job.reference, progress)
-        if (
-            job.fingerprint and kind != "run" and fingerprint(found) != job.fingerprint
-        ):  # A run's status changes at any time.
+        # A run's status changes at any time.
+        if job.fingerprint and kind != "run" and fingerprint(found) != job.fingerprint:
             raise UserError("The model has changed since this page was drawn: reload the page.")
     _held[key] = found
     while len(_held) > MODELS:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from engine.lexicon.closed_class import STOP_WORDS
+
 
 @dataclass
 class Choice:
@@ -30,6 +32,13 @@ class Choice:
     kind: str
     degraded: bool = False
     similarity: float | None = None
+
+    @property
+    def how(self) -> str:
+        """What became of it, in words: its kind, and why a random word stands where a similar one was wanted."""
+        if not self.degraded:
+            return self.kind
+        return f"{self.kind} ({'function word' if self.before.lower() in STOP_WORDS else 'no similar word'})"
 
 
 @dataclass

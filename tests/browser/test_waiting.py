@@ -70,8 +70,10 @@ def test_who_comes_back_finds_what_went_on(page, server, small, sentences):
     page.goto(f"{server.url}/{address}")
     expect(page.get_by_test_id("stProgress")).to_contain_text(re.compile(r"Voting and attacking: \d"))
     open_page(page, server, "home")
+    calm = 0  # What takes long has the cores that others leave: on a busy machine it may hardly be seen at work.
     for _ in range(300):
-        if at_work(server, 0.5) < 0.1:
+        calm = calm + 1 if at_work(server, 0.5) < 0.01 else 0
+        if calm == 4:
             break
     began = time.monotonic()
     open_page(page, server, address)
