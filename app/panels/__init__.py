@@ -1,9 +1,8 @@
 """The parts of the pages, one file per page or part that pages share."""
 
-from importlib import import_module
-
 from app.shell.address import address_is_answered
 from app.shell.carrying import arrive
+from app.shell.imports import bring
 from app.shell.layout import errors_in_a_box
 
 
@@ -14,4 +13,4 @@ def body(name: str, *arguments: str) -> None:
     """
     arrive(name)
     with errors_in_a_box(), address_is_answered():
-        import_module(f"{__name__}.{name}").page(*arguments)
+        bring(f"{__name__}.{name}").page(*arguments)

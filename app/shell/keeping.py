@@ -7,11 +7,11 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app.shell.imports import bring_ahead
 from engine.computing.estimates import ask_above
 from engine.computing.pool import Cancelled, Pool
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # It brings torch, for which the first paint must not wait.
 
 # torch's random state is one per process: what is computed in the server's own takes turns.
 _TURN = threading.RLock()
-FIRST_PAINT = 1.5  # Seconds after the server's first page.
 KEPT = 256
 UNSEEN = 0.15  # Seconds that a computation may take before a bar is drawn for it.
 BETWEEN = 0.2  # Seconds between two looks at how far it is.
@@ -165,16 +164,8 @@ def pool() -> Pool | None:
     """One for the server; None where all is computed in the server's own thread (`DELTABOOK_WORKERS=0`)."""
     if os.environ.get("DELTABOOK_WORKERS") == "0":
         return None
-    ahead = threading.Timer(FIRST_PAINT, _import_ahead)
-    ahead.daemon = True
-    ahead.start()
+    bring_ahead()
     return Pool()
-
-
-def _import_ahead() -> None:
-    """Import what most pages need while the first one is read: it takes seconds, which the second page then does not."""
-    for module in ("engine.catalogue", "engine.subjects.classifier", "transformers.models.bert.modeling_bert"):
-        import_module(module)
 
 
 def remembered(key: str, compute: Callable[[], Any]) -> Any:
