@@ -16,6 +16,7 @@ def settled(page, seconds=60):
         "!document.querySelector('[data-testid=stApp]').dataset.testScriptState?.match(/running/)",
         timeout=seconds * 1000,
     )
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=seconds * 1000)  # Widgets' scripts load late.
     if not re.search("/(train|runs)\\b", page.url):  # There a run that trains has a bar of its own.
         expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=seconds * 1000)
 

@@ -118,11 +118,13 @@ def test_sentence_model_radius_and_token_are_carried_from_page_to_page(page, ser
 
 def focused(page, what, most=80):
     """Press Tab until a certain element has the focus, as a person without a mouse would."""
+    passed = []
     for _ in range(most):
         page.keyboard.press("Tab")
         if page.evaluate(f"() => !!document.activeElement && ({what})(document.activeElement)"):
             return
-    raise AssertionError(f"{what}: not reached by {most} Tabs")
+        passed.append(page.evaluate("() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.tagName"))
+    raise AssertionError(f"{what}: not reached by {most} Tabs, over {passed}")
 
 
 def test_from_typing_to_pinning_by_the_keyboard_alone(page, server, small, sentences):
