@@ -64,8 +64,11 @@ CREATE TABLE IF NOT EXISTS tags (
     run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, tag TEXT NOT NULL, PRIMARY KEY (run, tag)
 ) WITHOUT ROWID;
 """
+FOLDED = """
+CREATE TABLE IF NOT EXISTS folded (cell INTEGER PRIMARY KEY REFERENCES cells(id) ON DELETE CASCADE) WITHOUT ROWID;
+"""
 # One entry per version of the database, in order; what stands here is never changed, only added to.
-VERSIONS = (RUNS, NOTEBOOKS, MARKS, CLASSES, TAGS)
+VERSIONS = (RUNS, NOTEBOOKS, MARKS, CLASSES, TAGS, FOLDED)
 
 
 class Database:

@@ -1,7 +1,7 @@
 """Figures, as Plotly. Colours: Okabe–Ito for series, steadily darkening scales for amounts; every text is escaped."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape as escape
 from typing import Any
 
@@ -9,10 +9,12 @@ import plotly.graph_objects as go
 
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#999999")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+PATTERNS = ("", "/", ".", "x", "-", "\\", "+", "|")  # Of bars: told apart without hues, and in print.
 MARKERS = ("circle", "diamond", "square", "triangle-up", "x", "cross")
 AMOUNT = "YlOrBr"  # Its lightness falls steadily: readable without seeing hues, and in grey.
 HEIGHT_SCALE = "Cividis"  # Made for colour-blind readers.
 HEIGHT = 300
+PANEL = 170  # Height of one of several panels, one below another.
 MOST_TOKENS = 60  # That a figure names side by side.
 
 
@@ -78,8 +80,44 @@ def lines(
         made.update_yaxes(type="log", exponentformat="power")
     elif all(len(points) == 1 for points in curves.values()):  # Plotly would draw a whole unit to each side.
         made.update_xaxes(tickvals=[most])
+    if (
+        len({point[1] for points in curves.values() for point in points}) == 1
+    ):  # Plotly would draw one unit up and down.
         made.update_yaxes(rangemode="tozero")
     made.update_layout(showlegend=len(curves) > 1)
+    return made
+
+
+def stacked(
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], x: str, log: Collection[str] = ()
+) -> go.Figure:
+    """Panels of lines, one below another: {title of y: {name: points}}. What lies under the pointer is read in all at once.
+
+    `log`: the titles of those whose axis follows powers of ten.
+    """
+    many, gap = max(1, len(panels)), 0.03
+    made = figure(x, "", 60 + PANEL * many, hovermode="x", hoversubplots="axis")
+    places = {
+        name: place for place, name in enumerate(dict.fromkeys(name for each in panels.values() for name in each))
+    }
+    unseen = set(places)
+    for row, (title, curves) in enumerate(panels.items()):
+        number = str(row + 1) if row else ""
+        high = 1 - row / many
+        made.update_layout({f"yaxis{number}": {
+            "domain": [high - 1 / many + gap * (row < many - 1), high], "title": {"text": title.replace(" (", "<br>("), "font": {"size": 12}},
+            "automargin": True, "exponentformat": "power", "type": "log" if title in log else "linear",
+        }})  # fmt: skip
+        for name, points in curves.items():
+            made.add_scatter(
+                x=[point[0] for point in points], y=[point[1] for point in points], yaxis=f"y{number}", name=escape(name),
+                legendgroup=name, showlegend=len(places) > 1 and name in unseen, line=line_style(places[name]),
+                mode="lines+markers" if len(points) <= 40 else "lines", hovertemplate=f"{escape(name)} %{{y:.4g}}<extra></extra>",
+            )  # fmt: skip
+            unseen.discard(name)
+    made.update_xaxes(
+        anchor=f"y{many if many > 1 else ''}"
+    )  # All panels are on this one axis: only so is the pointer one.
     return made
 
 
@@ -92,7 +130,10 @@ def bars(groups: Mapping[str, Mapping[str, float]], x: str, y: str, hover: Seque
             x=list(range(len(names))),
             y=list(values.values()),
             name=escape(group),
-            marker_color=SERIES[place % len(SERIES)],
+            marker={
+                "color": SERIES[place % len(SERIES)],
+                "pattern": {"shape": PATTERNS[place % len(PATTERNS)], "fillmode": "replace"},
+            },
             customdata=[escape(text) for text in hover] or names,
             hovertemplate=f"%{{customdata}}<br>{escape(group)} %{{y:.4g}}<extra></extra>",
         )

@@ -1,6 +1,7 @@
 """The parts of the Notebook page: a cell, and what can be done with it."""
 
 import json
+import re
 import time
 from typing import Any
 
@@ -8,10 +9,11 @@ import streamlit as st
 
 from app import widgets
 from app.drawing.escaping import unpictured
-from app.drawing.shown import shown_from
+from app.drawing.shown import Figure, Shown, shown_from
 from app.notebook.addresses import address_of
 from app.notebook.captions import caption_of
 from app.notebook.export.html import facts_line, remarks_of, title_of
+from app.notebook.keys import GRIP
 from app.notebook.pins import render
 from app.notebook.running import run, runner
 from app.shell.layout import plain
@@ -22,15 +24,19 @@ from engine.methods import METHODS
 from engine.notebook.cells import Cell, Content, Spec
 from engine.notebook.store import Notebooks
 
+HEIGHT_ON_A_WALL, SIZE_ON_A_WALL = 560, 20  # Of a figure and its letters, where a notebook is presented, in px.
 
-def cell_box(cell: Cell, first: bool, last: bool) -> None:
-    """A cell with its actions."""
+
+def cell_box(cell: Cell, place: int, many: int) -> None:
+    """A cell with its actions; `place`: among the `many` of its notebook, counted from 0."""
     content = cell.content
     with st.container(border=True, key=f"cell-{cell.id}"):
         of_text = content.spec is None and not st.session_state.get(f"editing-{cell.id}")
-        words, buttons = st.columns([3, 1] if of_text else [3, 2], vertical_alignment="top" if of_text else "center")
+        words, buttons = st.columns([2, 1] if of_text else [3, 2], vertical_alignment="top" if of_text else "center")
         with words:
-            if of_text:
+            if of_text and cell.folded:
+                st.markdown(plain(first_line(content.note)) or "**Note**")
+            elif of_text:
                 cell_content(cell)
             else:
                 st.markdown(f"**{plain(title_of(content))}**" if content.spec else "**Note**")
@@ -38,12 +44,18 @@ def cell_box(cell: Cell, first: bool, last: bool) -> None:
             horizontal=True, horizontal_alignment="right", gap="xxsmall", key=f"icons-{cell.id}"
         )  # See `shell/accessible.css`.
         with icons:
-            _actions(cell, first, last)
-        if not of_text:
+            _actions(cell, place, many)
+        if not of_text and not cell.folded:
             cell_content(cell)
 
 
-def _actions(cell: Cell, first: bool, last: bool) -> None:
+def first_line(note: str) -> str:
+    """What stands for a folded note: its first line with words, without its Markdown."""
+    bare = (re.sub(r"[*_`#>]+", "", line).strip() for line in note.splitlines())
+    return next((line for line in bare if line.strip("-$")), "")[:120] + " …"
+
+
+def _actions(cell: Cell, place: int, many: int) -> None:
     notebooks = Notebooks()
 
     def action(name: str, icon: str, help_: str, do: Any, *arguments: Any, disabled: bool = False) -> None:
@@ -52,12 +64,23 @@ def _actions(cell: Cell, first: bool, last: bool) -> None:
             args=arguments, disabled=disabled,
         )  # fmt: skip
 
+    if many > 1:
+        st.html(GRIP)
+    folded = cell.folded
+    action(
+        "fold",
+        "unfold_more" if folded else "unfold_less",
+        "Unfold" if folded else "Fold",
+        notebooks.fold,
+        cell.id,
+        not folded,
+    )
     if cell.content.spec is not None:
         action("again", "replay" if cell.content.shown else "play_arrow", "Run (again)", run, [cell.id])
         action("settings", "tune", "Change the settings", _toggle, f"tuning-{cell.id}")
     action("edit", "edit_note", "Edit the note", _toggle, f"editing-{cell.id}")
-    action("up", "arrow_upward", "Move up", notebooks.move, cell.id, False, disabled=first)
-    action("down", "arrow_downward", "Move down", notebooks.move, cell.id, True, disabled=last)
+    action("up", "arrow_upward", "Move up", notebooks.move, cell.id, place - 1, disabled=place == 0)
+    action("down", "arrow_downward", "Move down", notebooks.move, cell.id, place + 1, disabled=place == many - 1)
     action("copy", "content_copy", "Duplicate", _duplicate, cell)
     action("delete", "delete", "Delete (can be undone)", _delete, cell)
 
@@ -78,17 +101,18 @@ def _delete(cell: Cell) -> None:
 def cell_content(cell: Cell, large: bool = False) -> None:
     """Note, result and answer."""
     content, waits = cell.content, runner().is_waiting(cell.id)
-    if st.session_state.get(f"editing-{cell.id}"):
+    if not large and st.session_state.get(f"editing-{cell.id}"):
         st.text_area(
             "Note (Markdown, formulas between dollar signs; saved when you leave the field)", content.note, height=180,
-            key=f"note-{cell.id}", on_change=_save_note, args=(cell.id,), max_chars=100_000,
+            key=f"note-{cell.id}", on_change=_save_note, args=(cell.id, content.note), max_chars=100_000,
         )  # fmt: skip
     if content.note:
         st.markdown(unpictured(content.note))
     if content.spec is not None and not large and st.session_state.get(f"tuning-{cell.id}"):
         _settings_form(cell, content.spec)
     if content.shown is not None:
-        render(shown_from(content.shown), f"shown-{cell.id}")
+        shown = shown_from(content.shown)
+        render(enlarged(shown) if large else shown, f"shown-{cell.id}")
         if content.spec is not None and (of := caption_of(content.spec)):
             st.markdown(plain(of))
         if not large and content.spec is not None:
@@ -108,8 +132,29 @@ def cell_content(cell: Cell, large: bool = False) -> None:
             st.markdown(unpictured(content.answer))
 
 
-def _save_note(cell: int) -> None:
-    Notebooks().write_note(cell, st.session_state[f"note-{cell}"])
+def enlarged(shown: Shown) -> Shown:
+    """A figure at a size that the last row can read; anything else as it is (the page's style enlarges strips)."""
+    if isinstance(shown, Figure):
+        letters = {"size": SIZE_ON_A_WALL}
+        height = max(HEIGHT_ON_A_WALL, shown.figure.layout.height or 0)
+        shown.figure.update_layout(height=height, font=letters, legend_font=letters)
+        for axes in (shown.figure.update_xaxes, shown.figure.update_yaxes):
+            axes(tickfont=letters, title_font=letters)
+        shown.figure.update_traces(line_width=4, marker_size=10, selector={"type": "scatter"})
+    return shown
+
+
+def _save_note(cell: int, was: str) -> None:
+    try:
+        if Notebooks().write_note(cell, st.session_state[f"note-{cell}"], was):
+            return
+    except UserError as problem:
+        st.toast(plain(str(problem)), icon=":material/error:")
+        return
+    del st.session_state[f"note-{cell}"]  # The field shows what is kept.
+    st.toast(
+        "This note was changed in another window meanwhile: both are kept, yours below.", icon=":material/call_merge:"
+    )
 
 
 def _below(content: Content) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from app.notebook.pins import show
 from app.shell import state
 from app.shell.layout import in_columns, plain
-from app.views.curves import CURVES
+from app.views.curves import logged
 from engine.data.tasks import said_of
 from engine.runs.config import is_pretraining
 from engine.runs.run import ACTIVE, RESUMABLE, UNDER_WAY, Run
@@ -65,12 +65,16 @@ def status_line(run: Run, curves: dict[str, list[tuple[int, float]]]) -> str:
     return " · ".join(parts)
 
 
-def curve_figures(runs: list[Run], key: str, **options: Any) -> state.Finding:
-    """Loss, validation metric, ‖δ‖ and learning rate of one or several runs over one another; `options`: of the view."""
+def curve_figures(runs: list[Run], key: str, together: bool = False, **options: Any) -> state.Finding:
+    """Loss, validation metric, ‖δ‖ and learning rate of one or several runs over one another.
+
+    `together`: as one figure, under one pointer; `options`: of the view.
+    """
     found = state.analyse("curves", None, "", keep=False, runs=[run.id for run in runs])
-    logged = {name for run in found.result.runs.values() for name in run.curves}
-    shown = [name for name in CURVES if name in logged]
-    for column, name in in_columns(shown, 3):
+    if together:
+        show(found, "curves", f"{key}-all", **options)
+        return found
+    for column, name in in_columns(logged(found.result), 3):
         with column:
             show(found, "curve", f"{key}-{name}", figure=name, **options)
     return found

@@ -7,8 +7,9 @@ import streamlit as st
 
 from app.notebook import manage
 from app.notebook.cells import cell_box, cell_content
-from app.notebook.export.html import to_html, to_markdown
+from app.notebook.export.html import title_of, to_html, to_markdown
 from app.notebook.export.jupyter import to_ipynb
+from app.notebook.keys import KEYS, keys
 from app.notebook.running import run, runner
 from app.shell.layout import plain, said_if_it_fails
 from app.shell.navigation import link
@@ -21,7 +22,15 @@ EXPORTS: dict[str, tuple[str, str, Callable[[str, list[Content]], bytes]]] = {
     "Markdown with pictures": ("zip", "application/zip", to_markdown),
 }
 FROM_HOME = "from-home"
-PRESENTED = "<style>[data-testid=stSidebar] {display: none} [data-testid=stMain] [data-token] {font-size: 1.7rem} [data-testid=stMain] {font-size: 1.35rem} [data-testid=stMarkdownContainer] p, [data-testid=stMarkdownContainer] li {font-size: 1.35rem}</style>"
+PRESENTED = """<style>
+[data-testid=stSidebar], [data-testid=stHeader] { display: none }
+[data-testid=stMainBlockContainer] { padding: 1rem 3rem; max-width: none }
+[data-testid=stMain] { font-size: 1.6rem }
+[data-testid=stMain] [data-token] { font-size: 2.1rem }
+[data-testid=stMarkdownContainer] :is(p, li) { font-size: 1.6rem; line-height: 1.5 }
+[data-testid=stMain] h2 { font-size: 2.2rem }
+[data-testid=stMain] :is(.strip-said, .strip-tip, .strip-heading) { font-size: 1.4rem }
+</style>"""
 
 
 def page() -> None:
@@ -56,7 +65,8 @@ def page() -> None:
         st.info("This notebook is empty: press **Pin** under any figure of the other pages, or add a note.")
         link("perturb", "Open Perturb")
     for place, cell in enumerate(cells):
-        cell_box(cell, place == 0, place == len(cells) - 1)
+        cell_box(cell, place, len(cells))
+    keys(cells)
 
 
 def _toolbar(chosen: Notebook, cells: list[Cell]) -> None:
@@ -84,6 +94,8 @@ def _toolbar(chosen: Notebook, cells: list[Cell]) -> None:
                 )  # fmt: skip
         with st.popover("Notebook", icon=":material/folder:"):
             manage.manage(chosen)
+        with st.popover("Keys", icon=":material/keyboard:"):
+            st.markdown(KEYS)
         if store.deleted_cells(chosen.id):
             st.button(
                 "Undo", icon=":material/undo:", on_click=store.undelete_cell, args=(chosen.id,),
@@ -100,18 +112,23 @@ def _add_note(notebook: int) -> None:
     st.session_state[f"editing-{made.id}"] = True
 
 
-def _progress(notebook: int, ended: int) -> None:
-    """How far the cells are that run or wait, with a button that stops them. `ended`: turns that had ended when they were read."""
+def _progress(notebook: int, ended: int, bar: bool = True) -> None:
+    """How far the cells are that run or wait, with a button that stops them; without a `bar`, the page is only kept up.
+
+    `ended`: turns that had ended when they were read.
+    """
     if runner().left(notebook) or runner().ended != ended:
-        _follow(notebook, ended)
+        _follow(notebook, ended, bar)
 
 
 @st.fragment(run_every=1)
-def _follow(notebook: int, ended: int) -> None:
+def _follow(notebook: int, ended: int, bar: bool) -> None:
     here = runner()
     left = here.left(notebook)
     if not left or here.ended != ended:
         st.rerun()  # A cell has a new result.
+    if not bar:
+        return
     done, of = here.at
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(
@@ -134,7 +151,6 @@ def _presented(chosen: Notebook, cells: list[Cell], ended: int) -> None:
     st.html(PRESENTED)
     given = st.query_params.get("present", "0")
     place = max(0, min(int(given) if given.isdigit() else 0, len(cells) - 1))
-    _progress(chosen.id, ended)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Back",
@@ -150,8 +166,11 @@ def _presented(chosen: Notebook, cells: list[Cell], ended: int) -> None:
         )  # fmt: skip
         st.button("End", icon=":material/close:", on_click=_present, args=(None,), shortcut="esc")
         st.caption(f"{plain(chosen.name)} · {place + 1} of {len(cells)}")
+    _progress(chosen.id, ended, bar=False)
     if cells:
         cell = cells[place]
+        if cell.content.spec is not None:
+            st.header(plain(title_of(cell.content)), anchor=False)
         if cell.content.spec is not None and cell.content.shown is None:
             st.button("Run", icon=":material/play_arrow:", on_click=run, args=([cell.id],), type="primary")
         cell_content(cell, large=True)

@@ -1,6 +1,6 @@
 """The list of runs: filtered, with the columns that one wants, tagged, and chosen from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -26,8 +26,9 @@ def page(runs: list[Run]) -> list[Run]:
             " setting=value: must be so.",
         )  # fmt: skip
         settings = {run.id: flat(run.config) for run in runs}
+        varying = _varying(settings.values())
         columns = st.multiselect(
-            "More columns", _varying(settings.values()), key="columns", bind="query-params", width=420,
+            "More columns", varying, [name for name in varying if name == "seed"], key="columns", bind="query-params", width=420,
             help="The settings in which these runs differ.",
         )  # fmt: skip
     found = [run for run in runs if matches(run, settings[run.id], tags.get(run.id, []), words)]
@@ -37,6 +38,8 @@ def page(runs: list[Run]) -> list[Run]:
         + (f"; the newest {MOST_ROWS:,} are listed: filter for others" if len(found) > MOST_ROWS else "")
         + ". A click on a column's name sorts."
     )
+    for name in unknown(words, settings.values()):
+        st.warning(f"No run has a setting named {plain(name)}.", icon=":material/filter_alt_off:")
     if not listed:
         st.info("No run has all of these words.", icon=":material/filter_alt_off:")
         return []
@@ -46,6 +49,18 @@ def page(runs: list[Run]) -> list[Run]:
     if wanted:
         _tags(chosen, tags)
     return chosen
+
+
+def unknown(words: str, settings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Settings that a filter names and no run has."""
+    named = [word.lstrip("-").partition("=")[0] for word in words.lower().split() if "=" in word]
+    known = {name for each in settings for key in each for name in _names(key)} if named else set()
+    return [name for name in named if name and name not in known]
+
+
+def _names(setting: str) -> tuple[str, str]:
+    """What a setting may be called: `method_settings.epsilon`, or `epsilon`."""
+    return setting.lower(), setting.lower().rsplit(".", 1)[-1]
 
 
 def matches(run: Run, settings: Mapping[str, Any], tags: Sequence[str], words: str) -> bool:
@@ -59,11 +74,7 @@ def matches(run: Run, settings: Mapping[str, Any], tags: Sequence[str], words: s
         if not name:
             continue
         if equals:
-            there = any(
-                _is(each, value)
-                for key, each in settings.items()
-                if name in (key.lower(), key.lower().rsplit(".", 1)[-1])
-            )
+            there = any(_is(each, value) for key, each in settings.items() if name in _names(key))
         else:
             there = name in said
         if there == word.startswith("-"):

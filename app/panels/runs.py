@@ -33,7 +33,11 @@ def _drawing() -> dict[str, Any]:
         log = st.toggle(
             "Powers of ten upwards", key="log", bind="query-params", help="Only where all values are above 0."
         )
-    return {name: value for name, value in (("smoothing", smoothing), ("log", log)) if value}
+        together = st.toggle(
+            "One pointer for all", key="together", bind="query-params",
+            help="All figures one below another: what lies under the pointer is read in each of them.",
+        )  # fmt: skip
+    return {name: value for name, value in (("smoothing", smoothing), ("log", log), ("together", together)) if value}
 
 
 def details(run: Run) -> None:

@@ -1,7 +1,7 @@
 """Runs over one another."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from engine.analysis.curves import Curves, RunCurves
 
 view = VIEWS.add(Views("curves", "runs"))
 
+STEP = "optimiser step"
 # What is drawn of a run, in this order: logged figure → axis title.
 CURVES = {
     "loss": "training loss (nats)",
@@ -47,16 +48,39 @@ def _titles(found: Curves) -> dict[str, RunCurves]:
 @view("curve", "Runs over one another")
 def curve(found: Curves, *, figure: str = "loss", smoothing: float = 0.0, log: bool = False) -> Figure:
     """One logged figure of every run. `smoothing`: see `smoothed`; `log`: the axis upwards follows powers of ten."""
-    curves = {
+    curves, name = _curves(found, figure, smoothing), _axis(figure, smoothing)
+    made = figures.lines(curves, STEP, name)
+    if log and _above_zero(curves):
+        made.update_yaxes(type="log")
+    return Figure(made)
+
+
+@view("curves", "Runs over one another, all figures under one pointer")
+def all_curves(found: Curves, *, smoothing: float = 0.0, log: bool = False) -> Figure:
+    """Every logged figure, one below another over the same steps; a pointer in one reads all of them. Options: see `curve`."""
+    panels = {_axis(name, smoothing): _curves(found, name, smoothing) for name in logged(found)}
+    return Figure(figures.stacked(panels, STEP, [title for title, each in panels.items() if log and _above_zero(each)]))
+
+
+def logged(found: Curves) -> list[str]:
+    """The figures that at least one of the runs logged, in the order of `CURVES`."""
+    return [name for name in CURVES if any(run.curves.get(name) for run in found.runs.values())]
+
+
+def _curves(found: Curves, figure: str, smoothing: float) -> dict[str, list[tuple[int, float]]]:
+    return {
         title: smoothed(run.curves[figure], smoothing)
         for title, run in _titles(found).items()
         if run.curves.get(figure)
     }
-    name = CURVES.get(figure, figure) + (f", smoothed by {smoothing:g}" if smoothing else "")
-    made = figures.lines(curves, "optimiser step", name)
-    if log and all(value > 0 for points in curves.values() for _, value in points):
-        made.update_yaxes(type="log")
-    return Figure(made)
+
+
+def _axis(figure: str, smoothing: float) -> str:
+    return CURVES.get(figure, figure) + (f", smoothed by {smoothing:g}" if smoothing else "")
+
+
+def _above_zero(curves: Mapping[str, Sequence[tuple[int, float]]]) -> bool:
+    return all(value > 0 for points in curves.values() for _, value in points)
 
 
 def smoothed(points: Sequence[tuple[int, float]], share: float) -> list[tuple[int, float]]:

@@ -75,12 +75,13 @@ class Content(BaseModel):
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell as it stands in the database."""
+    """A cell as it stands in the database. `folded`: its title alone is shown."""
 
     id: int
     notebook: int
     content: Content
     created: float
+    folded: bool = False
 
 
 @dataclass(frozen=True)

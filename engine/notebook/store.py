@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from engine.database import Database
 from engine.errors import UserError
-from engine.notebook.cells import Cell, Content, Notebook, content_from
+from engine.notebook.cells import MOST_TEXT, Cell, Content, Notebook, content_from
 
 MOST_NAME = 120
+_CELLS = "SELECT *, id IN (SELECT cell FROM folded) AS folded FROM cells WHERE"
 
 
 def _checked(name: str) -> str:
@@ -42,7 +43,7 @@ def _cell(row: sqlite3.Row) -> Cell:
         )
     except UserError as problem:  # Written by an older version, which looked less closely.
         content = Content(note=f"{row['note']}\n\n*{problem}*", answer=row["answer"])
-    return Cell(row["id"], row["notebook"], content, row["created"])
+    return Cell(row["id"], row["notebook"], content, row["created"], bool(row["folded"]))
 
 
 class Notebooks(Database):
@@ -116,9 +117,7 @@ class Notebooks(Database):
     def cells(self, notebook: int) -> list[Cell]:
         """Its cells, in order."""
         with self.reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM cells WHERE notebook = ? AND deleted IS NULL ORDER BY place, id", (notebook,)
-            )
+            rows = connection.execute(f"{_CELLS} notebook = ? AND deleted IS NULL ORDER BY place, id", (notebook,))
             return [_cell(row) for row in rows]
 
     def cell(self, cell: int) -> Cell:
@@ -128,7 +127,7 @@ class Notebooks(Database):
             UserError: there is none, or it was deleted.
         """
         with self.reading() as connection:
-            row = connection.execute("SELECT * FROM cells WHERE id = ? AND deleted IS NULL", (cell,)).fetchone()
+            row = connection.execute(f"{_CELLS} id = ? AND deleted IS NULL", (cell,)).fetchone()
         if row is None:
             raise UserError("This cell is not there any more; it was deleted in another window. Load the page again.")
         return _cell(row)
@@ -166,28 +165,49 @@ class Notebooks(Database):
             )
             _touch(connection, self._notebook_of(connection, cell))
 
-    def write_note(self, cell: int, note: str) -> None:
-        """Replace a cell's note only, whatever else is being written to it meanwhile."""
+    def write_note(self, cell: int, note: str, was: str) -> bool:
+        """Replace a cell's note only, whatever else is being written to it meanwhile.
+
+        Args:
+            was: the note that was edited. Where another one stands there by now, both are kept, one below the other.
+
+        Returns:
+            Whether the note that was edited stood there still.
+
+        Raises:
+            UserError: both together are too long; nothing is written.
+        """
         with self.writing() as connection:
-            connection.execute("UPDATE cells SET note = ? WHERE id = ?", (note, cell))
+            (there,) = connection.execute("SELECT note FROM cells WHERE id = ?", (cell,)).fetchone()
+            alone = there in (was, note)
+            kept = note if alone else f"{there}\n\n---\n\n{note}"
+            if len(kept) > MOST_TEXT:
+                raise UserError(
+                    f"Another window changed this note meanwhile; both together have over {MOST_TEXT:,} characters."
+                )
+            connection.execute("UPDATE cells SET note = ? WHERE id = ?", (kept, cell))
             _touch(connection, self._notebook_of(connection, cell))
+        return alone
 
     @staticmethod
     def _notebook_of(connection: sqlite3.Connection, cell: int) -> int:
         return int(connection.execute("SELECT notebook FROM cells WHERE id = ?", (cell,)).fetchone()[0])
 
-    def move(self, cell: int, down: bool) -> None:
-        """Change places with the next cell, or with the one before; nothing at the ends."""
+    def move(self, cell: int, to: int) -> None:
+        """Put a cell at place `to` among its notebook's, counted from 0; at an end where that is beyond it."""
         of = self.cell(cell).notebook
-        order = [each.id for each in self.cells(of)]
-        at = order.index(cell)
-        other = at + (1 if down else -1)
-        if not 0 <= other < len(order):
-            return
-        order[at], order[other] = order[other], order[at]
+        order = [each.id for each in self.cells(of) if each.id != cell]
+        order.insert(max(0, to), cell)
         with self.writing() as connection:
             connection.executemany("UPDATE cells SET place = ? WHERE id = ?", list(enumerate(order)))
             _touch(connection, of)
+
+    def fold(self, cell: int, folded: bool) -> None:
+        """Show a cell's title alone, or all of it."""
+        with self.writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO folded VALUES (?)" if folded else "DELETE FROM folded WHERE cell = ?", (cell,)
+            )
 
     def delete_cell(self, cell: int) -> None:
         """Put a cell aside; `undelete_cell` brings it back to its place."""

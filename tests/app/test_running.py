@@ -71,7 +71,7 @@ def test_what_is_written_while_a_cell_runs_is_kept_and_stop_ends_the_work(small,
     notebook, (first, second) = added(runner, long, short)
     until(lambda: runner.at[1] > 0)
     assert runner.left(notebook) == [first, second] and runner.is_waiting(second)
-    Notebooks().write_note(first, "written meanwhile")
+    Notebooks().write_note(first, "written meanwhile", was="")
     runner.stop(notebook + 1)  # Another notebook's: nothing here ends.
     assert runner.left(notebook) == [first, second]
     runner.stop(notebook)

@@ -123,7 +123,9 @@ def focused(page, what, most=80):
         page.keyboard.press("Tab")
         if page.evaluate(f"() => !!document.activeElement && ({what})(document.activeElement)"):
             return
-        passed.append(page.evaluate("() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.tagName"))
+        passed.append(
+            page.evaluate("() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.tagName")
+        )
     raise AssertionError(f"{what}: not reached by {most} Tabs, over {passed}")
 
 

@@ -38,10 +38,10 @@ def test_what_is_written_is_there_again(three):
 def test_order_copies_and_undo(three):
     store = Notebooks()
     a, b, c = (cell.id for cell in store.cells(three.id))
-    store.move(c, down=False)
+    store.move(c, 1)
     assert notes(three.id) == ["a", "c", "b"]
-    store.move(a, down=False)  # Already the first.
-    store.move(b, down=True)  # Already the last.
+    store.move(a, -1)  # Already the first.
+    store.move(b, 9)  # Already the last.
     assert notes(three.id) == ["a", "c", "b"]
     store.add(three.id, Content(note="after a"), after=a)
     store.add(three.id, Content(note="after b"), after=b)

@@ -1,0 +1,136 @@
+// The keyboard as in Jupyter's command mode, and cells that are dragged: the browser says what is wanted, `keys.py` does it.
+
+const TWICE = 600; // ms within which D D deletes.
+const EDGE = 60; // px from the window's edge within which dragging scrolls.
+const TAKEN = "input, textarea, select, [contenteditable=true], [role=slider], [role=combobox], [role=dialog], [data-token]";
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const self = (parentElement.keys ??= { at: null, last: ["", 0] });
+  Object.assign(self, { cells: data.cells, ask: (what) => setTriggerValue("asked", what) });
+  if (!self.cells.includes(self.at)) self.at = self.cells[self.place] ?? self.cells.at(-1) ?? null;
+  self.mark = parentElement.querySelector("style");
+  self.line = parentElement.querySelector("div");
+  if (data.select !== null) settle(self, data.select, Date.now());
+  marked(self);
+  if (self.ends) return undefined;
+  const pressed = (event) => onKey(self, event);
+  const clicked = (event) => onClick(self, event);
+  const grasped = (event) => onGrasp(self, event);
+  document.addEventListener("keydown", pressed);
+  document.addEventListener("focusin", clicked);
+  document.addEventListener("pointerdown", clicked);
+  document.addEventListener("pointerdown", grasped);
+  self.ends = () => {
+    document.removeEventListener("keydown", pressed);
+    document.removeEventListener("focusin", clicked);
+    document.removeEventListener("pointerdown", clicked);
+    document.removeEventListener("pointerdown", grasped);
+    self.ends = null;
+  };
+  return () => self.ends?.();
+}
+
+const box = (cell) => document.querySelector(`.st-key-cell-${cell}`);
+
+function marked(self) {
+  self.mark.textContent = self.active ? `.st-key-cell-${self.at} { outline: 2px solid #0072B2; outline-offset: 1px }` : "";
+}
+
+// Choose a cell that is new, or whose note is now written or was: it may not be drawn yet.
+function settle(self, cell, since) {
+  if (box(cell)) choose(self, cell);
+  const field = box(cell)?.querySelector("textarea");
+  field?.focus();
+  if (!field && Date.now() - since < 1500) setTimeout(() => settle(self, cell, since), 100);
+}
+
+function choose(self, cell, look = true) {
+  if (cell === undefined || cell === null) return;
+  Object.assign(self, { at: cell, place: self.cells.indexOf(cell), active: true });
+  if (self.mark) marked(self);
+  const there = box(cell);
+  if (!look || !there) return;
+  there.tabIndex = -1;
+  there.focus({ preventScroll: true });
+  there.scrollIntoView({ block: "nearest" });
+}
+
+function onClick(self, event) {
+  const cell = self.cells.find((each) => box(each)?.contains(event.target));
+  if (cell !== undefined) choose(self, cell, false);
+}
+
+function onKey(self, event) {
+  if (event.defaultPrevented || self.at === null || event.metaKey) return;
+  const writing = event.target.closest?.("textarea");
+  if (writing) {
+    if (event.key !== "Escape" && !(event.key === "Enter" && event.shiftKey)) return;
+    event.preventDefault();
+    writing.blur(); // Which saves it.
+    const cell = self.at;
+    setTimeout(() => self.ask({ do: "done", cell }), 300);
+    choose(self, cell);
+    return;
+  }
+  if (event.target.closest?.(TAKEN) || document.querySelector("[role=dialog]")) return;
+  const place = self.cells.indexOf(self.at);
+  const control = event.ctrlKey || event.altKey;
+  if (event.key === "Enter" && event.target.closest?.("button, a, summary") && !event.shiftKey && !control) return;
+  const go = (by) => choose(self, self.active ? self.cells[place + by] : self.at);
+  const ask = (what, more) => self.ask({ do: what, cell: self.at, ...more });
+  const twice = self.last[0] === event.key && Date.now() - self.last[1] < TWICE;
+  self.last = [event.key, Date.now()];
+  if (control && event.key !== "Enter" && !(event.shiftKey && event.key.startsWith("Arrow"))) return;
+  const does = {
+    ArrowUp: () => (event.shiftKey ? control && ask("move", { to: place - 1 }) : go(-1)),
+    ArrowDown: () => (event.shiftKey ? control && ask("move", { to: place + 1 }) : go(1)),
+    k: () => go(-1),
+    j: () => go(1),
+    Enter: () => {
+      ask(event.shiftKey || control ? "run" : "edit");
+      if (event.shiftKey) go(1);
+    },
+    a: () => ask("above"),
+    b: () => ask("below"),
+    o: () => ask("fold"),
+    z: () => ask("undo"),
+    d: () => twice && ask("delete"),
+  }[event.key];
+  if (!does) return;
+  event.preventDefault();
+  does();
+}
+
+function onGrasp(self, event) {
+  const grip = event.target.closest?.(".deltabook-grip");
+  if (!grip || event.button) return;
+  event.preventDefault();
+  const cell = self.cells.find((each) => box(each)?.contains(grip));
+  let to = null;
+  const moved = (now) => {
+    now.preventDefault();
+    const scrolls = document.querySelector("[data-testid=stMain]");
+    if (now.clientY < EDGE) scrolls.scrollBy(0, -20);
+    if (now.clientY > innerHeight - EDGE) scrolls.scrollBy(0, 20);
+    const others = self.cells.filter((each) => each !== cell);
+    const after = others.findIndex((each) => {
+      const at = box(each).getBoundingClientRect();
+      return now.clientY < at.top + at.height / 2;
+    });
+    to = after < 0 ? others.length : after;
+    const near = box(others[Math.min(to, others.length - 1)])?.getBoundingClientRect();
+    if (!near) return;
+    const top = to < others.length ? near.top - 8 : near.bottom + 8;
+    self.line.style.cssText = `position:fixed;z-index:9;height:4px;background:#0072B2;pointer-events:none;left:${near.left}px;width:${near.width}px;top:${top}px`;
+  };
+  const dropped = () => {
+    document.removeEventListener("pointermove", moved);
+    document.removeEventListener("pointerup", dropped);
+    document.removeEventListener("pointercancel", dropped);
+    self.line.style.cssText = "";
+    if (to !== null && to !== self.cells.indexOf(cell)) self.ask({ do: "move", cell, to });
+  };
+  document.addEventListener("pointermove", moved, { passive: false });
+  document.addEventListener("pointerup", dropped);
+  document.addEventListener("pointercancel", dropped);
+}

@@ -1,0 +1,74 @@
+"""A notebook by the keyboard, as in Jupyter, and its cells dragged to another place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.notebook.running import run
+from engine.notebook.cells import Cell, Content
+from engine.notebook.store import Notebooks
+
+GRIP = '<span class="deltabook-grip" aria-hidden="true" title="Drag it to another place">⠿</span>'
+KEYS = """\
+| Key | A click on a cell, or ↓, chooses it; then |
+|---|---|
+| ↑ ↓ or K J | the cell above, below |
+| Enter | edit its note |
+| Esc or Shift + Enter | in a note: save it and leave it |
+| Shift + Enter | run the cell, go to the next |
+| Ctrl + Enter | run the cell |
+| A, B | a new note above, below |
+| O | fold or unfold it |
+| D D | delete it |
+| Z | bring the last deleted one back |
+| Ctrl + Shift + ↑ ↓ | move it up, down |
+"""
+_SELECTED = "notebook-selected"
+_keys = st.components.v2.component(
+    "deltabook_notebook_keys",
+    html="<style></style><div></div>",
+    js=Path(__file__).with_name("keys.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def keys(cells: Sequence[Cell]) -> None:
+    """Listen for what `KEYS` lists, and for cells that are dragged."""
+
+    def asked() -> None:
+        if said := st.session_state["notebook-keys"].get("asked"):
+            _do(said, cells)
+
+    data = {"cells": [cell.id for cell in cells], "select": st.session_state.pop(_SELECTED, None)}
+    _keys(key="notebook-keys", data=data, on_asked_change=asked)
+
+
+def _do(said: dict[str, Any], cells: Sequence[Cell]) -> None:
+    """What a key or a drop asks for. Nothing where the cell is not there any more."""
+    store = Notebooks()
+    cell = next((each for each in cells if each.id == said.get("cell")), None)
+    if cell is None:
+        return
+    place = [each.id for each in cells].index(cell.id)
+    match said.get("do"):
+        case "edit" | "done" as what:
+            st.session_state[f"editing-{cell.id}"] = what == "edit"
+            st.session_state[_SELECTED] = cell.id
+        case "run" if cell.content.spec is not None:
+            run([cell.id])
+        case "above" | "below" as where:
+            made = store.add(cell.notebook, Content(), after=cell.id)
+            if where == "above":
+                store.move(made.id, place)
+            st.session_state[f"editing-{made.id}"] = True
+            st.session_state[_SELECTED] = made.id
+        case "fold":
+            store.fold(cell.id, not cell.folded)
+        case "delete":
+            store.delete_cell(cell.id)
+        case "undo":
+            st.session_state[_SELECTED] = store.undelete_cell(cell.notebook)
+        case "move":
+            store.move(cell.id, int(said.get("to", place)))
