@@ -15,11 +15,12 @@ ELSEWHERE = ("method", "settings", "text", "text_pair", "label", "dataset", "lim
 def caption_of(spec: Spec) -> str:
     """One line; "" for a result that is of nothing in particular."""
     values = spec.values
-    parts = [_method(values), *_rest(values), _text(values), _label(values), _data(values), _models(spec)]
+    parts = [method_of(values), *_rest(values), _text(values), _label(values), _data(values), _models(spec)]
     return " · ".join(part for part in parts if part)
 
 
-def _method(values: dict[str, Any]) -> str:
+def method_of(values: dict[str, Any]) -> str:
+    """The method with ε, K and step size, and what else is not as usual; "" for an analysis without one."""
     name, held = values.get("method"), values.get("settings")
     if not isinstance(name, str) or name not in METHODS:
         return ""

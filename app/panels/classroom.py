@@ -78,7 +78,9 @@ def _door(found: Class) -> None:
         st.markdown(f"Join at **{address()}** with the code")
         st.markdown(f"# {found.code}")
         _present()
-        st.button("Close the class", icon=":material/door_front:", on_click=Classroom().close)
+        with st.popover("Close the class", icon=":material/door_front:"):
+            st.markdown("All students are sent away, and the code is no longer good.")
+            st.button("Close it now", type="primary", on_click=Classroom().close)
 
 
 @st.fragment(run_every=3)

@@ -6,9 +6,9 @@ import streamlit as st
 
 from app.notebook.pins import drawn, show
 from app.panels import live, run_list
-from app.shell.layout import errors_in_a_box, plain
+from app.shell.layout import errors_in_a_box, plain, said_if_it_fails
 from app.shell.navigation import link
-from engine.runs import queue
+from engine.runs import queue, tensorboard
 from engine.runs.run import ACTIVE, UNDER_WAY, Run, last_lines
 from engine.runs.store import Store
 
@@ -79,6 +79,11 @@ def page() -> None:
             if not chosen:
                 return
             found = live.curve_figures(chosen, "compare", **_drawing())
+            st.download_button(
+                "TensorBoard", said_if_it_fails(lambda: tensorboard.zipped(chosen)), "deltabook-runs.zip", "application/zip",
+                key="tensorboard", on_click="ignore", icon=":material/download:", type="tertiary",
+                help="The curves and settings of the chosen runs as TensorBoard's logs, a folder per run.",
+            )  # fmt: skip
             if len(chosen) > 1 and not drawn(found, "differences").table().empty:
                 st.header("What differs", anchor=False)
                 show(found, "differences", "differences")

@@ -8,6 +8,7 @@ import streamlit as st
 from app import widgets
 from app.drawing.predictions import distribution, verdict
 from app.drawing.shown import Figure
+from app.notebook.captions import method_of
 from app.notebook.pins import render, show
 from app.shell import state
 from app.shell.layout import errors_in_a_box, plain
@@ -27,9 +28,10 @@ def words(question: Question) -> str:
     if question.kind == "smoother":
         first, second = asked["choices"].values()
         return f"Which model is smoother: {first} or {second}?"
+    text = f"“{asked['text'][:200]}”"
     if question.kind == "token":
-        return f"Which token does {asked['method_title']} move most in “{asked['text'][:200]}”?"
-    return f"At which ε does {asked['method_title']} flip the label of “{asked['text'][:200]}”? (None up to {MOST_EPSILON:g}: say {MOST_EPSILON:g}.)"
+        return f"Which token does {method_of(asked['values'])} move most in {text}?"
+    return f"At which ε does {asked['method_title']} flip the label of {text}? (None up to {MOST_EPSILON:g}: say {MOST_EPSILON:g}.)"
 
 
 @st.fragment

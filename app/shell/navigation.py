@@ -37,7 +37,8 @@ SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
 }
 
 # What a student sees: pages of one sentence, which start nothing and keep nothing.
-STUDENTS = ("classroom", "perturb", "microscope", "landscape", "attribution")
+EXPLORED = ("perturb", "microscope", "landscape", "attribution")
+STUDENTS = ("classroom", *EXPLORED)
 
 
 def _page(name: str, title: str, icon: str) -> Any:

@@ -34,7 +34,8 @@ def add(verb: Verb) -> None:
     add_reading(made)
     add_settings(made)
     made.add_argument("--detach", action="store_true", help="train in the background, through the queue")
-    verb("runs", _runs, "List the runs.")
+    made = verb("runs", _runs, "List the runs.")
+    made.add_argument("--tensorboard", metavar="FOLDER", help="also write their curves there, as TensorBoard's logs")
     made = verb("cancel", _cancel, "Stop a run; it can be resumed.")
     made.add_argument("run")
     made = verb("resume", _resume, "Go on with a cancelled, crashed or failed run from its last checkpoint.")
@@ -130,6 +131,10 @@ def _runs(options: argparse.Namespace) -> None:
         for run in found
     ]
     text = columns(rows, ("run", "status", "step", "score", "name")) if rows else "There are no runs yet."
+    if options.tensorboard is not None:
+        from engine.runs import tensorboard
+
+        tensorboard.write(found, path_of(options.tensorboard))
     show([run.document() for run in found], options.json, text)
 
 

@@ -48,6 +48,9 @@ class ELECTRASettings(MaskingSettings):
     """λ, the weight of the discriminator's loss (paper: 50)."""
     generator_size: float = Field(default=0.25, gt=0, le=1)
     """Width of the generator as a share of the discriminator's (paper: 1/4 to 1/2)."""
+    generator_start: Literal["new", "model"] = "new"
+    """What the generator's layers start from: new (random weights, as in the paper) or model (the model's own layers, where
+    few texts would teach new ones little; needs `generator_size` 1 and a model that is built as BERT is)."""
     shared_embeddings: Literal["all", "words", "none"] = "all"
     """What the generator shares with the discriminator: all (word, position and type embeddings and their LayerNorm, as
     in the published code, where the encoder has them), words, or none."""
@@ -105,7 +108,14 @@ class ELECTRA(Objective):
             torch.manual_seed(seed)
             self.module: ELECTRAPair = ELECTRAPair(
                 encoder,
-                generator or make_generator(encoder, settings.generator_size, seed, settings.shared_embeddings),
+                generator
+                or make_generator(
+                    encoder,
+                    settings.generator_size,
+                    seed,
+                    settings.shared_embeddings,
+                    settings.generator_start == "model",
+                ),
                 head,
                 ordinary_tokens(tokenizer),
             )

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.data.segmentation import ordinary_tokens
+from engine.errors import UserError
 
 HEAD_FILE = "replaced_token_head.safetensors"
 GENERATOR_FOLDER = "generator"
@@ -47,8 +48,16 @@ def share_embeddings(encoder: Any, generator: Any, share: str = "all") -> None:
     generator.generator_lm_head.weight = own.word_embeddings.weight
 
 
-def make_generator(encoder: Any, size: float, seed: int = 0, share: str = "all") -> Any:
-    """A generator of `size` times the encoder's width with its depth; `share`: see `share_embeddings`."""
+def make_generator(encoder: Any, size: float, seed: int = 0, share: str = "all", from_encoder: bool = False) -> Any:
+    """A generator of `size` times the encoder's width with its depth.
+
+    Args:
+        share: see `share_embeddings`.
+        from_encoder: its layers start as copies of the encoder's, not from random weights drawn from `seed`.
+
+    Raises:
+        UserError: `from_encoder`, and the encoder's layers are not of the generator's shape.
+    """
     from transformers import ElectraConfig, ElectraForMaskedLM
 
     config, words = encoder.config, encoder.get_input_embeddings()
@@ -70,6 +79,14 @@ def make_generator(encoder: Any, size: float, seed: int = 0, share: str = "all")
             )
         )
     share_embeddings(encoder, generator, share)
+    if from_encoder:
+        try:
+            generator.electra.encoder.load_state_dict(encoder.encoder.state_dict())
+        except (AttributeError, RuntimeError):  # No such part, or other names or shapes in it.
+            raise UserError(
+                "generator_start=model needs generator_size=1 and a model that is built as BERT is: this one's layers are not"
+                " the generator's."
+            ) from None
     return generator
 
 

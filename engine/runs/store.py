@@ -191,6 +191,15 @@ class Store(Database):
                 curves.setdefault(name, []).append((step, value))
         return curves
 
+    def timed(self, identifier: str) -> list[tuple[str, int, float, float]]:
+        """All logged figures as (name, step, value, time in seconds since 1970), in the order in which they were logged."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                "SELECT name, step, value, time FROM figures WHERE run = ? AND value IS NOT NULL ORDER BY time, step, name",
+                (identifier,),
+            )
+            return [tuple(row) for row in rows]
+
     def forget_after(self, identifier: str, step: int) -> None:
         """Drop figures after `step`: a resumed run writes them again."""
         with self.writing() as connection:

@@ -71,8 +71,13 @@ def test_a_teacher_and_five_students_predict_and_reveal(page, browser, school, s
     for each in students:
         expect(each.get_by_text(re.compile(r"ascent step 2 of 3"))).to_be_visible()
     page.get_by_role("button", name="Ask the class").click()
+    expect(students[0].get_by_text("Which token does PGD, ε = ")).to_be_visible()
+    students[0].goto(f"{url}/perturb")  # Where the answer would be seen.
+    expect(students[0].get_by_text("commit to your prediction first")).to_be_visible()
+    expect(students[0].locator("[data-token], .js-plotly-plot")).to_have_count(0)
+    students[0].get_by_role("link", name="Predict").click()
     for place, each in enumerate(students):
-        expect(each.get_by_text("Which token does PGD move most")).to_be_visible()
+        expect(each.get_by_text(re.compile("Which token does PGD, ε = .* move most"))).to_be_visible()
         expect(each.locator("[data-token]")).to_have_count(0)  # The strip would be the answer.
         each.get_by_test_id("stRadio").locator("label").nth(2 if place else 1).click()
         each.get_by_role("button", name="Commit").click()
@@ -95,6 +100,7 @@ def test_a_teacher_and_five_students_predict_and_reveal(page, browser, school, s
     expect(page.get_by_text("Bo <b>")).to_be_visible()  # A name is text.
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Close the class").click()
+    page.get_by_role("button", name="Close it now").click()
     expect(page.get_by_role("button", name="Open a class")).to_be_visible()
     for each in students:  # Their pages notice by themselves.
         expect(each.get_by_text("The class that you were in is over.")).to_be_visible()
