@@ -9,10 +9,14 @@ from app.shell.carrying import bring, keep
 from app.shell.layout import plain
 from app.widgets.inputs import linked
 from engine.catalogue import analysis_of
+from engine.errors import UserError
 from engine.methods import METHODS, get_method
 from engine.methods.presets import RUN
 from engine.runs.config import TrainConfig
 
+GREYED = (
+    "<style>[data-testid=stMain] :is(.js-plotly-plot, .strips, [data-testid=stDataFrame]) { opacity: 0.35 }</style>"
+)
 OWN: Any = object()  # A field's own default.
 CARRIED = {"seed": "seed", "epsilon": "epsilon", "site": "site"}  # Settings that mean the same on every page.
 
@@ -83,7 +87,29 @@ def setting(
         format="%d" if kind is int else "%.7g",
         **shared,
     )
-    return None if shared["disabled"] else found
+    if shared["disabled"]:
+        return None
+    problem = ""
+    if found is not None:  # The widget itself keeps the other bounds.
+        if (above := inner.get("exclusiveMinimum")) is not None and found <= above:
+            problem = f"{label} must be above {above:g}."
+        if (below := inner.get("exclusiveMaximum")) is not None and found >= below:
+            problem = f"{label} must be below {below:g}."
+    return _allowed(key, found, problem)
+
+
+def _allowed(key: str, found: Any, problem: str) -> Any:
+    """`found`, unless there is a problem with it: that is said here, and what was found before goes on, its figures greyed."""
+    key = f"{key}-allowed"
+    if not problem:
+        st.session_state[key] = found
+        return found
+    if key not in st.session_state:  # It came with the address.
+        st.error(plain(problem), icon=":material/error:")
+        st.stop()
+    st.error(plain(f"{problem} What is shown is for the values before."), icon=":material/error:")
+    st.html(GREYED)
+    return st.session_state[key]
 
 
 def _step(default: float | None, low: float | None, high: float | None) -> float:
@@ -169,7 +195,10 @@ def method_settings(method: Any, prefix: str, *, to_the_edge: bool = False) -> A
         wanted = method.Settings.parse(method.preset(chosen)[0]).as_dict()
         if other := [name.replace("_", " ") for name, value in values.items() if value != wanted[name]]:
             st.caption(f"Changed from the preset: {plain(', '.join(other))}.")
-    return method.Settings.parse(values)
+    try:
+        return _allowed(f"{prefix}-{method.name}", method.Settings.parse(values), "")
+    except UserError as problem:
+        return _allowed(f"{prefix}-{method.name}", None, str(problem))
 
 
 def _with_step_size(schema: dict[str, Any], prefix: str, method: str) -> dict[str, Any]:

@@ -148,3 +148,27 @@ def test_from_typing_to_pinning_by_the_keyboard_alone(page, server, small, sente
     focused(page, "at => at.tagName === 'BUTTON' && /Pin/.test(at.innerText)")
     page.keyboard.press("Enter")
     expect(page.get_by_text(re.compile("Pinned to"))).to_be_visible()
+
+
+def test_what_is_not_allowed_is_said_beside_its_field_and_the_old_figures_are_greyed(page, server, small, sentences):
+    view = "view=Methods+side+by+side"
+    open_page(page, server, f"perturb?{view}&{query(small, sentences)}")
+    strip = page.locator(".strips").first
+    expect(strip).to_have_css("opacity", "1")
+    field = page.get_by_label("Epsilon", exact=True)
+    field.fill("0")
+    field.press("Enter")
+    expect(
+        page.get_by_test_id("stSidebar").get_by_text("Epsilon must be above 0. What is shown is for")
+    ).to_be_visible()
+    settled(page)
+    expect(strip).to_have_css("opacity", "0.35")
+    field.fill("0.25")
+    field.press("Enter")
+    expect(page.get_by_text("must be above 0")).to_have_count(0)
+    expect(strip).to_have_css("opacity", "1")
+    open_page(page, server, f"perturb?{view}&epsilon=0&{query(small, sentences)}")
+    expect(page.get_by_text("Epsilon must be above 0.")).to_be_visible()
+    site = "perturb-pgd-site=nowhere"
+    open_page(page, server, f"perturb?{site}&{query(small, sentences)}")
+    expect(page.get_by_test_id("stSidebar").get_by_text(re.compile("nowhere"))).to_be_visible()
