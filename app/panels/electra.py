@@ -36,7 +36,7 @@ def pair_choice() -> Any:
     widgets.linked("run", names)
     chosen = st.sidebar.selectbox(
         "Generator and discriminator", list(names), format_func=names.__getitem__, key="run", bind="query-params",
-        help="The ready-made pair was pre-trained briefly on the built-in film reviews; or one of your ELECTRA runs.",
+        help="The ready-made pair is pre-trained briefly on the built-in film reviews; or one of your ELECTRA runs.",
     )  # fmt: skip
     return state.electra(chosen or None)
 

@@ -103,11 +103,11 @@ def asked_already() -> Iterator[None]:
         st.session_state[_ASKED] = False
 
 
-def ask_first(keys: Sequence[str], seconds: float) -> None:
+def ask_first(keys: Sequence[str], seconds: float, why: str = "Not computed yet for these settings.") -> None:
     """Where something takes long, end the page here with a button that starts it, unless a person has pressed that already.
 
     Args:
-        keys: of what is to be computed. seconds: that all of it is expected to take.
+        keys: of what is to be computed. seconds: that all of it is expected to take. why: it takes so long, in a sentence.
     """
     pressed = st.session_state.setdefault("pressed", [])
     if st.session_state.get(_ASKED):
@@ -119,7 +119,7 @@ def ask_first(keys: Sequence[str], seconds: float) -> None:
             f"Run ({about(seconds)})", key=f"run {keys}", type="primary", icon=":material/play_arrow:",
             on_click=pressed.extend, args=(keys,),
         )  # fmt: skip
-        st.caption("Not computed yet for these settings. It can be cancelled, and what is computed once is kept.")
+        st.caption(f"{why} It can be cancelled, and what is computed once is kept.")
     st.stop()
 
 

@@ -36,12 +36,23 @@ def classifier(model: str | None, run: str | None) -> Any:
     return _classifier(model, run, _version(run))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
 def electra(run: str | None) -> Any:
-    """Generator and discriminator of a run, or the ready-made pair; loaded once per server."""
+    """Generator and discriminator of a run, or the ready-made pair, which is made first, if a person wants it; loaded once per server."""
+    from engine.computing.jobs import Job
+    from engine.subjects.pair import SECONDS, is_ready
+
+    if run is None and not is_ready():
+        key = "ready-made pair"
+        ask_first([key], SECONDS, "The ready-made pair is pre-trained on this machine, once.")
+        kept(key, "Pre-training the ready-made pair, once", Job("load", "detect", "", "", {}), long=lambda: True)
+    return _electra(run)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _electra(run: str | None) -> Any:
     from engine.subjects.pair import load_electra
 
-    with Running("Loading the pair", "Pre-training the ready-made pair, once") as report:
+    with Running("Loading the pair") as report:
         return load_electra(run, report)
 
 

@@ -105,9 +105,15 @@ def _mark(subject: Any, job: Job, _: Progress) -> str:
     return remarks.mark_on(subject, **job.values)
 
 
+def _load(subject: Any, job: Job, _: Progress) -> str:
+    """Only that the subject is there, which may have to be made first."""
+    return fingerprint(subject)
+
+
 JOBS: dict[str, Callable[[Any, Job, Progress], Any]] = {
     "analyse": _analyse,
     "find": _find,
     "remarks": _remarks,
     "mark": _mark,
+    "load": _load,
 }

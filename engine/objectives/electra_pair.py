@@ -63,6 +63,10 @@ def make_generator(encoder: Any, size: float, seed: int = 0, share: str = "all",
     config, words = encoder.config, encoder.get_input_embeddings()
     heads = max(1, round(getattr(config, "num_attention_heads", 4) * size))
     width = max(1, round(config.hidden_size * size / heads)) * heads
+    alike = ("intermediate_size", "hidden_act", "layer_norm_eps") if from_encoder else ()
+    of_layers = {"intermediate_size": 4 * width} | {
+        name: getattr(config, name) for name in alike if hasattr(config, name)
+    }
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         generator = ElectraForMaskedLM(
@@ -72,7 +76,7 @@ def make_generator(encoder: Any, size: float, seed: int = 0, share: str = "all",
                 hidden_size=width,
                 num_attention_heads=heads,
                 num_hidden_layers=config.num_hidden_layers,
-                intermediate_size=4 * width,
+                **of_layers,
                 max_position_embeddings=config.max_position_embeddings,
                 type_vocab_size=getattr(config, "type_vocab_size", 0) or 2,
                 pad_token_id=config.pad_token_id or 0,

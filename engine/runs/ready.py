@@ -10,6 +10,13 @@ from typing import Any
 from engine.home import cache
 from engine.runs.config import TrainConfig
 
+_FACTS = "ready.json"
+
+
+def is_made(name: str) -> bool:
+    """Whether a model of this name is kept."""
+    return (cache() / "ready" / name / _FACTS).exists()
+
 
 def ready(
     name: str, config: TrainConfig, metrics: Sequence[str], progress: Callable[[int, int], None] | None = None
@@ -25,14 +32,14 @@ def ready(
         The folder, and `steps`, `dataset` and the metrics.
     """
     folder = cache() / "ready" / name
-    facts_file = folder / "ready.json"
+    facts_file = folder / _FACTS
     if not facts_file.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             made = Path(scratch) / "model"
             found = _train(config, made, metrics, progress)
             facts = {"steps": config.max_steps, "dataset": config.dataset, **found}
-            (made / "ready.json").write_text(json.dumps(facts))
+            (made / _FACTS).write_text(json.dumps(facts))
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
     return folder, json.loads(facts_file.read_text())

@@ -123,6 +123,20 @@ def test_what_generator_and_discriminator_share_is_one_tensor(encoder, share, na
     assert pair.generator.generator_lm_head.weight is mine.word_embeddings.weight
 
 
+def test_a_generator_that_starts_from_the_model_reads_as_it_does_with_layers_of_its_own(encoder):
+    objective = electra(encoder, generator_size=1.0, generator_start="model")
+    pair, batch = objective.module, batch_of(objective)
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    mine, theirs = pair.generator.electra, pair.encoder
+    torch.testing.assert_close(mine(**inputs).last_hidden_state, theirs(**inputs).last_hidden_state)
+    own = {id(each) for each in mine.encoder.parameters()}
+    assert own.isdisjoint(id(each) for each in theirs.parameters())
+    with pytest.raises(UserError, match="generator_size=1"):
+        electra(encoder, generator_size=0.5, generator_start="model")
+    with pytest.raises(UserError, match="built as BERT is"):
+        make_generator(AutoModel.from_config(tiny.CONFIGS["distilbert"]()), 1.0, from_encoder=True)
+
+
 def test_positions_that_do_not_begin_at_0_are_not_shared():
     roberta = AutoModel.from_config(tiny.CONFIGS["roberta"]())
     generator = make_generator(roberta, 0.5)
