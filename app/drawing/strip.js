@@ -172,7 +172,8 @@ function paint({ strip, chips, marks }, shown, at, stepped, chosen) {
     const more = frame.titles?.[place] ?? strip.titles[place] ?? "";
     const amount = `${strip.tokens[place]}: ${shown.legend} = ${Number(Number(value).toPrecision(4))} at step ${at}`;
     chip.title = stepped && strip.frames.length > 1 ? (more ? `${amount}; ${more}` : amount) : more;
-    chip.setAttribute("aria-label", chip.title || strip.tokens[place]);
+    const seen = chip.textContent; // What is read aloud begins with what is seen.
+    chip.setAttribute("aria-label", !chip.title || chip.title.startsWith(seen) ? chip.title || seen : `${seen}: ${chip.title}`);
     chip.setAttribute("aria-selected", String(place === chosen));
     if (frame.marks?.length) {
       const [text, colour] = frame.marks[place];

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from engine.runs.store import Store
-from tests.browser.driving import open_page, query, settled
+from tests.browser.driving import barriers, open_page, query, settled
 
 pytestmark = pytest.mark.browser
 
@@ -34,6 +34,7 @@ def test_a_study_of_two_methods_and_two_seeds(page, server, encoder, sentences, 
     assert sorted(run.config["seed"] for run in Store().all()) == [0, 0, 1, 1]
     assert {run.step for run in Store().all()} == {10}
     expect(page.get_by_text(re.compile("★ the best of a column"))).to_be_visible()
+    assert not barriers(page)
     with page.expect_download() as caught:
         page.get_by_role("button", name="LaTeX").click()
     assert r"\textbf{" in caught.value.path().read_text()
@@ -50,6 +51,7 @@ def test_the_ledger(page, server):
     expect(page.get_by_text(re.compile(r"Of \d+ claims \d+ could be tested here"))).to_be_visible()
     expect(page.get_by_text("claimed", exact=True).first).to_be_visible()
     expect(page.get_by_text("Choose a row to measure its claim")).to_be_visible()
+    assert not barriers(page)
 
 
 def test_a_run_that_collapsed_is_marked_wherever_it_is_named(page, server, encoder, sentences):
@@ -66,7 +68,7 @@ def test_a_run_that_collapsed_is_marked_wherever_it_is_named(page, server, encod
     run = re.search(r"· ([\w-]+-[0-9a-f]{6})", ended.inner_text()).group(1)
     mark = re.compile("⚠ (predicts (nearly )?one class|no better than the most frequent class)")
     open_page(page, server, f"runs?runs={run}")
-    expect(page.get_by_text(mark).first).to_be_visible()
+    expect(page.get_by_text(mark).locator("visible=true").first).to_be_visible()  # The list is drawn, not written.
     chosen = f"models=run%3A{run}&dataset={sentences}&limit=30"
     for address in (f"compare?steps=2&restarts=1&{chosen}", f"smoothness?{chosen}"):
         open_page(page, server, address)
@@ -81,6 +83,7 @@ def test_attacks_and_the_papers_tables(page, server, small, sentences):
     open_page(page, server, f"compare?steps=2&restarts=1&{common}")
     expect(page.get_by_text("Is it as sure as it is right?")).to_be_visible(timeout=120_000)
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    assert not barriers(page)
     page.get_by_text("Between two bounds", exact=True).click()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     # Of the view before: it is no result of this one, which is still being computed.
@@ -90,11 +93,13 @@ def test_attacks_and_the_papers_tables(page, server, small, sentences):
     open_page(page, server, f"compare?view=Word+attacks&limit=10&{common}")
     expect(page.get_by_text(re.compile("^Before: says "))).to_be_visible(timeout=120_000)
     expect(page.get_by_text(re.compile("^After: says "))).to_be_visible()
+    assert not barriers(page)
     open_page(page, server, "compare?view=Published+tables&paper=macbert-6")
     expect(page.get_by_text("What differs from a run here")).to_be_visible()
     assert "MacBERT" in page.get_by_label("Table", exact=True).get_attribute("value")
     settled(page)
     expect(page.get_by_text("Gain over the baseline")).to_be_visible()
+    assert not barriers(page)
 
 
 def test_what_takes_long_can_be_cancelled_and_asked_for_again(page, server, small, sentences):

@@ -11,7 +11,7 @@ from engine.runs import queue
 from engine.runs.config import TrainConfig
 from engine.runs.run import FINISHED
 from engine.runs.store import Store
-from tests.browser.driving import open_page, settled
+from tests.browser.driving import barriers, open_page, settled
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +21,8 @@ def test_macbert_shows_the_strategies_side_by_side(page, server):
     expect(page.get_by_text("Every selected word, n-gram by n-gram")).to_be_visible(timeout=180_000)
     for words in ("Original masking", "Whole word masking", "N-gram masking", "Mac masking: n-grams"):
         expect(page.get_by_text(words).first).to_be_visible()
+    settled(page)
+    assert not barriers(page)
     page.get_by_role("button", name="中文").click()
     expect(page.locator("[data-token]", has_text="下一个").first).to_be_visible(timeout=180_000)
     before = page.locator("[data-token]").all_inner_texts()
@@ -53,6 +55,7 @@ def test_electra_detects_and_can_be_played_with(page, server, encoder, sentences
     open_page(page, server, address)
     expect(page.get_by_text("What the discriminator says of every token")).to_be_visible()
     expect(page.get_by_text(re.compile("\\d+ masked, \\d+ really replaced"))).to_be_visible()
+    assert not barriers(page)
     before = page.locator("[data-token]").all_inner_texts()
     for _ in range(3):
         page.get_by_role("button", name="Sample again").click()
@@ -63,6 +66,7 @@ def test_electra_detects_and_can_be_played_with(page, server, encoder, sentences
     )
     open_page(page, server, f"{address}&view=Fool+the+discriminator&yours=a+very+awful+film+with+music+and+people")
     expect(page.get_by_text(re.compile("got past it"))).to_be_visible()
+    assert not barriers(page)
     open_page(page, server, f"{address}&view=Pre-train&pre-model={encoder}&pre-dataset={sentences}")
     expect(page.get_by_role("button", name="Start pre-training")).to_be_visible()
     expect(page.get_by_text(re.compile("completed · step 20 of 20")).first).to_be_visible()
