@@ -1,7 +1,10 @@
 """Shows a view of a finding on a page, with its two buttons: pin it to a notebook, save it as a file."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from typing import Any
 
 import streamlit as st
@@ -42,6 +45,27 @@ def drawn(finding: state.Finding, view: str, **options: Any) -> Shown:
     if not finding.keep:
         return draw(finding.analysis, view, results, **options)
     return remembered(key, lambda: draw(finding.analysis, view, results, **options))
+
+
+@contextmanager
+def growing(analysis: str, view: str, **options: Any) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """For `state.analyse`: draws the results with a view as far as they have come, until the block is left."""
+    place: list[Any] = []
+    turn = count()
+
+    def draw_so_far(results: dict[str, Any]) -> None:
+        if not place:  # Only now: it stands below the bar that says how far it is.
+            place.append(st.empty())
+        found = results if view_of(analysis, view).several else next(reversed(results.values()))
+        with place[0].container():
+            render(draw(analysis, view, found, **options), f"so far {analysis} {next(turn)}")
+            st.caption("As far as it has come: it changes until all is computed.")
+
+    try:
+        yield draw_so_far
+    finally:
+        for each in place:
+            each.empty()
 
 
 def show(finding: state.Finding, view: str, key: str, draws: dict[str, Any] | None = None, /, **options: Any) -> Any:

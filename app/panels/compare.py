@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import widgets
-from app.notebook.pins import show
+from app.notebook.pins import growing, show
 from app.panels import bounds, ledger, studies, words
 from app.shell import state
 from app.shell.layout import plain
@@ -38,7 +38,8 @@ def embedding_attack() -> None:
         how = widgets.asked("robust accuracy", *names, steps=5, restarts=1)
     models = widgets.about_all(models, of)
     state.ask_for_all(("robust accuracy", models, {**how, **of}), ("calibration", models, of))
-    found = state.analyse("robust accuracy", models, "Attacking", **how, **of)
+    with growing("robust accuracy", "curve") as grows:
+        found = state.analyse("robust accuracy", models, "Attacking", grows, **how, **of)
     show(found, "curve", "curve")
     st.caption(
         "The attack climbs in embedding space against the true label. Bands: exact 95 % intervals for so many examples. The value at"

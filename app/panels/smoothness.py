@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import widgets
-from app.notebook.pins import show
+from app.notebook.pins import growing, show
 from app.shell import state
 from app.shell.layout import plain
 from app.views.smoothness import least
@@ -26,13 +26,15 @@ def page() -> None:
         ("smoothness curve", models, {**drawn, **of}),
         ("smoothness variants", models, {"settings": values, **drawn, **of}),
     )
-    found = state.analyse("smoothness", models, "ℓₛ", settings=values, **drawn, **of)
     regression = any(each.is_regression for each in models.values())
+    with growing("smoothness", "histogram", regression=regression) as grows:
+        found = state.analyse("smoothness", models, "ℓₛ", grows, settings=values, **drawn, **of)
     left, right = st.columns(2)
     with left:
         st.header("How the examples differ", anchor=False)
         show(found, "histogram", "histogram", regression=regression)
-    sweep = state.analyse("smoothness curve", models, "ε sweep", **drawn, **of)
+    with growing("smoothness curve", "curve", regression=regression) as grows:
+        sweep = state.analyse("smoothness curve", models, "ε sweep", grows, **drawn, **of)
     with right:
         st.header("ℓₛ against ε", anchor=False)
         show(sweep, "curve", "curve", regression=regression)

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import widgets
-from app.notebook.pins import show
+from app.notebook.pins import growing, show
 from app.shell import state
 from app.shell.layout import plain
 from app.views.protocol import marks_of
@@ -62,7 +62,8 @@ def word_attack() -> None:
             show(found, "diff", f"own-{place}")
         return
     models = widgets.about_all(models, of)
-    found = state.analyse("word attack", models, "Attacking", **how, **of)
+    with growing("word attack", "examples") as grows:
+        found = state.analyse("word attack", models, "Attacking", grows, **how, **of)
     for remark in dict.fromkeys(each.remark for each in found.results.values()):
         _warned(remark)
     show(found, "summary", "attack-summary")

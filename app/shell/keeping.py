@@ -181,11 +181,13 @@ def kept(
     keep: bool = True,
     long: Callable[[], bool] = lambda: False,
     learn: Callable[[Any], object] | None = None,
+    grows: Callable[[Any], object] | None = None,
 ) -> Any:
     """A job's result by its key, computed at most once per server while it is among the last `KEPT`; always unless `keep`.
 
     Args:
-        text: what is said meanwhile. long: says, where it is computed, whether it is expected to take seconds. learn: is given a result that was computed.
+        text: what is said meanwhile. long: says, where it is computed, whether it is expected to take seconds. learn: is given a result that was computed. grows: is given the result as far as it has come,
+            whenever it has come further.
     """
     found = shelf().get(key) if keep else None
     if found is not None:
@@ -210,8 +212,11 @@ def kept(
     try:
         if not ticket.wait(UNSEEN):
             with Running(text, key=stops) as running:
+                drawn = None
                 while not ticket.wait(BETWEEN):
                     running(*ticket.at) if ticket.begun else running.waits()
+                    if grows is not None and ticket.so_far is not drawn:
+                        grows(drawn := ticket.so_far)
         return ticket.get()
     except Cancelled:  # By another session: this one asked for it too late to be heard.
         st.info("Cancelled: nothing was computed.", icon=":material/stop_circle:")

@@ -1,6 +1,7 @@
 """What is loaded once per server and shared by all sessions, and what analyses find."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -172,13 +173,20 @@ def ask_for_all(*wanted: tuple[str, Any, dict[str, Any]]) -> None:
 
 
 def analyse(
-    analysis: str, subject: Any = None, words: str = "Computing", /, keep: bool = True, **values: Any
+    analysis: str,
+    subject: Any = None,
+    words: str = "Computing",
+    grows: Callable[[dict[str, Any]], object] | None = None,
+    /,
+    keep: bool = True,
+    **values: Any,
 ) -> Finding:
     """An analysis of the catalogue; results are kept by the subject's fingerprint and all settings.
 
     Args:
         subject: a classifier, pair or run, None where the analysis needs none, or a dict of them by names for people.
-        words: what is said while it computes; "": nothing, for what is quick and always computed. keep: False computes it in any
+        words: what is said while it computes; "": nothing, for what is quick and always computed. grows: is given the results by name as far as they have
+            come. keep: False computes it in any
             case and does not keep it.
     """
     from engine.computing.jobs import run
@@ -191,7 +199,9 @@ def analyse(
     for name, job in plan.jobs.items():
         if words:
             said = f"{words}{f': {name}' if name else ''}"
-            results[name], took = kept(plan.keys[name], said, job, keep, partial(takes_long, job), partial(_learn, job))
+            grow = None if grows is None else partial(_grown, grows, results, name)
+            how = partial(takes_long, job), partial(_learn, job), grow
+            results[name], took = kept(plan.keys[name], said, job, keep, *how)
         else:
             results[name], took = run(job)
         seconds += took
@@ -199,6 +209,11 @@ def analyse(
     looked_at = [each for each in plan.subjects.values() if isinstance(each, Classifier)]
     said_of = list(dict.fromkeys(each for one in looked_at for each in remarks(one, values)))
     return Finding(analysis, subjects, values, results, plan.fingerprints, seconds, plan.key, keep, said_of)
+
+
+def _grown(grows: Callable[[dict[str, Any]], object], results: dict[str, Any], name: str, found: Any) -> None:
+    """Tell of the results that there are, and of one more as far as it has come."""
+    grows({**results, name: found})
 
 
 def remarks(classifier: Any, values: dict[str, Any]) -> list[str]:

@@ -1,6 +1,8 @@
 """Accuracy against ε under PGD in embedding space, with restarts and a check that the attack has converged."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from engine.analysis import Result, analysis
 from engine.errors import UserError
-from engine.progress import Progress, told
+from engine.progress import Progress, so_far, told
 from engine.robustness.attacks import AttackName, named, worst
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
@@ -137,27 +139,39 @@ def curve_of(
     grid, steps = asked.epsilons, asked.steps
     attacks, asked_about = named(asked.attack, len(classifier.labels)), [0] * len(grid)
     fallen = {name: torch.zeros(len(grid), len(table), dtype=torch.bool) for name in ("short", "long")}
-    parts, done = 2 * len(grid) * -(-len(table) // BATCH), 0
+    parts, done, seen = 2 * len(grid) * -(-len(table) // BATCH), 0, torch.zeros(len(table), dtype=torch.bool)
     for places, batch in batches(classifier, table, BATCH):
-        for name, count in (("short", steps), ("long", 2 * steps)):
-            down = torch.zeros(len(places), dtype=torch.bool)
-            for at, epsilon in enumerate(grid):
+        alone = not seen.any()
+        seen[places] = True
+        down = {name: torch.zeros(len(places), dtype=torch.bool) for name in fallen}
+        for at, epsilon in enumerate(grid):
+            for name, count in (("short", steps), ("long", 2 * steps)):
                 if name == "long":  # What the short attack finds, the long one need not look for: it is both together.
-                    down |= fallen["short"][at, places]
-                holding = (~down).nonzero()[:, 0]
+                    down["long"] |= down["short"]
+                holding = (~down[name]).nonzero()[:, 0]
                 if len(holding):
                     part = {key: tensor[holding.to(tensor.device)] for key, tensor in batch.items()}
                     found, queries = worst(
                         attacks, classifier, part, epsilon, count, restarts=asked.restarts, seed=asked.seed,
                         site=asked.site, schedule=asked.schedule,
                     )  # fmt: skip
-                    down[holding] |= found
+                    down[name][holding] |= found
                     asked_about[at] += queries
-                fallen[name][at, places] = down
+                fallen[name][at, places] = down[name]
                 done += 1
                 told(progress, done, parts)
+            if alone or at == len(grid) - 1:  # All that were begun have come as far as this ε.
+                known = partial(_points, grid[: at + 1], fallen, asked_about, seen)
+                so_far(progress, lambda known=known: RobustAccuracy(classifier.origin, known(), asked.site))  # type: ignore[misc]
+    return _points(grid, fallen, asked_about, seen)
+
+
+def _points(
+    grid: Sequence[float], fallen: Mapping[str, Tensor], asked_about: Sequence[int], seen: Tensor
+) -> list[RobustPoint]:
+    """The curve of the examples that were attacked."""
     return [
-        _point(epsilon, fallen["short"][at], fallen["long"][at], asked_about[at] / len(table))
+        _point(epsilon, fallen["short"][at, seen], fallen["long"][at, seen], asked_about[at] / int(seen.sum()))
         for at, epsilon in enumerate(grid)
     ]
 

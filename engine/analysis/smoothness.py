@@ -1,7 +1,8 @@
 """SMART's smoothness ℓₛ of every example, in the worst direction and in a random one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,7 @@ from engine.methods.losses import divergence
 from engine.methods.passes import PerturbedBatch
 from engine.methods.smart import SMART
 from engine.perturbation import example_noise, project, token_norms, unit_example, unit_token
-from engine.progress import Progress
+from engine.progress import Progress, so_far
 from engine.settings import CONFIG, Settings
 from engine.statistics import bootstrap
 from engine.subjects.classifier import Classifier, precise
@@ -95,8 +96,11 @@ def smoothness(classifier: Classifier, asked: SmoothnessSettings, progress: Prog
     """`divergences` of a sample."""
     method = SMART(**asked.settings)
     table = asked.table(classifier)
-    found = divergences(classifier, table, method, seed=asked.seed, progress=progress)
-    return Smoothness(classifier.origin, asked.dataset, asked.settings, found)
+
+    def made(found: list[Example]) -> Smoothness:
+        return Smoothness(classifier.origin, asked.dataset, asked.settings, found)
+
+    return made(divergences(classifier, table, method, seed=asked.seed, progress=progress, made=made))
 
 
 def random_delta(batch: PerturbedBatch, method: SMART, worst: Tensor, seed: int) -> Tensor:
@@ -118,6 +122,7 @@ def divergences(
     seed: int = 0,
     effects: int = LEAST_SMOOTH,
     progress: Progress = None,
+    made: Callable[[list[Example]], Any] | None = None,
 ) -> list[Example]:
     """ℓₛ(f(x̃), f(x)) of every example, in the table's order; symmetrised KL, for regression the squared difference.
 
@@ -127,6 +132,7 @@ def divergences(
         seed: of the random start and of the random direction.
         effects: of how many of the least smooth examples the `token_effects` are computed (a forward pass per
             token).
+        made: makes the result of some of them, to be shown as far as it has come.
     """
     method, classifier = method or SMART(), precise(classifier)
     found: dict[int, Example] = {}
@@ -150,6 +156,8 @@ def divergences(
         # Of equals the first in the table, as whoever sorts the examples finds them.
         least = sorted(moves, key=lambda place: (-found[place].adversarial, place))[:effects]
         moves = {place: moves[place] for place in least}
+        if made is not None:
+            so_far(progress, partial(made, [found[place] for place in sorted(found)]))
     for place, (example, delta) in moves.items():
         found[place] = replace(found[place], token_effects=token_effects(classifier, method, example, delta))
     return [found[place] for place in sorted(found)]

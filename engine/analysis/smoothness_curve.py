@@ -10,7 +10,7 @@ import pandas as pd
 from engine.analysis import Result, analysis
 from engine.analysis.smoothness import divergences
 from engine.methods.smart import SMART
-from engine.progress import Progress, told
+from engine.progress import Progress, so_far, told
 from engine.statistics import bootstrap
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import Sample
@@ -81,4 +81,5 @@ def against_epsilon(
         ratio = mean / random_mean if random_mean else float("nan")
         rows.append(CurvePoint(float(epsilon), mean, low, high, random_mean, random_low, random_high, ratio))
         told(progress, place + 1, len(epsilons))
+        so_far(progress, lambda: SmoothnessCurve(list(rows)))
     return rows

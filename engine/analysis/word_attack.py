@@ -15,7 +15,7 @@ from engine.errors import UserError
 from engine.lexicon.candidates import similar_candidates
 from engine.lexicon.closed_class import STOP_WORDS
 from engine.lexicon.similar import similar_words
-from engine.progress import Progress, part_of, told
+from engine.progress import Progress, part_of, so_far, told
 from engine.robustness.infill import load_infill
 from engine.robustness.searches import SEARCHES
 from engine.robustness.text import Limits, split
@@ -116,10 +116,16 @@ def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Pro
             }
             found.append(attack_text(classifier, text, int(label), candidates, **how))
         told(progress, place + 1, len(texts))
-    found = sorted(found, key=lambda each: (not each.success, each.said != each.label))
+        so_far(progress, lambda: _ordered(classifier, found))
     swaps = SEARCHES.get(asked.search).candidates is None  # Typos swap no words.
     said = [meaning_unknown(texts) if asked.keep_meaning and swaps else "", nothing_tried(found)]
-    return WordAttack(classifier.origin, found, summary(found), list(classifier.labels), " ".join(filter(None, said)))
+    return _ordered(classifier, found, " ".join(filter(None, said)))
+
+
+def _ordered(classifier: Classifier, found: Sequence[Attacked], remark: str = "") -> WordAttack:
+    """The result of so many texts."""
+    ordered = sorted(found, key=lambda each: (not each.success, each.said != each.label))
+    return WordAttack(classifier.origin, ordered, summary(ordered), list(classifier.labels), remark)
 
 
 def nothing_tried(found: Sequence[Attacked]) -> str:

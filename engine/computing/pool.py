@@ -34,6 +34,7 @@ class Ticket:
 
     Attributes:
         waiting: who waits for it. begun: whether it is its turn. at: (done, of) of its last report; of = 0: there was none.
+        so_far: the result as far as it has come; None: it has not said.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Ticket:
     waiting: set[str] = field(default_factory=set)
     begun: bool = False
     at: tuple[int, int] = (0, 0)
+    so_far: Any = None
     ended: bool = False
     result: Any = None
     problem: Exception | None = None
@@ -160,6 +162,9 @@ class Lane:
             _, what, with_ = pickle.load(self.process.stdout)  # noqa: S301 (from the worker, nobody else)
             if what == "told":
                 ticket.at = with_
+                continue
+            if what == "so far":
+                ticket.so_far = with_
                 continue
             with self.lock:
                 self.running = None

@@ -21,11 +21,38 @@ from engine.progress import Progress
 wait_politely()
 
 BETWEEN = 0.1  # Seconds between two reports.
+SHOWN = 1.0  # Seconds between two results as far as they have come.
 BEHIND = 10  # Niceness of what takes long: it has the cores that quick answers leave.
 
 
 class Cancelled(Exception):
     """A person no longer wants it."""
+
+
+class Report:
+    """What a job says while it works (see `engine.progress`)."""
+
+    def __init__(self, worker: "Worker", number: int) -> None:
+        self.worker, self.number = worker, number
+        self.told = self.shown = 0.0
+
+    def __call__(self, done: int, of: int) -> None:
+        """How far it is.
+
+        Raises:
+            Cancelled: nobody wants it any more.
+        """
+        if self.number in self.worker.ended:
+            raise Cancelled
+        if time.monotonic() - self.told >= BETWEEN or done >= of:
+            self.told = time.monotonic()
+            self.worker.say(self.number, "told", (done, of))
+
+    def so_far(self, made: Callable[[], Any]) -> None:
+        """What it has found."""
+        if time.monotonic() - self.shown >= SHOWN:
+            self.shown = time.monotonic()
+            self.worker.say(self.number, "so far", made())
 
 
 class Worker:
@@ -37,7 +64,6 @@ class Worker:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         self.jobs: queue.Queue[tuple[int, Any]] = queue.Queue()
         self.ended: set[int] = set()
-        self.told = 0.0
 
     def listen(self) -> None:
         """Take in jobs, and the numbers of those that are to be ended."""
@@ -52,22 +78,14 @@ class Worker:
                 self.jobs.put((number, job))
 
     def say(self, number: int, what: str, with_: Any) -> None:
-        """Send a message: `told`, `done`, `refused`, `cancelled` or `failed`."""
+        """Send a message: `told`, `so far`, `done`, `refused`, `cancelled` or `failed`."""
         self.out.write(pickle.dumps((number, what, with_)))
         self.out.flush()
 
     def work(self, run: Callable[[Any, Progress], Any], number: int, job: Any) -> None:
         """Do one job and send how it ended."""
-
-        def report(done: int, of: int) -> None:
-            if number in self.ended:
-                raise Cancelled
-            if time.monotonic() - self.told >= BETWEEN or done >= of:
-                self.told = time.monotonic()
-                self.say(number, "told", (done, of))
-
         try:
-            self.say(number, "done", run(job, report))
+            self.say(number, "done", run(job, Report(self, number)))
         except Cancelled:
             self.say(number, "cancelled", None)
         except UserError as problem:

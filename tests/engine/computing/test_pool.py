@@ -164,3 +164,15 @@ def test_the_processes_end_with_the_one_that_started_them(tmp_path):
     parent.wait()
     gone, alive = psutil.wait_procs(children, timeout=30)
     assert len(gone) == 2 and not alive
+
+
+def test_a_result_is_seen_as_far_as_it_has_come(offices, small, sentences):
+    values = {"dataset": str(sentences), "limit": 150, "split": "train", "settings": {"ascent_steps": 30}}
+    job = Job("analyse", "smoothness", str(small), load("smoothness", str(small)).fingerprint, values)
+    ticket, seen = offices.ask("growing", job, "me", long=True), []
+    while not ticket.wait(0.02):
+        if ticket.so_far is not None and (not seen or seen[-1] is not ticket.so_far):
+            seen.append(ticket.so_far)
+    found, _ = ticket.get()
+    assert seen and 0 < len(seen[0].examples) <= len(found.examples) == 150
+    assert {one.place for one in seen[0].examples} <= {one.place for one in found.examples}
