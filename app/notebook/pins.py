@@ -58,8 +58,8 @@ def growing(analysis: str, view: str, **options: Any) -> Iterator[Callable[[dict
             place.append(st.empty())
         found = results if view_of(analysis, view).several else next(reversed(results.values()))
         with place[0].container():
-            render(draw(analysis, view, found, **options), f"so far {analysis} {next(turn)}")
             st.caption("As far as it has come: it changes until all is computed.")
+            render(draw(analysis, view, found, **options), f"so far {analysis} {next(turn)}")
 
     try:
         yield draw_so_far
