@@ -15,8 +15,10 @@ from engine.errors import UserError
 from engine.model_names import BUILTIN
 from engine.paths import exists
 from engine.runs.config import is_pretraining
-from engine.runs.run import RUN, marked
+from engine.runs.run import FINISHED, RUN, UNDER_WAY, Run, marked
 from engine.runs.store import Store
+
+OFFERED = 200  # Of the runs, the newest; any other may be typed by its name or id.
 
 
 def choices() -> dict[str, str]:
@@ -25,17 +27,21 @@ def choices() -> dict[str, str]:
     if student():  # Who is not to see the runs: what is on the class's screen is all there is besides.
         shown = Classroom().current()
         return found | ({each: each for each in [shown.screen["model"]] if each} if shown and shown.screen else {})
-    for run in Store().all():
+    for run in _offered():
         if not is_pretraining(run.config["method"]) and (run.model_folder.exists() or run.last_checkpoint):
             # Without its status, which changes: an address finds an option by what it shows.
             found[f"{RUN}{run.id}"] = f"{run.title} · {run.id}"
     return found
 
 
+def _offered() -> list[Run]:
+    return Store().latest(*FINISHED, *UNDER_WAY, most=OFFERED)
+
+
 def encoder_choice() -> str:
     """Choose what is trained: a built-in model, the encoder of a finished pre-training run, a folder or hub name."""
     names = {name: name for name in BUILTIN}
-    for run in Store().all():
+    for run in _offered():
         if is_pretraining(run.config["method"]) and run.model_folder.exists():
             names[str(run.model_folder)] = f"{run.title} · {run.id}"
     return _model_choice(
@@ -69,14 +75,18 @@ def _loaded(chosen: str) -> Any:
         raise UserError(f"In a class the models are {', '.join(choices())}.")
     run = chosen.removeprefix(RUN) if chosen.startswith(RUN) else None
     if run is None and chosen not in BUILTIN and not exists(chosen):
-        run = next((each.id for each in Store().all() if chosen in (each.id, each.name)), None)
+        run = Store().called(chosen.rsplit(" · ", 1)[-1])  # As it is offered: its title, and its id.
     return state.classifier(None if run else chosen, run)
 
 
 def classifier_choice() -> Any:
     """Choose what is looked at: the built-in model, a run (one that still trains too), a folder or hub name."""
     names = choices()
-    chosen = _model_choice("of", names, "The built-in encoder, one of your runs, or type a folder or hub name.")
+    chosen = _model_choice(
+        "of",
+        names,
+        "The built-in encoder, one of your runs (the newest 200; any by its name), or type a folder or hub name.",
+    )
     keep("models", [chosen], [next(iter(names))])
     return _loaded(chosen or next(iter(names)))
 

@@ -70,7 +70,8 @@ def load_infill(reference: str, count: int, keep_meaning: bool, progress: Progre
         UserError: it cannot be loaded.
     """
     contrast = contrast_of(similar_words("en")) if keep_meaning else None
-    run = next((each for each in Store().all() if reference and reference in (each.id, each.name)), None)
+    identifier = Store().called(reference) if reference else None
+    run = Store().get(identifier) if identifier else None
     if not reference or (run and run.config["method"] == "electra"):
         pair = load_electra(run.id if run else None, progress)
         return Infill(pair.module.generator, pair.tokenizer, count, keep_meaning, contrast)

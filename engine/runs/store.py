@@ -135,6 +135,14 @@ class Store(Database):
             raise UserError(f"There is no run {identifier[:80]!r}. `python -m engine runs` lists them.")
         return run
 
+    def called(self, name: str) -> str | None:
+        """The id of the newest run with that id or name; None if there is none."""
+        with self.reading() as connection:
+            row = connection.execute(
+                "SELECT id FROM runs WHERE ? IN (id, name) ORDER BY created DESC LIMIT 1", (name,)
+            ).fetchone()
+        return None if row is None else str(row["id"])
+
     def find(self, reference: str) -> Run:
         """A run by id, by the beginning of its id, by its name if only one has it, or `latest`."""
         if (found := self.row_of(reference)) is not None:

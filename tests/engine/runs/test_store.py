@@ -41,7 +41,9 @@ def test_finding_a_run():
     assert store.find(first.id) == store.find("alpha") == store.find("pgd") == first
     assert store.find("latest") == second
     assert [run.id for run in store.all()] == [second.id, first.id]
-    create("alpha", method="pgd")
+    newer = create("alpha", method="pgd")
+    assert Store().called("alpha") == newer.id and Store().called(first.id) == first.id
+    assert Store().called("gamma") is None
     with pytest.raises(UserError, match="means 2 runs"):
         store.find("alpha")
     with pytest.raises(UserError, match="There is no run 'gamma'"):
