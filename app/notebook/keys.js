@@ -2,12 +2,15 @@
 
 const TWICE = 600; // ms within which D D deletes.
 const EDGE = 60; // px from the window's edge within which dragging scrolls.
-const TAKEN = "input, textarea, select, [contenteditable=true], [role=slider], [role=combobox], [role=dialog], [data-token]";
+// Where letters and arrows mean something else.
+const TAKEN =
+  "input, textarea, select, [contenteditable=true], [role=slider], [role=combobox], [role=listbox], [role=dialog], [data-testid=stPopoverBody], [data-token]";
+const CHOOSING = ["ArrowUp", "ArrowDown", "k", "j"];
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const self = (parentElement.keys ??= { at: null, last: ["", 0] });
   Object.assign(self, { cells: data.cells, ask: (what) => setTriggerValue("asked", what) });
-  if (!self.cells.includes(self.at)) self.at = self.cells[self.place] ?? self.cells.at(-1) ?? null;
+  if (!self.cells.includes(self.at)) self.at = self.cells[self.place ?? 0] ?? self.cells.at(-1) ?? null;
   self.mark = parentElement.querySelector("style");
   self.line = parentElement.querySelector("div");
   if (data.select !== null) settle(self, data.select, Date.now());
@@ -58,11 +61,15 @@ function choose(self, cell, look = true) {
 function onClick(self, event) {
   const cell = self.cells.find((each) => box(each)?.contains(event.target));
   if (cell !== undefined) choose(self, cell, false);
+  else if (event.type === "pointerdown" && event.target.closest?.("[data-testid=stMain], [data-testid=stSidebar]")) {
+    self.active = false; // Keys do nothing to a cell that a person has left.
+    marked(self);
+  }
 }
 
 function onKey(self, event) {
   if (event.defaultPrevented || self.at === null || event.metaKey) return;
-  const writing = event.target.closest?.("textarea");
+  const writing = event.target.closest?.("[class*=st-key-note-] textarea");
   if (writing) {
     if (event.key !== "Escape" && !(event.key === "Enter" && event.shiftKey)) return;
     event.preventDefault();
@@ -73,6 +80,7 @@ function onKey(self, event) {
     return;
   }
   if (event.target.closest?.(TAKEN) || document.querySelector("[role=dialog]")) return;
+  if (!self.active && !CHOOSING.includes(event.key)) return;
   const place = self.cells.indexOf(self.at);
   const control = event.ctrlKey || event.altKey;
   if (event.key === "Enter" && event.target.closest?.("button, a, summary") && !event.shiftKey && !control) return;

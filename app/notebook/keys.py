@@ -70,5 +70,5 @@ def _do(said: dict[str, Any], cells: Sequence[Cell]) -> None:
             store.delete_cell(cell.id)
         case "undo":
             st.session_state[_SELECTED] = store.undelete_cell(cell.notebook)
-        case "move":
-            store.move(cell.id, int(said.get("to", place)))
+        case "move" if isinstance(said.get("to"), int):
+            store.move(cell.id, said["to"])

@@ -97,3 +97,19 @@ def test_a_note_that_two_windows_change_is_kept_twice(page, notebook):
     page.locator("textarea").blur()
     expect(page.get_by_text(re.compile("changed in another window"))).to_be_visible()
     assert notes(notebook)[1] == "from elsewhere\n\n---\n\nfrom here"
+
+
+def test_keys_do_nothing_where_no_cell_is_chosen_or_something_else_is_written_in(page, notebook):
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    box(page, "The first").click(position={"x": 4, "y": 4})
+    page.get_by_role("heading", name="By hand").click()
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    box(page, "The first").click(position={"x": 4, "y": 4})
+    page.get_by_role("button", name="Notebook", exact=True).last.click()
+    page.get_by_label("Name", exact=True).click()
+    page.keyboard.type("dd ab")
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1500)
+    assert notes(notebook) == list(NOTES)
