@@ -1,7 +1,7 @@
 """Figures, as Plotly. Colours: Okabe–Ito for series, steadily darkening scales for amounts; every text is escaped."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape as escape
 from typing import Any
 
@@ -14,7 +14,6 @@ MARKERS = ("circle", "diamond", "square", "triangle-up", "x", "cross")
 AMOUNT = "YlOrBr"  # Its lightness falls steadily: readable without seeing hues, and in grey.
 HEIGHT_SCALE = "Cividis"  # Made for colour-blind readers.
 HEIGHT = 300
-PANEL = 170  # Height of one of several panels, one below another.
 MOST_TOKENS = 60  # That a figure names side by side.
 
 
@@ -85,39 +84,6 @@ def lines(
     ):  # Plotly would draw one unit up and down.
         made.update_yaxes(rangemode="tozero")
     made.update_layout(showlegend=len(curves) > 1)
-    return made
-
-
-def stacked(
-    panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], x: str, log: Collection[str] = ()
-) -> go.Figure:
-    """Panels of lines, one below another: {title of y: {name: points}}. What lies under the pointer is read in all at once.
-
-    `log`: the titles of those whose axis follows powers of ten.
-    """
-    many, gap = max(1, len(panels)), 0.03
-    made = figure(x, "", 60 + PANEL * many, hovermode="x", hoversubplots="axis")
-    places = {
-        name: place for place, name in enumerate(dict.fromkeys(name for each in panels.values() for name in each))
-    }
-    unseen = set(places)
-    for row, (title, curves) in enumerate(panels.items()):
-        number = str(row + 1) if row else ""
-        high = 1 - row / many
-        made.update_layout({f"yaxis{number}": {
-            "domain": [high - 1 / many + gap * (row < many - 1), high], "title": {"text": title.replace(" (", "<br>("), "font": {"size": 12}},
-            "automargin": True, "exponentformat": "power", "type": "log" if title in log else "linear",
-        }})  # fmt: skip
-        for name, points in curves.items():
-            made.add_scatter(
-                x=[point[0] for point in points], y=[point[1] for point in points], yaxis=f"y{number}", name=escape(name),
-                legendgroup=name, showlegend=len(places) > 1 and name in unseen, line=line_style(places[name]),
-                mode="lines+markers" if len(points) <= 40 else "lines", hovertemplate=f"{escape(name)} %{{y:.4g}}<extra></extra>",
-            )  # fmt: skip
-            unseen.discard(name)
-    made.update_xaxes(
-        anchor=f"y{many if many > 1 else ''}"
-    )  # All panels are on this one axis: only so is the pointer one.
     return made
 
 

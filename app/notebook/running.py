@@ -12,6 +12,7 @@ import streamlit as st
 from app.drawing.shown import difference, shown_from
 from app.notebook.pins import drawn, facts_of
 from app.shell import state
+from app.shell.expected import takes_long
 from app.shell.keeping import pool
 from engine.computing.jobs import Found, Job
 from engine.computing.jobs import run as run_here
@@ -141,7 +142,7 @@ class Runner:
             found: Found = run_here(job)
             return found
         self.key = f"{key} {time.monotonic()}"
-        ticket = self.offices.ask(self.key, job, WHO, long=state.takes_long(job))
+        ticket = self.offices.ask(self.key, job, WHO, long=takes_long(job))
         while not ticket.wait(0.2):
             self.at = ticket.at
         found = ticket.get()

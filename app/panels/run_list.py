@@ -10,7 +10,7 @@ from app.shell.layout import plain
 from engine.analysis.curves import flat
 from engine.errors import UserError
 from engine.runs.run import Run
-from engine.runs.store import Store
+from engine.runs.tags import Tags
 
 MOST_ROWS = 1000
 ALWAYS = ("method", "dataset", "model", "name")  # Settings that have columns of their own.
@@ -18,7 +18,7 @@ ALWAYS = ("method", "dataset", "model", "name")  # Settings that have columns of
 
 def page(runs: list[Run]) -> list[Run]:
     """The list of runs with what narrows it; returns those chosen (the newest one if none is)."""
-    tags = Store().tags()
+    tags = Tags().all()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input(
             "Filter", key="filter", bind="query-params", width=320, placeholder="freelb movie -failed epsilon=0.5",
@@ -159,7 +159,7 @@ def _tags(chosen: list[Run], tags: Mapping[str, list[str]]) -> None:
     def write() -> None:
         said = st.session_state[key]
         try:
-            Store().tag(identifiers, [tag for tag in said if tag not in now], [tag for tag in now if tag not in said])
+            Tags().change(identifiers, [tag for tag in said if tag not in now], [tag for tag in now if tag not in said])
         except UserError as problem:
             st.session_state["tags-said"] = str(problem)
             del st.session_state[key]  # The field shows what is so again.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app.shell.expected import expected, learn_from, takes_long
 from app.shell.keeping import Running, ask_first, kept, remembered, shelf
 
 if TYPE_CHECKING:
@@ -77,37 +78,6 @@ def reference_of(subject: Any) -> str:
     return str(getattr(subject, "reference", None) or getattr(subject, "id", ""))
 
 
-def _size(subject: Any) -> int:
-    """How many parameters a subject has; the built-in encoder's where it is no model."""
-    from engine.computing.estimates import SIZE
-
-    module = getattr(subject, "model", None) or getattr(subject, "module", None)
-    return SIZE if module is None else sum(each.numel() for each in module.parameters())
-
-
-def _expected(job: "Job") -> float | None:
-    """The seconds that a job is expected to take."""
-    from engine.catalogue import analysis_of
-    from engine.computing.estimates import estimate
-
-    return estimate(analysis_of(job.analysis), job.values, _size(job.subject))
-
-
-def takes_long(job: "Job") -> bool:
-    """Whether a job goes to the process of what takes long; where nothing is known, a sample of data does."""
-    from engine.computing.estimates import LONG
-
-    wait = _expected(job)
-    return "limit" in job.values if wait is None else wait >= LONG
-
-
-def _learn(job: "Job", found: tuple[Any, float]) -> None:
-    from engine.catalogue import analysis_of
-    from engine.computing.estimates import learn
-
-    learn(analysis_of(job.analysis), job.values, found[1], _size(job.subject))
-
-
 @dataclass(frozen=True)
 class Finding:
     """Results of one analysis of one or several subjects, with all that is needed to show, keep and find them again.
@@ -145,7 +115,7 @@ class _Plan:
 
     def missing(self) -> float:
         """Seconds that what is not kept yet is expected to take; 0 where nothing is known."""
-        return sum(_expected(job) or 0.0 for name, job in self.jobs.items() if shelf().get(self.keys[name]) is None)
+        return sum(expected(job) or 0.0 for name, job in self.jobs.items() if shelf().get(self.keys[name]) is None)
 
 
 def _plan(analysis: str, subject: Any, values: dict[str, Any]) -> _Plan:
@@ -200,7 +170,7 @@ def analyse(
         if words:
             said = f"{words}{f': {name}' if name else ''}"
             grow = None if grows is None else partial(_grown, grows, results, name)
-            how = partial(takes_long, job), partial(_learn, job), grow
+            how = partial(takes_long, job), partial(learn_from, job), grow
             results[name], took = kept(plan.keys[name], said, job, keep, *how)
         else:
             results[name], took = run(job)

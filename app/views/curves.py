@@ -7,6 +7,7 @@ import pandas as pd
 
 from app.drawing import figures
 from app.drawing.shown import Figure, Table
+from app.drawing.stacked import stacked
 from app.views import VIEWS, Views
 from engine.analysis.curves import Curves, RunCurves
 
@@ -59,7 +60,7 @@ def curve(found: Curves, *, figure: str = "loss", smoothing: float = 0.0, log: b
 def all_curves(found: Curves, *, smoothing: float = 0.0, log: bool = False) -> Figure:
     """Every logged figure, one below another over the same steps; a pointer in one reads all of them. Options: see `curve`."""
     panels = {_axis(name, smoothing): _curves(found, name, smoothing) for name in logged(found)}
-    return Figure(figures.stacked(panels, STEP, [title for title, each in panels.items() if log and _above_zero(each)]))
+    return Figure(stacked(panels, STEP, [title for title, each in panels.items() if log and _above_zero(each)]))
 
 
 def logged(found: Curves) -> list[str]:

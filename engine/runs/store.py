@@ -19,7 +19,6 @@ from engine.runs.lost import lost_runs
 from engine.runs.run import ACTIVE, Run, last_lines
 
 OURS = 0x0DE17A  # The database's application_id, once its runs have been looked for.
-MOST_TAG = 40
 SILENT = 120.0  # Seconds without a sign after which a process on another host is taken for gone.
 
 
@@ -93,30 +92,6 @@ class Store(Database):
         """How many there are."""
         with self.reading() as connection:
             return int(connection.execute("SELECT COUNT(*) FROM runs").fetchone()[0])
-
-    def tags(self) -> dict[str, list[str]]:
-        """The tags of every run that has some, by its id."""
-        found: dict[str, list[str]] = {}
-        with self.reading() as connection:
-            for run, tag in connection.execute("SELECT run, tag FROM tags ORDER BY run, tag"):
-                found.setdefault(run, []).append(tag)
-        return found
-
-    def tag(self, identifiers: Sequence[str], add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
-        """Add tags to runs, and take others away from them.
-
-        Raises:
-            UserError: a tag is empty or longer than `MOST_TAG` characters.
-        """
-        add = [" ".join(tag.split()) for tag in add]
-        if any(not 1 <= len(tag) <= MOST_TAG for tag in add):
-            raise UserError(f"A tag must have 1 to {MOST_TAG} characters.")
-        with self.writing() as connection:
-            for sql, tags in (
-                ("INSERT OR IGNORE INTO tags VALUES (?, ?)", add),
-                ("DELETE FROM tags WHERE run = ? AND tag = ?", remove),
-            ):
-                connection.executemany(sql, [(each, tag) for each in identifiers for tag in tags])
 
     def row_of(self, identifier: str) -> Run | None:
         """The run with that id, None if there is none."""

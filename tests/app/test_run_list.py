@@ -12,6 +12,7 @@ from engine.catalogue import analyse
 from engine.errors import UserError
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store
+from engine.runs.tags import Tags
 
 
 def made(name="", **settings):
@@ -45,14 +46,14 @@ def test_a_filter(words, there):
 
 def test_tags_are_added_and_taken_away_for_several_runs_and_go_with_them():
     first, second = made(), made()
-    Store().tag([first.id], ["one"])
-    Store().tag([first.id, second.id], [" two  words "], ["one"])
-    assert Store().tags() == {first.id: ["two words"], second.id: ["two words"]}
+    Tags().change([first.id], ["one"])
+    Tags().change([first.id, second.id], [" two  words "], ["one"])
+    assert Tags().all() == {first.id: ["two words"], second.id: ["two words"]}
     Store().delete(first.id)
-    assert Store().tags() == {second.id: ["two words"]}
+    assert Tags().all() == {second.id: ["two words"]}
     for wrong in ("", "x" * 41):
         with pytest.raises(UserError, match="1 to 40"):
-            Store().tag([second.id], [wrong])
+            Tags().change([second.id], [wrong])
 
 
 def test_what_differs_is_what_differs():
@@ -99,11 +100,11 @@ def test_the_page_lists_filters_and_tags(open_page):
     page = open_page("runs", columns="seed", runs=runs[1].id)
     assert list(page.dataframe[0].value["seed"])[:3] == [2, 1, 0]
     (tags,) = [each for each in page.multiselect if each.label.startswith("Tags of")]
-    Store().tag([runs[0].id], ["keep"])
+    Tags().change([runs[0].id], ["keep"])
     page.run()
     (tags,) = [each for each in page.multiselect if each.label.startswith("Tags of")]
     tags.select("keep").run()
-    assert Store().tags()[runs[1].id] == ["keep"]
+    assert Tags().all()[runs[1].id] == ["keep"]
 
 
 @pytest.mark.alone

@@ -121,5 +121,12 @@ def test_pages_with_a_run_that_trains_and_with_finished_ones(page, server, encod
     open_page(page, server, f"perturb?view=Across+training&run={done.id}&{common}")
     for step in (10, 20, 30):
         expect(page.get_by_text(re.compile(f"^step {step} ·"))).to_be_visible()
+    open_page(page, server, f"runs?runs={done.id}&together=true")
+    plot = page.locator(".js-plotly-plot")
+    expect(plot).to_have_count(1)
+    page.locator(".nsewdrag").first.hover()
+    expect(page.locator(".hoverlayer .hovertext")).not_to_have_count(0)
+    read = plot.evaluate("plot => plot._hoverdata.map(point => [point.yaxis._id, point.x])")
+    assert len({axis for axis, _ in read}) > 2 and len({step for _, step in read}) == 1
     open_page(page, server, f"runs?runs={done.id}")  # Not the newest run, which was cancelled.
     expect(page.get_by_text("Load the model:")).to_be_visible()
