@@ -13,7 +13,6 @@ from app.drawing.shown import Figure, Shown, shown_from
 from app.notebook.addresses import address_of
 from app.notebook.captions import caption_of
 from app.notebook.export.html import facts_line, remarks_of, title_of
-from app.notebook.keys import GRIP
 from app.notebook.pins import render
 from app.notebook.running import run, runner
 from app.shell.layout import plain
@@ -24,6 +23,7 @@ from engine.methods import METHODS
 from engine.notebook.cells import Cell, Content, Spec
 from engine.notebook.store import Notebooks
 
+GRIP = '<span class="deltabook-grip" aria-hidden="true" title="Drag it to another place">⠿</span>'  # See `keys.js`.
 HEIGHT_ON_A_WALL, SIZE_ON_A_WALL = 560, 20  # Of a figure and its letters, where a notebook is presented, in px.
 
 
@@ -51,7 +51,7 @@ def cell_box(cell: Cell, place: int, many: int) -> None:
 
 def first_line(note: str) -> str:
     """What stands for a folded note: its first line with words, without its Markdown."""
-    bare = (re.sub(r"[*_`#>]+", "", line).strip() for line in note.splitlines())
+    bare = (re.sub(r"[*`#>]+", "", line).strip() for line in note.splitlines())
     return next((line for line in bare if line.strip("-$")), "")[:120] + " …"
 
 
@@ -78,11 +78,18 @@ def _actions(cell: Cell, place: int, many: int) -> None:
     if cell.content.spec is not None:
         action("again", "replay" if cell.content.shown else "play_arrow", "Run (again)", run, [cell.id])
         action("settings", "tune", "Change the settings", _toggle, f"tuning-{cell.id}")
-    action("edit", "edit_note", "Edit the note", _toggle, f"editing-{cell.id}")
+    action("edit", "edit_note", "Edit the note", _edit, cell.id)
     action("up", "arrow_upward", "Move up", notebooks.move, cell.id, place - 1, disabled=place == 0)
     action("down", "arrow_downward", "Move down", notebooks.move, cell.id, place + 1, disabled=place == many - 1)
     action("copy", "content_copy", "Duplicate", _duplicate, cell)
     action("delete", "delete", "Delete (can be undone)", _delete, cell)
+
+
+def _edit(cell: int) -> None:
+    if st.session_state.get(f"editing-{cell}"):
+        close_editor(cell)
+    else:
+        st.session_state[f"editing-{cell}"] = True
 
 
 def _toggle(key: str) -> None:
@@ -102,10 +109,7 @@ def cell_content(cell: Cell, large: bool = False) -> None:
     """Note, result and answer."""
     content, waits = cell.content, runner().is_waiting(cell.id)
     if not large and st.session_state.get(f"editing-{cell.id}"):
-        st.text_area(
-            "Note (Markdown, formulas between dollar signs; saved when you leave the field)", content.note, height=180,
-            key=f"note-{cell.id}", on_change=_save_note, args=(cell.id, content.note), max_chars=100_000,
-        )  # fmt: skip
+        _editor(cell.id, content.note)
     if content.note:
         st.markdown(unpictured(content.note))
     if content.spec is not None and not large and st.session_state.get(f"tuning-{cell.id}"):
@@ -132,6 +136,15 @@ def cell_content(cell: Cell, large: bool = False) -> None:
             st.markdown(unpictured(content.answer))
 
 
+def _editor(cell: int, note: str) -> None:
+    """The field of a note. It knows which note it began with: another window may change it meanwhile."""
+    turn, was = st.session_state.setdefault(f"edited-{cell}", (0, note))
+    st.text_area(
+        "Note (Markdown, formulas between dollar signs; saved when you leave the field)", was, height=180,
+        key=f"note-{cell}-{turn}", on_change=_save_note, args=(cell, turn, was), max_chars=100_000,
+    )  # fmt: skip
+
+
 def enlarged(shown: Shown) -> Shown:
     """A figure at a size that the last row can read; anything else as it is (the page's style enlarges strips)."""
     if isinstance(shown, Figure):
@@ -144,17 +157,28 @@ def enlarged(shown: Shown) -> Shown:
     return shown
 
 
-def _save_note(cell: int, was: str) -> None:
+def _save_note(cell: int, turn: int, was: str) -> None:
+    note = st.session_state[f"note-{cell}-{turn}"]
     try:
-        if Notebooks().write_note(cell, st.session_state[f"note-{cell}"], was):
-            return
+        kept = Notebooks().write_note(cell, note, was)
     except UserError as problem:
         st.toast(plain(str(problem)), icon=":material/error:")
         return
-    del st.session_state[f"note-{cell}"]  # The field shows what is kept.
-    st.toast(
-        "This note was changed in another window meanwhile: both are kept, yours below.", icon=":material/call_merge:"
-    )
+    if kept == "merged":  # A new field, which shows what is kept: the browser's own would keep what was typed in it.
+        st.session_state[f"edited-{cell}"] = (turn + 1, Notebooks().cell(cell).content.note)
+        said = "This note was changed in another window meanwhile: both are kept, yours below."
+        st.toast(said, icon=":material/call_merge:")
+    elif st.session_state.get(f"editing-{cell}"):  # It may have been left in the same moment.
+        st.session_state[f"edited-{cell}"] = (turn, note)
+    if kept == "deleted":
+        said = "This cell was deleted in another window meanwhile. **Undo** brings it back, with what you wrote."
+        st.toast(said, icon=":material/delete:")
+
+
+def close_editor(cell: int) -> None:
+    """Show a note that was edited."""
+    st.session_state[f"editing-{cell}"] = False
+    st.session_state.pop(f"edited-{cell}", None)
 
 
 def _below(content: Content) -> None:

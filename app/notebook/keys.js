@@ -1,6 +1,7 @@
 // The keyboard as in Jupyter's command mode, and cells that are dragged: the browser says what is wanted, `keys.py` does it.
 
 const TWICE = 600; // ms within which D D deletes.
+const WAITS = 3000; // ms for which a field to write in may take to come: what is typed meanwhile is no command.
 const EDGE = 60; // px from the window's edge within which dragging scrolls.
 // Where letters and arrows mean something else.
 const TAKEN =
@@ -9,11 +10,15 @@ const CHOOSING = ["ArrowUp", "ArrowDown", "k", "j"];
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const self = (parentElement.keys ??= { at: null, last: ["", 0] });
-  Object.assign(self, { cells: data.cells, ask: (what) => setTriggerValue("asked", what) });
+  // A command is sent until it has been heard: of two in a row the page would hear the last alone.
+  self.sent = (self.sent ?? []).filter((each) => each.id > data.heard);
+  self.count = Math.max(self.count ?? 0, data.heard);
+  const ask = (what) => setTriggerValue("asked", { commands: self.sent.push({ ...what, id: ++self.count }) && [...self.sent] });
+  Object.assign(self, { cells: data.cells, ask });
   if (!self.cells.includes(self.at)) self.at = self.cells[self.place ?? 0] ?? self.cells.at(-1) ?? null;
   self.mark = parentElement.querySelector("style");
   self.line = parentElement.querySelector("div");
-  if (data.select !== null) settle(self, data.select, Date.now());
+  if (data.select !== null && self.active) settle(self, data.select, Date.now());
   marked(self);
   if (self.ends) return undefined;
   const pressed = (event) => onKey(self, event);
@@ -39,12 +44,16 @@ function marked(self) {
   self.mark.textContent = self.active ? `.st-key-cell-${self.at} { outline: 2px solid #0072B2; outline-offset: 1px }` : "";
 }
 
-// Choose a cell that is new, or whose note is now written or was: it may not be drawn yet.
+// Choose a cell that is new or whose note is to be written, which may not be drawn yet; unless a person has gone elsewhere.
 function settle(self, cell, since) {
-  if (box(cell)) choose(self, cell);
   const field = box(cell)?.querySelector("textarea");
-  field?.focus();
-  if (!field && Date.now() - since < 1500) setTimeout(() => settle(self, cell, since), 100);
+  const late = Date.now() - since > WAITS;
+  if (!self.active) return;
+  if (box(cell) && (field || !self.writes || late)) {
+    choose(self, cell);
+    field?.focus();
+    self.writes = 0;
+  } else if (!late) setTimeout(() => settle(self, cell, since), 50);
 }
 
 function choose(self, cell, look = true) {
@@ -74,18 +83,21 @@ function onKey(self, event) {
     if (event.key !== "Escape" && !(event.key === "Enter" && event.shiftKey)) return;
     event.preventDefault();
     writing.blur(); // Which saves it.
-    const cell = self.at;
-    setTimeout(() => self.ask({ do: "done", cell }), 300);
-    choose(self, cell);
+    self.ask({ do: "done", cell: self.at });
+    choose(self, self.at);
     return;
   }
   if (event.target.closest?.(TAKEN) || document.querySelector("[role=dialog]")) return;
   if (!self.active && !CHOOSING.includes(event.key)) return;
+  if (Date.now() - (self.writes ?? 0) < WAITS) return event.preventDefault();
   const place = self.cells.indexOf(self.at);
   const control = event.ctrlKey || event.altKey;
   if (event.key === "Enter" && event.target.closest?.("button, a, summary") && !event.shiftKey && !control) return;
   const go = (by) => choose(self, self.active ? self.cells[place + by] : self.at);
-  const ask = (what, more) => self.ask({ do: what, cell: self.at, ...more });
+  const ask = (what, more) => {
+    if (["edit", "above", "below"].includes(what)) self.writes = Date.now();
+    self.ask({ do: what, cell: self.at, ...more });
+  };
   const twice = self.last[0] === event.key && Date.now() - self.last[1] < TWICE;
   self.last = [event.key, Date.now()];
   if (control && event.key !== "Enter" && !(event.shiftKey && event.key.startsWith("Arrow"))) return;
@@ -131,14 +143,15 @@ function onGrasp(self, event) {
     const top = to < others.length ? near.top - 8 : near.bottom + 8;
     self.line.style.cssText = `position:fixed;z-index:9;height:4px;background:#0072B2;pointer-events:none;left:${near.left}px;width:${near.width}px;top:${top}px`;
   };
-  const dropped = () => {
-    document.removeEventListener("pointermove", moved);
-    document.removeEventListener("pointerup", dropped);
-    document.removeEventListener("pointercancel", dropped);
+  const over = new AbortController();
+  const listen = (name, then) => document.addEventListener(name, then, { passive: false, signal: over.signal });
+  const ended = (drops) => {
+    over.abort();
     self.line.style.cssText = "";
-    if (to !== null && to !== self.cells.indexOf(cell)) self.ask({ do: "move", cell, to });
+    if (drops && to !== null && to !== self.cells.indexOf(cell)) self.ask({ do: "move", cell, to });
   };
-  document.addEventListener("pointermove", moved, { passive: false });
-  document.addEventListener("pointerup", dropped);
-  document.addEventListener("pointercancel", dropped);
+  listen("pointermove", moved);
+  listen("pointerup", () => ended(true));
+  listen("pointercancel", () => ended(false));
+  listen("keydown", (event) => event.key === "Escape" && ended(false));
 }

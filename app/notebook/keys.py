@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
+from app.notebook.cells import close_editor
 from app.notebook.running import run
 from engine.notebook.cells import Cell, Content
 from engine.notebook.store import Notebooks
 
-GRIP = '<span class="deltabook-grip" aria-hidden="true" title="Drag it to another place">⠿</span>'
 KEYS = """\
 | Key | A click on a cell, or ↓, chooses it; then |
 |---|---|
@@ -25,7 +25,7 @@ KEYS = """\
 | Z | bring the last deleted one back |
 | Ctrl + Shift + ↑ ↓ | move it up, down |
 """
-_SELECTED = "notebook-selected"
+_SELECTED, _HEARD = "notebook-selected", "notebook-heard"
 _keys = st.components.v2.component(
     "deltabook_notebook_keys",
     html="<style></style><div></div>",
@@ -34,28 +34,38 @@ _keys = st.components.v2.component(
 )
 
 
-def keys(cells: Sequence[Cell]) -> None:
+def keys(notebook: int, cells: Sequence[Cell]) -> None:
     """Listen for what `KEYS` lists, and for cells that are dragged."""
 
     def asked() -> None:
-        if said := st.session_state["notebook-keys"].get("asked"):
-            _do(said, cells)
+        said = st.session_state["notebook-keys"].get("asked") or {}
+        for command in said.get("commands", []):
+            if command["id"] > st.session_state.get(_HEARD, 0):
+                st.session_state[_HEARD] = command["id"]
+                _do(command, notebook)
 
-    data = {"cells": [cell.id for cell in cells], "select": st.session_state.pop(_SELECTED, None)}
+    data = {
+        "cells": [cell.id for cell in cells],
+        "select": st.session_state.pop(_SELECTED, None),
+        "heard": st.session_state.get(_HEARD, 0),
+    }
     _keys(key="notebook-keys", data=data, on_asked_change=asked)
 
 
-def _do(said: dict[str, Any], cells: Sequence[Cell]) -> None:
+def _do(said: dict[str, Any], notebook: int) -> None:
     """What a key or a drop asks for. Nothing where the cell is not there any more."""
     store = Notebooks()
+    cells = store.cells(notebook)
     cell = next((each for each in cells if each.id == said.get("cell")), None)
     if cell is None:
         return
     place = [each.id for each in cells].index(cell.id)
     match said.get("do"):
-        case "edit" | "done" as what:
-            st.session_state[f"editing-{cell.id}"] = what == "edit"
+        case "edit":
+            st.session_state[f"editing-{cell.id}"] = True
             st.session_state[_SELECTED] = cell.id
+        case "done":
+            close_editor(cell.id)
         case "run" if cell.content.spec is not None:
             run([cell.id])
         case "above" | "below" as where:

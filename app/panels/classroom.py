@@ -117,6 +117,11 @@ def _ask(classifier: Any, trace: state.Finding) -> None:
     ]
     asked: dict[str, Any] = {"model": trace.subjects[""], "values": trace.values, "text": trace.values["text"]}
     asked["method_title"] = get_method(trace.values["method"]).title
+    if chosen in ("token", "flip") and st.session_state.get(FOLLOWED, True):
+        st.caption(
+            "The students see this strip until you ask. To ask about a sentence that they have not seen, switch off above that they"
+            " follow, before you choose it."
+        )
     if chosen == "token":
         result = trace.result
         asked["choices"] = {

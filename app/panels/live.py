@@ -59,7 +59,7 @@ def status_line(run: Run, curves: dict[str, list[tuple[int, float]]]) -> str:
     elif run.seconds:
         parts.append(f"trained for {duration(run.seconds)}")
     if run.cancel and run.status in ACTIVE:
-        parts.append("stops after this step")
+        parts.append("stops after this step or evaluation")
     if score(run):
         parts.append(score(run))
     return " · ".join(parts)

@@ -57,7 +57,7 @@ def page() -> None:
     ended = runner().ended  # Before the cells are read: what ends afterwards is drawn anew.
     cells = Notebooks().cells(chosen.id)
     if "present" in st.query_params:
-        _presented(chosen, cells, ended)
+        _presented(chosen, [cell for cell in cells if cell.content.spec or cell.content.note.strip()], ended)
         return
     _toolbar(chosen, cells)
     _progress(chosen.id, ended)
@@ -66,7 +66,7 @@ def page() -> None:
         link("perturb", "Open Perturb")
     for place, cell in enumerate(cells):
         cell_box(cell, place, len(cells))
-    keys(cells)
+    keys(chosen.id, cells)
 
 
 def _toolbar(chosen: Notebook, cells: list[Cell]) -> None:

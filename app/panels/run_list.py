@@ -41,12 +41,15 @@ def page(runs: list[Run]) -> list[Run]:
     for name in unknown(words, settings.values()):
         st.warning(f"No run has a setting named {plain(name)}.", icon=":material/filter_alt_off:")
     if not listed:
-        st.info("No run has all of these words.", icon=":material/filter_alt_off:")
+        if not unknown(words, settings.values()):
+            st.info("No run has all of these words.", icon=":material/filter_alt_off:")
         return []
     _table(listed, settings, tags, columns)
     wanted = st.query_params.get_all("runs")
-    chosen = [run for run in runs if run.id in wanted] or listed[:1]
-    if wanted:
+    chosen = [run for run in found if run.id in wanted] or listed[
+        :1
+    ]  # What the filter hides is not shown below, and not tagged.
+    if set(wanted) & {run.id for run in chosen}:
         _tags(chosen, tags)
     return chosen
 

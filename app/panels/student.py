@@ -75,7 +75,7 @@ def _question(question: Question) -> None:
             st.success(f"You have committed to **{plain(said)}**.", icon=":material/lock:")
             return
         key = f"prediction-{question.id}"
-        with st.form(f"predict-{question.id}", border=False):
+        with st.form(f"predict-{question.id}", border=False, enter_to_submit=False):
             if question.kind == "flip":
                 st.number_input("ε", 0.0, MOST_EPSILON, value=None, step=0.01, placeholder="0 to 8", key=key)
             else:

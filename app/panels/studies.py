@@ -135,8 +135,9 @@ def _board(study: studies.Study) -> None:
             left = training.expected_left(wanted, there) if going else None
             time = f"; about {duration(left)} more" if left else ""
             st.progress(progress["completed"] / len(wanted), text=f"{len(wanted)} runs: {words}{time}")
+            stopping = any(run.cancel and run.status in UNDER_WAY for run in there.values())
             if going and st.button(
-                "Cancel", key="study-cancel", icon=":material/stop_circle:",
+                "Stopping …" if stopping else "Cancel", key="study-cancel", disabled=stopping, icon=":material/stop_circle:",
                 help="Ends the runs that train after their present step, and those that wait; Go on continues them.",
             ):  # fmt: skip
                 training.cancel(there)

@@ -88,7 +88,7 @@ def _said_if_cancelled(key: str) -> None:
     """End the page here if a person has cancelled this computation and not asked for it again."""
     if st.session_state.get(_CANCELLED) != key:
         return
-    st.info("Cancelled: nothing was computed.", icon=":material/stop_circle:")
+    st.info("Cancelled before its end: nothing is kept.", icon=":material/stop_circle:")
     st.button("Compute it after all", on_click=lambda: st.session_state.pop(_CANCELLED, None))
     st.stop()
 
@@ -109,17 +109,17 @@ def ask_first(keys: Sequence[str], seconds: float, why: str = "Not computed yet 
     Args:
         keys: of what is to be computed. seconds: that all of it is expected to take. why: it takes so long, in a sentence.
     """
-    pressed = st.session_state.setdefault("pressed", [])
+    pressed, place = st.session_state.setdefault("pressed", []), st.empty()  # Empty, it takes the button away at once.
     if st.session_state.get(_ASKED):
         return
     if set(keys) <= set(pressed) or seconds < ask_above():
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+    with place.container(border=True, horizontal=True, vertical_alignment="center"):
         st.button(
             f"Run ({about(seconds)})", key=f"run {keys}", type="primary", icon=":material/play_arrow:",
             on_click=pressed.extend, args=(keys,),
         )  # fmt: skip
-        st.caption(f"{why} It can be cancelled, and what is computed once is kept.")
+        st.caption(f"{why} It can be cancelled; a result is kept once it is whole.")
     st.stop()
 
 
@@ -219,7 +219,7 @@ def kept(
                         grows(drawn := ticket.so_far)
         return ticket.get()
     except Cancelled:  # By another session: this one asked for it too late to be heard.
-        st.info("Cancelled: nothing was computed.", icon=":material/stop_circle:")
+        st.info("Cancelled before its end: nothing is kept.", icon=":material/stop_circle:")
         st.stop()
     finally:
         offices.leave(name, who)

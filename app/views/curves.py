@@ -49,8 +49,8 @@ def _titles(found: Curves) -> dict[str, RunCurves]:
 @view("curve", "Runs over one another")
 def curve(found: Curves, *, figure: str = "loss", smoothing: float = 0.0, log: bool = False) -> Figure:
     """One logged figure of every run. `smoothing`: see `smoothed`; `log`: the axis upwards follows powers of ten."""
-    curves, name = _curves(found, figure, smoothing), _axis(figure, smoothing)
-    made = figures.lines(curves, STEP, name)
+    curves = _curves(found, figure, smoothing)
+    made = figures.lines(curves, _steps(smoothing), CURVES.get(figure, figure))
     if log and _above_zero(curves):
         made.update_yaxes(type="log")
     return Figure(made)
@@ -59,8 +59,10 @@ def curve(found: Curves, *, figure: str = "loss", smoothing: float = 0.0, log: b
 @view("curves", "Runs over one another, all figures under one pointer")
 def all_curves(found: Curves, *, smoothing: float = 0.0, log: bool = False) -> Figure:
     """Every logged figure, one below another over the same steps; a pointer in one reads all of them. Options: see `curve`."""
-    panels = {_axis(name, smoothing): _curves(found, name, smoothing) for name in logged(found)}
-    return Figure(stacked(panels, STEP, [title for title, each in panels.items() if log and _above_zero(each)]))
+    panels = {CURVES.get(name, name): _curves(found, name, smoothing) for name in logged(found)}
+    return Figure(
+        stacked(panels, _steps(smoothing), [title for title, each in panels.items() if log and _above_zero(each)])
+    )
 
 
 def logged(found: Curves) -> list[str]:
@@ -76,8 +78,8 @@ def _curves(found: Curves, figure: str, smoothing: float) -> dict[str, list[tupl
     }
 
 
-def _axis(figure: str, smoothing: float) -> str:
-    return CURVES.get(figure, figure) + (f", smoothed by {smoothing:g}" if smoothing else "")
+def _steps(smoothing: float) -> str:
+    return STEP + (f" (curves smoothed by {smoothing:g})" if smoothing else "")
 
 
 def _above_zero(curves: Mapping[str, Sequence[tuple[int, float]]]) -> bool:

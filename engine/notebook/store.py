@@ -4,12 +4,14 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from engine.database import Database
 from engine.errors import UserError
 from engine.notebook.cells import MOST_TEXT, Cell, Content, Notebook, content_from
 
 MOST_NAME = 120
+NoteKept = Literal["alone", "merged", "deleted"]  # What became of a note that was written.
 _CELLS = "SELECT *, id IN (SELECT cell FROM folded) AS folded FROM cells WHERE"
 
 
@@ -165,20 +167,20 @@ class Notebooks(Database):
             )
             _touch(connection, self._notebook_of(connection, cell))
 
-    def write_note(self, cell: int, note: str, was: str) -> bool:
+    def write_note(self, cell: int, note: str, was: str) -> NoteKept:
         """Replace a cell's note only, whatever else is being written to it meanwhile.
 
         Args:
             was: the note that was edited. Where another one stands there by now, both are kept, one below the other.
 
         Returns:
-            Whether the note that was edited stood there still.
+            `alone`; `merged`: with the other one; `deleted`: in a cell that has been deleted meanwhile.
 
         Raises:
             UserError: both together are too long; nothing is written.
         """
         with self.writing() as connection:
-            (there,) = connection.execute("SELECT note FROM cells WHERE id = ?", (cell,)).fetchone()
+            there, deleted = connection.execute("SELECT note, deleted FROM cells WHERE id = ?", (cell,)).fetchone()
             alone = there in (was, note)
             kept = note if alone else f"{there}\n\n---\n\n{note}"
             if len(kept) > MOST_TEXT:
@@ -187,7 +189,7 @@ class Notebooks(Database):
                 )
             connection.execute("UPDATE cells SET note = ? WHERE id = ?", (kept, cell))
             _touch(connection, self._notebook_of(connection, cell))
-        return alone
+        return "deleted" if deleted is not None else "alone" if alone else "merged"
 
     @staticmethod
     def _notebook_of(connection: sqlite3.Connection, cell: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from engine.methods import METHODS, get_method
 from engine.runs.run import Run
 
-LEAST_STEPS = 10  # Of a run whose time says something: before them everything is still warming up.
+LEAST_STEPS = 30  # Of a run whose time says something: in a shorter one evaluations and the start are most of it.
 LATEST = 20  # Runs of a kind that count, the newest.
 SAME = ("model", "max_length", "precision", "lora", "gradient_checkpointing", "compile")
 

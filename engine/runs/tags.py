@@ -20,12 +20,12 @@ class Tags(Database):
         return found
 
     def change(self, identifiers: Sequence[str], add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
-        """Give tags to runs, and take others away from them.
+        """Give tags to runs, and take others away from them; what has commas is several tags.
 
         Raises:
             UserError: a tag is empty or longer than `MOST_TAG` characters.
         """
-        add = [" ".join(tag.split()) for tag in add]
+        add = [" ".join(tag.split()) for tags in add for tag in tags.split(",")]
         if any(not 1 <= len(tag) <= MOST_TAG for tag in add):
             raise UserError(f"A tag must have 1 to {MOST_TAG} characters.")
         with self.writing() as connection:

@@ -53,13 +53,14 @@ def advance(wanted: Sequence[StudyCell], name: str = "", *, restart: bool = Fals
 
 
 def progress_of(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> dict[str, int]:
-    """How many cells are `completed`, `active`, `queued`, `failed` and `missing`."""
+    """How many cells are `completed`, `active`, `queued`, `cancelled`, `failed` (crashed too) and `missing`."""
     states = [runs[cell.key].status if cell.key in runs else "missing" for cell in wanted]
     return {
         "completed": states.count("completed"),
         "active": sum(state in ACTIVE for state in states),
         "queued": states.count("queued"),
-        "failed": sum(state in RESUMABLE for state in states),
+        "cancelled": states.count("cancelled"),
+        "failed": sum(state in RESUMABLE and state != "cancelled" for state in states),
         "missing": states.count("missing"),
     }
 

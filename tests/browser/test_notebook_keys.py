@@ -89,14 +89,52 @@ def test_a_cell_is_dragged(page, notebook):
     becomes(page, notebook, [second, third, first])
 
 
-def test_a_note_that_two_windows_change_is_kept_twice(page, notebook):
+@pytest.mark.parametrize("leave", ["Escape", "Tab"])
+def test_a_note_that_two_windows_change_is_kept_twice(page, notebook, leave):
     box(page, NOTES[1]).get_by_role("button", name="Edit the note").click()
     expect(page.locator("textarea")).to_have_value(NOTES[1])
-    Notebooks().write_note(Notebooks().cells(notebook)[1].id, "from elsewhere", was=NOTES[1])
+    cell = Notebooks().cells(notebook)[1].id
+    Notebooks().write_note(cell, "from elsewhere", was=NOTES[1])
     page.locator("textarea").fill("from here")
-    page.locator("textarea").blur()
+    page.keyboard.press(leave)
     expect(page.get_by_text(re.compile("changed in another window"))).to_be_visible()
-    assert notes(notebook)[1] == "from elsewhere\n\n---\n\nfrom here"
+    both = "from elsewhere\n\n---\n\nfrom here"
+    page.wait_for_timeout(2000)
+    assert notes(notebook)[1] == both
+    if leave == "Tab":  # The field is still there, and is that of both.
+        expect(page.locator("textarea")).to_have_value(both)
+        page.locator("textarea").fill(f"{both} and on")
+        page.keyboard.press("Escape")
+        becomes(page, notebook, [NOTES[0], f"{both} and on", NOTES[2]])
+
+
+def test_what_is_written_into_a_note_that_was_deleted_comes_back_with_it(page, notebook):
+    box(page, NOTES[1]).get_by_role("button", name="Edit the note").click()
+    expect(page.locator("textarea")).to_have_value(NOTES[1])
+    Notebooks().delete_cell(Notebooks().cells(notebook)[1].id)
+    page.locator("textarea").fill("too late")
+    page.keyboard.press("Escape")
+    expect(page.get_by_text(re.compile("deleted in another window"))).to_be_visible()
+    page.get_by_role("button", name="Undo", exact=True).click()
+    becomes(page, notebook, [NOTES[0], "too late", NOTES[2]])
+
+
+def test_what_is_typed_at_once_after_a_key_is_no_command_and_no_other_field_loses_the_focus(page, notebook):
+    box(page, NOTES[2]).click(position={"x": 4, "y": 4})
+    page.keyboard.press("a")
+    page.keyboard.type("dd", delay=20)  # Before the field is there.
+    expect(page.locator("textarea")).to_be_focused()
+    page.keyboard.type("mine")
+    page.keyboard.press("Shift+Enter")
+    becomes(page, notebook, [NOTES[0], NOTES[1], "mine", NOTES[2]])
+    page.keyboard.press("b")
+    expect(page.locator("textarea")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("z")
+    page.get_by_role("button", name="Notebook", exact=True).last.click()
+    page.get_by_label("Name", exact=True).click()
+    page.wait_for_timeout(1500)
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
 
 
 def test_keys_do_nothing_where_no_cell_is_chosen_or_something_else_is_written_in(page, notebook):
