@@ -52,7 +52,8 @@ def cell_box(cell: Cell, place: int, many: int) -> None:
 def first_line(note: str) -> str:
     """What stands for a folded note: its first line with words, without its Markdown."""
     bare = (re.sub(r"[*`#>]+", "", line).strip() for line in note.splitlines())
-    return next((line for line in bare if line.strip("-$")), "")[:120] + " …"
+    found = next((line for line in bare if line.strip("-$")), "")
+    return f"{found[:120]} …" if found else ""
 
 
 def _actions(cell: Cell, place: int, many: int) -> None:
@@ -82,7 +83,7 @@ def _actions(cell: Cell, place: int, many: int) -> None:
     action("up", "arrow_upward", "Move up", notebooks.move, cell.id, place - 1, disabled=place == 0)
     action("down", "arrow_downward", "Move down", notebooks.move, cell.id, place + 1, disabled=place == many - 1)
     action("copy", "content_copy", "Duplicate", _duplicate, cell)
-    action("delete", "delete", "Delete (can be undone)", _delete, cell)
+    action("delete", "delete", "Delete (can be undone)", delete, cell.id)
 
 
 def _edit(cell: int) -> None:
@@ -100,8 +101,9 @@ def _duplicate(cell: Cell) -> None:
     Notebooks().add(cell.notebook, cell.content, after=cell.id)
 
 
-def _delete(cell: Cell) -> None:
-    Notebooks().delete_cell(cell.id)
+def delete(cell: int) -> None:
+    """Put a cell aside, and say how it comes back."""
+    Notebooks().delete_cell(cell)
     st.toast("Deleted. **Undo** stands above the cells.", icon=":material/undo:")
 
 

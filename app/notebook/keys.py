@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.notebook.cells import close_editor
+from app.notebook.cells import close_editor, delete
 from app.notebook.running import run
 from engine.notebook.cells import Cell, Content
 from engine.notebook.store import Notebooks
@@ -77,7 +77,7 @@ def _do(said: dict[str, Any], notebook: int) -> None:
         case "fold":
             store.fold(cell.id, not cell.folded)
         case "delete":
-            store.delete_cell(cell.id)
+            delete(cell.id)
         case "undo":
             st.session_state[_SELECTED] = store.undelete_cell(cell.notebook)
         case "move" if isinstance(said.get("to"), int):

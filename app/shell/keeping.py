@@ -109,12 +109,12 @@ def ask_first(keys: Sequence[str], seconds: float, why: str = "Not computed yet 
     Args:
         keys: of what is to be computed. seconds: that all of it is expected to take. why: it takes so long, in a sentence.
     """
-    pressed, place = st.session_state.setdefault("pressed", []), st.empty()  # Empty, it takes the button away at once.
+    pressed = st.session_state.setdefault("pressed", [])
     if st.session_state.get(_ASKED):
         return
     if set(keys) <= set(pressed) or seconds < ask_above():
         return
-    with place.container(border=True, horizontal=True, vertical_alignment="center"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.button(
             f"Run ({about(seconds)})", key=f"run {keys}", type="primary", icon=":material/play_arrow:",
             on_click=pressed.extend, args=(keys,),

@@ -161,7 +161,7 @@ def test_foreign_content_is_text_and_a_presentation_turns_its_pages(page, own, s
     assert page.evaluate("window.evil") is None
     assert page.locator("img[src=x]").count() == 0
     (tmp_path / "not.ipynb").write_text(json.dumps({"cells": []}))
-    page.get_by_test_id("stPopover").last.get_by_role("button").first.click()
+    page.get_by_role("button", name="Notebook", exact=True).last.click()
     page.locator("input[type=file]").set_input_files(tmp_path / "not.ipynb")
     expect(page.get_by_text("was not exported from Deltabook")).to_be_visible()
     page.keyboard.press("Escape")

@@ -92,7 +92,7 @@ def test_no_room_left_is_said_and_the_run_goes_on_when_there_is(encoder, sentenc
     arguments = ["--dataset", sentences, "--model", encoder, "--max-steps", 6, "--set", "checkpoints=6", "--set", "batch_size=8"]  # fmt: skip
 
     def limited():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (140_000, 140_000))  # The optimiser's state does not fit in.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (160_000, 160_000))  # The optimiser's state does not fit in.
 
     failed = engine("train", "--method", "vanilla", *arguments, preexec=limited)
     assert failed.returncode == 2, failed.stderr

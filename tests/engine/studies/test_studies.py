@@ -171,8 +171,8 @@ def test_a_saved_study_is_the_same_file_that_the_command_line_takes(encoder, sen
 
 def test_a_study_is_cancelled_waiting_runs_first_and_says_how_long_it_takes(monkeypatch):
     monkeypatch.setattr(queue, "_launch", lambda store, identifier: None)
-    done = Store().create(TrainConfig.build({"method": "vanilla", "max_steps": 20}).as_dict(), status="completed")
-    Store().update(done.id, seconds=10.0, step=20)
+    done = Store().create(TrainConfig.build({"method": "vanilla", "max_steps": 40}).as_dict(), status="completed")
+    Store().update(done.id, seconds=20.0, step=40)
     wanted = studies.cells(
         studies.study_from({"name": "s", "methods": ["vanilla"], "seeds": [0, 1, 2], "run": {"max_steps": 40}})
     )
