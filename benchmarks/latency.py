@@ -3,7 +3,7 @@
     python benchmarks/latency.py [--rounds 7]
 
 A trace is 32 tokens, K = 5, the ready-made classifier. Pages are opened by a real Chromium on a server of its own, with
-no runs. `useful` is the first visit after the server's start until the first strip, figure, table, form or Run button stands there below
+no runs. `useful` is the first visit after the server's start until the first strip, figure, table, form, Run button or message stands there below
 the heading, `first` until the page has drawn everything, `again` the median of three reloads, to the same end.
 """
 
@@ -50,7 +50,7 @@ def traces(rounds: int) -> None:
         print(f"| {get_method(name).title} | {statistics.median(times[1:]):.3f} | {max(times[1:]):.3f} |")
 
 
-USEFUL = "[data-token], .js-plotly-plot .main-svg, .stDataFrame, .stForm, .stMain .stButton button, .stMain .stPageLink"
+USEFUL = "[data-token], .js-plotly-plot .main-svg, .stDataFrame, .stForm, .stMain .stButton button, .stMain .stPageLink, .stMain .stAlert"
 
 
 def opened(page, address: str) -> tuple[float, float]:
