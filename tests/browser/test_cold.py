@@ -16,6 +16,6 @@ def test_several_pages_at_once_are_drawn_by_a_server_that_just_started(browser, 
             page.goto(f"{cold.url}/{address}", wait_until="commit")
             page.wait_for_timeout(500)
         for page in pages:
-            settled(page)
+            settled(page, 120)
             assert page.get_by_test_id("stException").count() == 0
             page.context.close()

@@ -27,7 +27,7 @@ def notes(notebook):
 
 
 def becomes(page, notebook, wanted):
-    for _ in range(100):
+    for _ in range(300):
         if notes(notebook) == wanted:
             return settled(page)
         page.wait_for_timeout(100)
