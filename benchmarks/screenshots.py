@@ -152,6 +152,10 @@ def main() -> None:
                     page.goto(f"{server.url}/{ADDRESSES.get(name, '' if name == 'home' else name)}")
                     page.wait_for_timeout(1500)
                     settled(page, 300)
+                    if (offered := page.get_by_role("button", name="Open this lesson")).count():
+                        offered.click()  # An address alone makes no notebook.
+                        page.wait_for_timeout(15_000)
+                        settled(page, 300)
                     picture(page, target / f"{name}-{form}.png")
                 context.close()
         finally:
