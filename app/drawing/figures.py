@@ -24,8 +24,7 @@ def figure(x: str, y: str, height: int = HEIGHT, **layout: Any) -> go.Figure:
         height=height,
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        hovermode="closest",
-        **layout,
+        **{"hovermode": "closest", **layout},
     )
     made.update_xaxes(title=x, automargin=True, exponentformat="power")
     made.update_yaxes(title=y, automargin=True, exponentformat="power")
@@ -35,6 +34,11 @@ def figure(x: str, y: str, height: int = HEIGHT, **layout: Any) -> go.Figure:
 def line_style(place: int) -> dict[str, str]:
     """Colour and dash of series number `place`."""
     return {"color": SERIES[place % len(SERIES)], "dash": DASHES[place % len(DASHES)]}
+
+
+def line_mode(points: Sequence[tuple[float, float]]) -> str:
+    """How a line is drawn: few points are marked."""
+    return "lines+markers" if len(points) <= 40 else "lines"
 
 
 def lines(
@@ -67,7 +71,7 @@ def lines(
             x=across,
             y=[point[1] for point in points],
             name=escape(name),
-            mode="lines+markers" if len(points) <= 40 else "lines",
+            mode=line_mode(points),
             line=style,
             hovertemplate=f"{escape(name)}<br>{x} %{{x:.4g}}<br>{y} %{{y:.4g}}<extra></extra>",
         )
@@ -79,9 +83,8 @@ def lines(
         made.update_yaxes(type="log", exponentformat="power")
     elif all(len(points) == 1 for points in curves.values()):  # Plotly would draw a whole unit to each side.
         made.update_xaxes(tickvals=[most])
-    if (
-        len({point[1] for points in curves.values() for point in points}) == 1
-    ):  # Plotly would draw one unit up and down.
+    # Of a constant Plotly would draw one unit up and down.
+    if len({point[1] for points in curves.values() for point in points}) == 1:
         made.update_yaxes(rangemode="tozero")
     made.update_layout(showlegend=len(curves) > 1)
     return made

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from app.drawing.figures import escape, figure, line_style
+from app.drawing.figures import escape, figure, line_mode, line_style
 
 PANEL = 170  # Height of one of them.
 
@@ -17,8 +17,7 @@ def stacked(
     `log`: the titles of those whose axis follows powers of ten.
     """
     many, gap = max(1, len(panels)), 0.03
-    made = figure(x, "", 60 + PANEL * many, hoversubplots="axis")
-    made.update_layout(hovermode="x")
+    made = figure(x, "", 60 + PANEL * many, hovermode="x", hoversubplots="axis")
     places = {
         name: place for place, name in enumerate(dict.fromkeys(name for each in panels.values() for name in each))
     }
@@ -34,10 +33,9 @@ def stacked(
             made.add_scatter(
                 x=[point[0] for point in points], y=[point[1] for point in points], yaxis=f"y{number}", name=escape(name),
                 legendgroup=name, showlegend=len(places) > 1 and name in unseen, line=line_style(places[name]),
-                mode="lines+markers" if len(points) <= 40 else "lines", hovertemplate=f"{escape(name)} %{{y:.4g}}<extra></extra>",
+                mode=line_mode(points), hovertemplate=f"{escape(name)} %{{y:.4g}}<extra></extra>",
             )  # fmt: skip
             unseen.discard(name)
-    made.update_xaxes(
-        anchor=f"y{many if many > 1 else ''}"
-    )  # All panels are on this one axis: only so is the pointer one.
+    # All panels are on this one axis: only so is the pointer one.
+    made.update_xaxes(anchor=f"y{many if many > 1 else ''}")
     return made

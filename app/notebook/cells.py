@@ -90,7 +90,7 @@ def _edit(cell: int) -> None:
     if st.session_state.get(f"editing-{cell}"):
         close_editor(cell)
     else:
-        st.session_state[f"editing-{cell}"] = True
+        open_editor(cell)
 
 
 def _toggle(key: str) -> None:
@@ -175,6 +175,11 @@ def _save_note(cell: int, turn: int, was: str) -> None:
     if kept == "deleted":
         said = "This cell was deleted in another window meanwhile. **Undo** brings it back, with what you wrote."
         st.toast(said, icon=":material/delete:")
+
+
+def open_editor(cell: int) -> None:
+    """Have a note's field in its place."""
+    st.session_state[f"editing-{cell}"] = True
 
 
 def close_editor(cell: int) -> None:

@@ -13,29 +13,27 @@ export default function ({ data, parentElement, setTriggerValue }) {
   // A command is sent until it has been heard: of two in a row the page would hear the last alone.
   self.sent = (self.sent ?? []).filter((each) => each.id > data.heard);
   self.count = Math.max(self.count ?? 0, data.heard);
-  const ask = (what) => setTriggerValue("asked", { commands: self.sent.push({ ...what, id: ++self.count }) && [...self.sent] });
+  const ask = (what) => {
+    self.sent.push({ ...what, id: ++self.count });
+    setTriggerValue("asked", { commands: [...self.sent] });
+  };
   Object.assign(self, { cells: data.cells, ask });
   if (!self.cells.includes(self.at)) self.at = self.cells[self.place ?? 0] ?? self.cells.at(-1) ?? null;
   self.mark = parentElement.querySelector("style");
   self.line = parentElement.querySelector("div");
   if (data.select !== null && self.active) settle(self, data.select, Date.now());
   marked(self);
-  if (self.ends) return undefined;
-  const pressed = (event) => onKey(self, event);
-  const clicked = (event) => onClick(self, event);
-  const grasped = (event) => onGrasp(self, event);
-  document.addEventListener("keydown", pressed);
-  document.addEventListener("focusin", clicked);
-  document.addEventListener("pointerdown", clicked);
-  document.addEventListener("pointerdown", grasped);
-  self.ends = () => {
-    document.removeEventListener("keydown", pressed);
-    document.removeEventListener("focusin", clicked);
-    document.removeEventListener("pointerdown", clicked);
-    document.removeEventListener("pointerdown", grasped);
-    self.ends = null;
+  if (self.listens) return undefined;
+  self.listens = new AbortController();
+  const listen = (name, then) => document.addEventListener(name, (event) => then(self, event), { signal: self.listens.signal });
+  listen("keydown", onKey);
+  listen("focusin", onClick);
+  listen("pointerdown", onClick);
+  listen("pointerdown", onGrasp);
+  return () => {
+    self.listens?.abort();
+    self.listens = null;
   };
-  return () => self.ends?.();
 }
 
 const box = (cell) => document.querySelector(`.st-key-cell-${cell}`);

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.notebook.cells import close_editor, delete
+from app.notebook.cells import close_editor, delete, open_editor
 from app.notebook.running import run
 from engine.notebook.cells import Cell, Content
 from engine.notebook.store import Notebooks
@@ -62,7 +62,7 @@ def _do(said: dict[str, Any], notebook: int) -> None:
     place = [each.id for each in cells].index(cell.id)
     match said.get("do"):
         case "edit":
-            st.session_state[f"editing-{cell.id}"] = True
+            open_editor(cell.id)
             st.session_state[_SELECTED] = cell.id
         case "done":
             close_editor(cell.id)
@@ -72,7 +72,7 @@ def _do(said: dict[str, Any], notebook: int) -> None:
             made = store.add(cell.notebook, Content(), after=cell.id)
             if where == "above":
                 store.move(made.id, place)
-            st.session_state[f"editing-{made.id}"] = True
+            open_editor(made.id)
             st.session_state[_SELECTED] = made.id
         case "fold":
             store.fold(cell.id, not cell.folded)

@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from app.notebook import manage
-from app.notebook.cells import cell_box, cell_content
+from app.notebook.cells import cell_box, cell_content, open_editor
 from app.notebook.export.html import title_of, to_html, to_markdown
 from app.notebook.export.jupyter import to_ipynb
 from app.notebook.keys import KEYS, keys
@@ -109,7 +109,7 @@ def _stem(name: str) -> str:
 
 def _add_note(notebook: int) -> None:
     made = Notebooks().add(notebook, Content())
-    st.session_state[f"editing-{made.id}"] = True
+    open_editor(made.id)
 
 
 def _progress(notebook: int, ended: int, bar: bool = True) -> None:

@@ -38,20 +38,19 @@ def page(runs: list[Run]) -> list[Run]:
         + (f"; the newest {MOST_ROWS:,} are listed: filter for others" if len(found) > MOST_ROWS else "")
         + ". A click on a column's name sorts."
     )
-    for name in unknown(words, settings.values()):
+    missing = unknown(words, settings.values())
+    for name in missing:
         st.warning(f"No run has a setting named {plain(name)}.", icon=":material/filter_alt_off:")
     if not listed:
-        if not unknown(words, settings.values()):
+        if not missing:
             st.info("No run has all of these words.", icon=":material/filter_alt_off:")
         return []
     _table(listed, settings, tags, columns)
     wanted = st.query_params.get_all("runs")
-    chosen = [run for run in found if run.id in wanted] or listed[
-        :1
-    ]  # What the filter hides is not shown below, and not tagged.
-    if set(wanted) & {run.id for run in chosen}:
+    chosen = [run for run in found if run.id in wanted]  # What the filter hides is not shown below, and not tagged.
+    if chosen:
         _tags(chosen, tags)
-    return chosen
+    return chosen or listed[:1]
 
 
 def unknown(words: str, settings: Iterable[Mapping[str, Any]]) -> list[str]:

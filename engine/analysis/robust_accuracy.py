@@ -140,6 +140,10 @@ def curve_of(
     attacks, asked_about = named(asked.attack, len(classifier.labels)), [0] * len(grid)
     fallen = {name: torch.zeros(len(grid), len(table), dtype=torch.bool) for name in ("short", "long")}
     parts, done, seen = 2 * len(grid) * -(-len(table) // BATCH), 0, torch.zeros(len(table), dtype=torch.bool)
+
+    def made(count: int) -> RobustAccuracy:
+        return RobustAccuracy(classifier.origin, _points(grid[:count], fallen, asked_about, seen), asked.site)
+
     for places, batch in batches(classifier, table, BATCH):
         alone = not seen.any()
         seen[places] = True
@@ -161,8 +165,7 @@ def curve_of(
                 done += 1
                 told(progress, done, parts)
             if alone or at == len(grid) - 1:  # All that were begun have come as far as this ε.
-                known = partial(_points, grid[: at + 1], fallen, asked_about, seen)
-                so_far(progress, lambda known=known: RobustAccuracy(classifier.origin, known(), asked.site))  # type: ignore[misc]
+                so_far(progress, partial(made, at + 1))
     return _points(grid, fallen, asked_about, seen)
 
 
