@@ -2,7 +2,7 @@
 
     python benchmarks/latency.py [--rounds 7]
 
-A trace is 32 tokens, K = 5, the ready-made classifier. Pages are opened by a real Chromium on a server of its own, with
+A trace is 32 or 512 tokens, K = 5, the ready-made classifier. Pages are opened by a real Chromium on a server of its own, with
 no runs. `useful` is the first visit after the server's start until the first strip, figure, table, form, Run button or message stands there below
 the heading, `first` until the page has drawn everything, `again` the median of three reloads, to the same end.
 """
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -31,22 +32,27 @@ from engine.subjects.classifier import load_classifier
 from tests.browser.conftest import FLAGS, Server, chromium
 from tests.browser.driving import settled
 
-TEXT = "The film is a little slow at first, but the acting is wonderful and the music stays with you " * 2
+TEXT = "The film is a little slow at first, but the acting is wonderful and the music stays with you " * 30
+LENGTHS = (32, 512)
 
 
-def traces(rounds: int) -> None:
+def text_of(tokens: int) -> str:
+    """A text of so many tokens, the two at its ends counted."""
+    tokenizer = load_classifier().tokenizer
+    return str(tokenizer.convert_tokens_to_string(tokenizer.tokenize(TEXT)[: tokens - 2]))
+
+
+def traces(rounds: int, tokens: int) -> None:
     """The time of one trace by every method that ascends."""
-    classifier = load_classifier()
-    words = classifier.tokenizer.tokenize(TEXT)[:30]
-    text = classifier.tokenizer.convert_tokens_to_string(words)
-    print("| trace, 32 tokens, K = 5 | median (s) | slowest (s) |\n|---|---|---|")
+    classifier, text = load_classifier(), text_of(tokens)
+    print(f"| trace, {tokens} tokens, K = 5 | median (s) | slowest (s) |\n|---|---|---|")
     for name in ("pgd", "freelb", "smart", "textat"):
         times = []
         for _ in range(rounds + 1):
             began = time.perf_counter()
             found = analyse("trace", classifier, text=text, method=name, settings={"ascent_steps": 5})
             times.append(time.perf_counter() - began)
-        assert len(found.tokens) == 32, len(found.tokens)
+        assert len(found.tokens) == tokens, len(found.tokens)
         print(f"| {get_method(name).title} | {statistics.median(times[1:]):.3f} | {max(times[1:]):.3f} |")
 
 
@@ -63,6 +69,17 @@ def opened(page, address: str) -> tuple[float, float]:
     return useful, time.perf_counter() - began
 
 
+def changed(page, other: str, address: str, title: str) -> float:
+    """Seconds from a click on a page's link in the navigation, on Runs, until it has drawn everything."""
+    opened(page, other)
+    link = page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True)
+    began = time.perf_counter()
+    link.click()
+    page.wait_for_url(f"{address}*")
+    settled(page, 300)
+    return time.perf_counter() - began
+
+
 def pages() -> None:
     """First paint after the server's start, and every page twice."""
     from playwright.sync_api import expect, sync_playwright
@@ -71,7 +88,7 @@ def pages() -> None:
         os.environ["DELTABOOK_HOME"] = str(Path(folder) / "home")
         browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(300_000)
+        page.set_default_timeout(60_000)
         began = time.perf_counter()
         server = Server(Path(folder) / "home").start()
         try:
@@ -80,12 +97,15 @@ def pages() -> None:
             expect(page.get_by_role("heading", name="Deltabook")).to_be_visible()
             print(f"\nFrom `streamlit run` to the first page on screen: {time.perf_counter() - began:.1f} s")
             print(f"(of it until the server answers: {answers:.1f} s)\n")
-            print("| page | useful (s) | first (s) | again (s) |\n|---|---|---|---|")
-            for name in [name for group in SECTIONS.values() for name, _, _ in group]:
+            print("| page | useful (s) | first (s) | again (s) | change (s) |\n|---|---|---|---|---|")
+            for name, title in [each[:2] for group in SECTIONS.values() for each in group]:
                 address = f"{server.url}/{'' if name == 'home' else name}"
                 useful, first = opened(page, address)
                 again = statistics.median(opened(page, address)[1] for _ in range(3))
-                print(f"| {name} | {useful:.1f} | {first:.1f} | {again:.1f} |", flush=True)
+                change = statistics.median(changed(page, f"{server.url}/runs", address, title) for _ in range(3))
+                print(f"| {name} | {useful:.1f} | {first:.1f} | {again:.1f} | {change:.1f} |", flush=True)
+            useful, first = opened(page, f"{server.url}/perturb?text={quote(text_of(LENGTHS[-1]))}")
+            print(f"\nPerturb with {LENGTHS[-1]} tokens: {useful:.1f} s until the strip stands, {first:.1f} s until all is drawn")
         finally:
             browser.close()
             server.stop()
@@ -97,7 +117,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     print(f"{torch.get_num_threads()} threads\n")
-    traces(options.rounds)
+    for tokens in LENGTHS:
+        traces(options.rounds, tokens)
     pages()
 
 

@@ -19,7 +19,9 @@ FILE = "waits.json"
 FAR = 16.0
 MOST = 300  # Kinds of questions whose times are remembered, the last ones.
 SIZE = 22_713_216  # Parameters of the built-in encoder, which `TYPICAL` was measured with.
-TYPICAL = Path(__file__).with_name("typical.json")  # Seconds at default settings (see benchmarks/waits.py).
+# Of every analysis, at default settings, its seconds and, in words, the part of them that does not grow with the text (see
+# benchmarks/waits.py).
+TYPICAL = Path(__file__).with_name("typical.json")
 # Settings that say how often something is done.
 COUNTS = (
     "limit", "samples", "steps", "ascent_steps", "restarts", "points", "draws", "candidates", "queries_per_word", "epsilons", "models", "others",
@@ -37,11 +39,11 @@ def _settings(analysis: Analysis, values: Mapping[str, Any]) -> dict[str, Any]:
     return found | dict(found.get("settings") or {})
 
 
-def _work(values: Mapping[str, Any]) -> float:
+def _work(analysis: Analysis, values: Mapping[str, Any]) -> float:
     """How much is to be done, in no unit: what counts is the ratio of two."""
     numbers = [values.get(name) for name in COUNTS]
     counts = [len(each) if isinstance(each, list | tuple) else each for each in numbers]
-    words = max(10, len(str(values.get("text") or "").split()))
+    words = max(10, len(str(values.get("text") or "").split())) + typical(analysis.name)["overhead_words"]
     return words * prod(float(each) for each in counts if isinstance(each, int | float) and each > 0)
 
 
@@ -59,9 +61,10 @@ def _known() -> dict[str, dict[str, list[float]]]:
 
 
 @cache
-def _typical() -> dict[str, float]:
-    found: dict[str, float] = json.loads(TYPICAL.read_text(encoding="utf-8"))
-    return found
+def typical(analysis: str) -> dict[str, float]:
+    """What stands of an analysis in `TYPICAL`; zeros where nothing does."""
+    found: dict[str, float] = json.loads(TYPICAL.read_text(encoding="utf-8")).get(analysis, {})
+    return {"seconds": 0.0, "overhead_words": 0.0} | found
 
 
 def ask_above() -> float:
@@ -81,29 +84,35 @@ def estimate(analysis: Analysis, values: Mapping[str, Any], size: int = SIZE) ->
         size: parameters of the model.
     """
     asked = _settings(analysis, values)
-    work, own = _work(asked), _key(analysis.name, asked, size)
+    work, own = _work(analysis, asked), _key(analysis.name, asked, size)
     known = _known()
     alike = [(size, pair) for pair in known.get(own, {}).values()]
     if not alike:
         named = [(json.loads(key), pairs) for key, pairs in known.items()]
         alike = [(key[1], pair) for key, pairs in named if key[0] == analysis.name for pair in pairs.values()]
     alike.sort(key=lambda each: abs(log(each[1][0] / work)) + abs(log(each[0] / size)))
-    there = _typical().get(analysis.name, 0.0)
+    there = typical(analysis.name)["seconds"]
     if alike and (not there or 1 / FAR <= alike[0][1][0] / work <= FAR):
         other, (did, seconds) = alike[0]
         return seconds * work / did * size / other
-    return there * work / _work(_settings(analysis, {})) * size / SIZE if there else None
+    return there * work / _work(analysis, _settings(analysis, {})) * size / SIZE if there else None
 
 
 def reckoned(analysis: Analysis, values: Mapping[str, Any], seconds: float) -> float:
     """What an analysis takes at its default settings if it takes so many seconds with these."""
-    return seconds * _work(_settings(analysis, {})) / _work(_settings(analysis, values))
+    return seconds * _work(analysis, _settings(analysis, {})) / _work(analysis, _settings(analysis, values))
+
+
+def overhead_words(short: tuple[int, float], long: tuple[int, float]) -> float:
+    """The words that take as long as what does not grow with a text, from two texts: (words, seconds) of each."""
+    slope = max(0.0, long[1] - short[1]) / (long[0] - short[0])
+    return max(0.0, short[1] / slope - short[0]) if slope else 0.0
 
 
 def learn(analysis: Analysis, values: Mapping[str, Any], seconds: float, size: int = SIZE) -> None:
     """Remember how long an analysis took here: the last time of every doubling of the work."""
     asked = _settings(analysis, values)
-    work, known = _work(asked), _known()
+    work, known = _work(analysis, asked), _known()
     key = _key(analysis.name, asked, size)
     pairs = known.pop(key, {})
     known[key] = pairs | {str(round(log(work, 2))): [work, max(round(seconds, 3), 0.001)]}
