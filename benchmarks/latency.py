@@ -105,7 +105,9 @@ def pages() -> None:
                 change = statistics.median(changed(page, f"{server.url}/runs", address, title) for _ in range(3))
                 print(f"| {name} | {useful:.1f} | {first:.1f} | {again:.1f} | {change:.1f} |", flush=True)
             useful, first = opened(page, f"{server.url}/perturb?text={quote(text_of(LENGTHS[-1]))}")
-            print(f"\nPerturb with {LENGTHS[-1]} tokens: {useful:.1f} s until the strip stands, {first:.1f} s until all is drawn")
+            print(
+                f"\nPerturb with {LENGTHS[-1]} tokens: {useful:.1f} s until the strip stands, {first:.1f} s until all is drawn"
+            )
         finally:
             browser.close()
             server.stop()

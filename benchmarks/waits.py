@@ -49,20 +49,23 @@ def main() -> None:
     ASKED["transfer"]["models"][1] = str(ready_made("minilm", folder_of("minilm"))[0])  # The same one by another name.
     for name in options.only:
         values, analysis = ASKED[name], analysis_of(name)
-
-        def took(**changed: Any) -> float:
-            began = time.perf_counter()
-            analyse(name, subjects.get(analysis.kind), None, **values | changed)
-            return time.perf_counter() - began
-
-        seconds, overhead = took(), 0.0
+        subject = subjects.get(analysis.kind)
+        seconds, overhead = took(name, subject, values), 0.0
         if "text" in values:
-            seconds = took()  # The first time bore what is loaded once.
+            seconds = took(name, subject, values)  # The first time bore what is loaded once.
+            long = took(name, subject, values | {"text": " ".join([TEXT] * LONGER)})
             words = len(TEXT.split())
-            overhead = overhead_words((words, seconds), (LONGER * words, took(text=" ".join([TEXT] * LONGER))))
+            overhead = overhead_words((words, seconds), (LONGER * words, long))
         of_typical(name, seconds=0.0, overhead_words=overhead)
         seconds = reckoned(analysis, values, seconds)
         print(name, of_typical(name, seconds=seconds), "at the defaults", flush=True)
+
+
+def took(name: str, subject: Any, values: dict[str, Any]) -> float:
+    """The seconds of an analysis."""
+    began = time.perf_counter()
+    analyse(name, subject, None, **values)
+    return time.perf_counter() - began
 
 
 def of_typical(name: str, **figures: float) -> dict[str, float]:

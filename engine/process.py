@@ -40,3 +40,17 @@ def keep_freed_memory() -> None:
         return
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # The most that glibc takes.
+
+
+def multiply_fast() -> None:
+    """Let oneDNN multiply float32 matrices where MKL uses half of the chip: on AMD's processors with AVX-512.
+
+    As exact as MKL's products (`tests/engine/test_precision.py`). torch calls the setting "bf16" because a chip with AMX would round to
+    bfloat16 under it; those are left alone. For trainings: of every new shape oneDNN makes a program first, which what looks at single
+    sentences does not earn back (docs/performance.md).
+    """
+    import torch
+
+    chip = torch.cpu.get_capabilities()
+    if str(chip.get("cpu_name", "")).startswith("AMD") and chip.get("avx512_f") and not chip.get("amx_tile"):
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"

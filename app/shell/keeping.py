@@ -114,7 +114,7 @@ def ask_first(keys: Sequence[str], seconds: float, why: str = "Not computed yet 
         return
     if set(keys) <= set(pressed) or seconds < ask_above():
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="asked first"):
         st.button(
             f"Run ({about(seconds)})", key=f"run {keys}", type="primary", icon=":material/play_arrow:",
             on_click=pressed.extend, args=(keys,),

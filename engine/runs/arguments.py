@@ -42,7 +42,7 @@ def training_arguments(config: TrainConfig, folder: Path, batches: int) -> Train
         logging_nan_inf_filter=False,
         bf16=bf16,
         tf32=True if device.type == "cuda" else None,
-        optim="adamw_torch_fused" if device.type == "cuda" else "adamw_torch",
+        optim="adamw_torch" if device.type == "mps" else "adamw_torch_fused",
         torch_compile=config.compile,
         use_cpu=device.type == "cpu",
         dataloader_pin_memory=device.type == "cuda",

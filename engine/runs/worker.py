@@ -20,7 +20,7 @@ from transformers import PrinterCallback
 from engine import distributed
 from engine.data.tasks import ONE_CLASS
 from engine.errors import NO_ROOM, NoRoom, OutOfMemory, UserError
-from engine.process import give_way, keep_freed_memory
+from engine.process import give_way, keep_freed_memory, multiply_fast
 from engine.runs.build import Job, build
 from engine.runs.config import TrainConfig
 from engine.runs.queue import glance, own_process
@@ -34,6 +34,7 @@ BEAT = 10.0  # Seconds between two signs of life.
 def train(run: Run, progress: bool) -> None:
     """Train the run to its end, or until it is cancelled. Of several processes the first one keeps the books."""
     keep_freed_memory()
+    multiply_fast()
     store, first = Store(PATIENCE), distributed.is_first()
     config = TrainConfig.build(run.config)
     recorder = RunRecorder(run, config.keep_models)

@@ -11,7 +11,9 @@ from transformers import TrainingArguments
 
 from engine.errors import UserError
 from engine.methods import METHODS, get_method
+from engine.methods.precision import full_precision
 from engine.models import load_tokenizer
+from engine.process import multiply_fast
 from engine.runs.arguments import training_arguments
 from engine.runs.build import _bucket
 from engine.runs.config import TrainConfig
@@ -167,10 +169,69 @@ def test_compiled_code_and_gpus_see_few_shapes(encoder):
     assert _bucket(build({})) == (8 if CUDA else None)
 
 
+@pytest.fixture
+def products():
+    """The setting that `multiply_fast` changes, as it was again after the test."""
+    setting = torch.backends.mkldnn.matmul
+    before = setting.fp32_precision
+    yield setting
+    setting.fp32_precision = before
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 3), (216, 384, 1536), (864, 384, 384), (33, 1536, 384)])
+def test_fast_products_are_as_exact_as_float32(products, shape):
+    """bfloat16 would be wrong by 1e-3, in the products forward and in both backward."""
+    rows, inner, columns = shape
+    torch.manual_seed(0)
+    exact = torch.nn.Linear(inner, columns).double()
+    inputs, upstream = torch.randn(rows, inner).double(), torch.randn(rows, columns).double()
+    layer = copy.deepcopy(exact).float()
+    multiply_fast()
+    found = []
+    for module, dtype in ((exact, torch.float64), (layer, torch.float32)):
+        given = inputs.to(dtype, copy=True).requires_grad_()
+        outputs = module(given)
+        found.append([outputs, *torch.autograd.grad(outputs, [given, *module.parameters()], upstream.to(dtype))])
+    for right, fast in zip(*found, strict=True):
+        assert fast.dtype == torch.float32
+        assert float((fast - right).abs().max()) < 2e-6 * float(right.abs().max())
+
+
+@pytest.mark.parametrize(
+    ("chip", "setting"),
+    [
+        ({"cpu_name": "AMD EPYC", "avx512_f": True, "amx_tile": False}, "bf16"),
+        ({"cpu_name": "AMD Ryzen", "avx512_f": False, "amx_tile": False}, "none"),  # MKL uses all of it.
+        ({"cpu_name": "AMD of tomorrow", "avx512_f": True, "amx_tile": True}, "none"),  # It would round.
+        ({"cpu_name": "Intel Xeon", "avx512_f": True, "amx_tile": True}, "none"),
+        ({}, "none"),
+    ],
+)
+def test_only_a_chip_that_gains_and_does_not_round_multiplies_by_onednn(products, monkeypatch, chip, setting):
+    products.fp32_precision = "none"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: chip)
+    multiply_fast()
+    assert products.fp32_precision == setting
+
+
+def test_full_precision_switches_tf32_off_and_on_again():
+    products = torch.backends.cuda.matmul
+    before = products.fp32_precision
+    products.fp32_precision = "tf32"
+    try:
+        with full_precision():
+            assert products.fp32_precision == "ieee"
+        assert products.fp32_precision == "tf32"
+        with full_precision(False):
+            assert products.fp32_precision == "tf32"
+    finally:
+        products.fp32_precision = before
+
+
 def test_what_a_gpu_gets(tmp_path):
     arguments = training_arguments(TrainConfig.build({"max_steps": 10}), tmp_path, 100)
     assert isinstance(arguments, TrainingArguments)
-    assert (arguments.optim == "adamw_torch_fused") == CUDA
+    assert arguments.optim == "adamw_torch_fused"
     assert arguments.dataloader_pin_memory == CUDA and arguments.use_cpu == (not CUDA) and bool(arguments.tf32) == CUDA
 
 
