@@ -53,4 +53,4 @@ def multiply_fast() -> None:
 
     chip = torch.cpu.get_capabilities()
     if str(chip.get("cpu_name", "")).startswith("AMD") and chip.get("avx512_f") and not chip.get("amx_tile"):
-        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"  # type: ignore[attr-defined]  # It replaces its own module.
