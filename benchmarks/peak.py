@@ -21,7 +21,7 @@ from transformers import BertConfig, BertForSequenceClassification
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.methods import get_method
-from engine.process import keep_freed_memory
+from engine.process import keep_freed_memory, multiply_fast
 
 SIZES = {  # Hidden width, layers, heads; sentences, tokens.
     "minilm": ((384, 6, 12), (32, 27)),
@@ -48,19 +48,25 @@ def timed(do, repeats: int = 1) -> float:
     return (time.perf_counter() - began) / repeats
 
 
-def measure(size: str, names: list[str], rounds: int) -> None:
-    """Print the table of one size."""
+def made(size: str) -> tuple[torch.nn.Module, dict[str, torch.Tensor]]:
+    """A model of a size with random weights, in training, and a batch of random tokens."""
     (hidden, layers, heads), (sentences, tokens) = SIZES[size]
     torch.manual_seed(0)
     config = BertConfig(
         hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * hidden
     )
-    model = BertForSequenceClassification(config).train()
     batch = {
         "input_ids": torch.randint(1000, 30_000, (sentences, tokens)),
         "attention_mask": torch.ones((sentences, tokens), dtype=torch.long),
         "labels": torch.randint(0, 2, (sentences,)),
     }
+    return BertForSequenceClassification(config).train(), batch
+
+
+def measure(size: str, names: list[str], rounds: int) -> None:
+    """Print the table of one size."""
+    model, batch = made(size)
+    sentences, tokens = SIZES[size][1]
     methods = [get_method(name)() for name in names]
     work = {}
     for each in methods:
@@ -106,8 +112,11 @@ def main() -> None:
     parser.add_argument("--size", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--methods", nargs="+", default=["vanilla", "pgd", "freeat", "freelb", "smart", "textat"])
     parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--mkl", action="store_true", help="MKL's products, not those of a run (see engine/process.py)")
     options = parser.parse_args()
     keep_freed_memory()
+    if not options.mkl:
+        multiply_fast()
     for size in options.size:
         measure(size, options.methods, options.rounds)
 

@@ -24,7 +24,7 @@ from engine.data.sources import load_dataset
 from engine.methods import METHODS
 from engine.methods.base import Method
 from engine.models import best_device, load_model
-from engine.process import keep_freed_memory
+from engine.process import keep_freed_memory, multiply_fast
 
 
 def candidates(ascent_steps: int, tokenizer: Any) -> list[Method]:
@@ -92,6 +92,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.give_back:
         keep_freed_memory()  # As a run does.
+    multiply_fast()
     rows = measure(options.model, options.dataset, options.batch_size, options.ascent_steps, options.rounds)
     print("| method | cost / vanilla | floor | cost / floor | lowest to highest | of the fastest rounds |")
     print("|---|---|---|---|---|---|")

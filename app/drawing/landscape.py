@@ -32,13 +32,14 @@ def _ball(found: Any) -> tuple[list[float], list[float]]:
 def contour(found: Any, height: str = "loss") -> go.Figure:
     """Contour lines with the ε ball (its cut with the plane is a circle) and the ascent paths."""
     values, title = _heights(found, height)
-    made = figure(f"{found.horizontal} ({units(found.site)})", f"{found.vertical} ({units(found.site)})", 520)
+    made = figure(f"{found.horizontal} ({units(found.site)})", f"{found.vertical} ({units(found.site)})", 580)
     made.add_contour(
         x=found.axis,
         y=found.axis,
         z=values,
         colorscale=HEIGHT_SCALE,
-        colorbar={"title": title},
+        # Below: beside, on a phone, it would leave the plane no room.
+        colorbar={"title": {"text": title, "side": "top"}, "orientation": "h", "y": -0.2, "yanchor": "top", "thickness": 14},
         ncontours=24,
         hovertemplate=f"a %{{x:.3g}}, b %{{y:.3g}}<br>{title} %{{z:.4g}}<extra></extra>",
     )

@@ -40,6 +40,7 @@ def test_a_page_asks_before_what_takes_long_and_cancel_ends_the_work(page, askin
     cancel = page.get_by_role("button", name="Cancel")
     expect(cancel).to_be_visible()
     expect(page.get_by_test_id("stProgress")).to_contain_text(re.compile(r"Voting and attacking: \d"))
+    expect(run).to_be_hidden()
     assert at_work(asking) > 0.3
     cancel.click()
     expect(page.get_by_text("Cancelled before its end: nothing is kept.")).to_be_visible()
