@@ -18,6 +18,9 @@ from engine.studies.studies import StudyCell
 from engine.studies.training import progress_of, runs_of
 
 
+RETRIES = 3  # Of a run whose machine fails; not for ever, since a run may be what fells the machine.
+
+
 def _ray() -> Any:
     try:
         import ray
@@ -79,7 +82,8 @@ def train_on_ray(
     """Train the missing cells of a study on a Ray cluster; returns the runs of all cells as they are afterwards.
 
     Each run takes a GPU where the cluster has any, else all of a machine's CPUs but what others hold. A run whose machine
-    fails is missing afterwards: start the study again.
+    fails is done again by another one, `RETRIES` times at most; then it is missing: start the study again. Nothing of a run is kept
+    before it has ended, so that none is there twice.
 
     Args:
         address: `auto` for the cluster that this machine belongs to, `host:port`, or `local` for this machine
@@ -100,10 +104,9 @@ def train_on_ray(
         raise UserError(f"No Ray cluster at {address!r}: {reason}. Give auto, local or HOST:PORT.") from None
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
-        needs = (
-            {"num_gpus": 1} if gpus else {"num_cpus": min(int(each["Resources"].get("CPU", 1)) for each in ray.nodes())}
-        )
-        remote = ray.remote(max_retries=0, **needs)(train_cell)
+        cpus = [int(each["Resources"].get("CPU", 0)) for each in ray.nodes() if each["Alive"]]
+        needs = {"num_gpus": 1} if gpus else {"num_cpus": min(filter(None, cpus), default=1)}  # A head may have none to give.
+        remote = ray.remote(max_retries=RETRIES, **needs)(train_cell)
         there = runs_of(wanted)
         pending = {}
         for cell in wanted:
