@@ -39,7 +39,13 @@ def contour(found: Any, height: str = "loss") -> go.Figure:
         z=values,
         colorscale=HEIGHT_SCALE,
         # Below: beside, on a phone, it would leave the plane no room.
-        colorbar={"title": {"text": title, "side": "top"}, "orientation": "h", "y": -0.2, "yanchor": "top", "thickness": 14},
+        colorbar={
+            "title": {"text": title, "side": "top"},
+            "orientation": "h",
+            "y": -0.2,
+            "yanchor": "top",
+            "thickness": 14,
+        },
         ncontours=24,
         hovertemplate=f"a %{{x:.3g}}, b %{{y:.3g}}<br>{title} %{{z:.4g}}<extra></extra>",
     )

@@ -44,6 +44,14 @@ def mark_colours(marks: Sequence[str]) -> list[str]:
     return [SERIES[different.index(kind) % len(SERIES)] if kind in different else "transparent" for kind in kinds]
 
 
+def told_apart(tokens: Sequence[str]) -> list[str]:
+    """Tokens by names of which none occurs twice: "it (1 of 2)", "it (2 of 2)"."""
+    return [
+        token if tokens.count(token) == 1 else f"{token} ({tokens[: place + 1].count(token)} of {tokens.count(token)})"
+        for place, token in enumerate(tokens)
+    ]
+
+
 def token_strip(
     tokens: Sequence[str],
     values: Sequence[float],

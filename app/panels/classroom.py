@@ -8,6 +8,7 @@ import streamlit as st
 from app import widgets
 from app.drawing.predictions import distribution, verdict
 from app.drawing.shown import Figure
+from app.drawing.tokens import told_apart
 from app.notebook.pins import render, show
 from app.panels import student as students_side
 from app.shell import state
@@ -126,7 +127,7 @@ def _ask(classifier: Any, trace: state.Finding) -> None:
         result = trace.result
         asked["choices"] = {
             str(place): token
-            for place, (token, special) in enumerate(zip(result.tokens, result.special, strict=True))
+            for place, (token, special) in enumerate(zip(told_apart(result.tokens), result.special, strict=True))
             if not special
         }
     if chosen == "smoother":
@@ -155,12 +156,19 @@ def _asked(question: Question) -> None:
         return
     if question.stage == STAGES[1]:
         render(Figure(distribution(question)), "class-predictions")
+        asked = question.asked
         if st.button("Reveal the answer", type="primary", icon=":material/visibility:") or st.session_state.get(
             "class-revealing"
         ) == question.id:  # fmt: skip
             st.session_state["class-revealing"] = question.id
             with asked_already():
                 answer = answer_of(question)
+            if question.kind != "smoother":  # The strip that was asked about, whatever the teacher has looked at since.
+                last = (
+                    len(state.analyse("trace", state.subject("trace", asked["model"]), **asked["values"]).result.loss)
+                    - 1
+                )
+                room.show({"model": asked["model"], "values": asked["values"], "step": last, "token": None})
             room.advance(question.id, STAGES[2], answer)
             st.rerun()
         return

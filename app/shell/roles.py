@@ -11,10 +11,7 @@ def student() -> str | None:
     return st.context.headers.get(HEADER.decode()) or None if is_class() else None
 
 
-def has_to_predict() -> bool:
-    """Whether this is a student's page, and the student has not committed to a prediction that is asked for: the other pages
-    would show the answer.
-    """
-    known = student()
-    question = Classroom().question() if known else None
-    return question is not None and question.stage == STAGES[0] and known not in question.predictions
+def has_to_wait() -> bool:
+    """Whether this is a student's page while something is asked whose answer the pages of one sentence would show."""
+    question = Classroom().question() if student() else None
+    return question is not None and question.kind != "smoother" and question.stage != STAGES[-1]

@@ -7,7 +7,7 @@ import streamlit as st
 from app.shell import accessible
 from app.shell.keeping import pool
 from app.shell.navigation import EXPLORED, link, sections
-from app.shell.roles import has_to_predict, student
+from app.shell.roles import has_to_wait, student
 from engine.classroom import Classroom
 from engine.process import wait_politely
 
@@ -23,8 +23,8 @@ st.set_page_config(page_title=title, page_icon=str(ROOT / "app" / "delta.svg"), 
 st.html(accessible.STYLE)
 st.html(accessible.SCRIPT, unsafe_allow_javascript=True)
 pool()  # Its first process gets ready meanwhile.
-if page.url_path in EXPLORED and has_to_predict():
-    st.info("Your teacher has asked something: commit to your prediction first.", icon=":material/help:")
-    link("classroom", "Predict")
+if page.url_path in EXPLORED and has_to_wait():
+    st.info("Your teacher has asked something: this page opens again with the answer.", icon=":material/help:")
+    link("classroom", "To the question")
     st.stop()
 page.run()

@@ -7,9 +7,10 @@ import streamlit as st
 from app.shell.door import is_class
 from app.shell.roles import student
 from app.widgets.strips import Looking
-from engine.classroom import Classroom
+from engine.classroom import STAGES, Classroom
 
 FOLLOWED = "class-followed"  # In the session; True until the teacher says otherwise.
+LOOKED_AT = "class-shown"  # In the session: what this window last showed the class, or found there when it was opened.
 
 
 def broadcast(reference: str, values: dict[str, Any], at: Looking) -> None:
@@ -20,7 +21,22 @@ def broadcast(reference: str, values: dict[str, Any], at: Looking) -> None:
     """
     if not is_class() or student() or not st.session_state.get(FOLLOWED, True):
         return
+    room = Classroom()
+    found, question = room.current(), room.question()
+    if found is None or (question is not None and question.stage != STAGES[-1]):
+        return  # What was asked about stays on the screens until its answer is there.
     screen = {"model": reference, "values": values, "step": at.step, "token": at.token}
-    if st.session_state.get("class-shown") != screen:
-        Classroom().show(screen)
-        st.session_state["class-shown"] = screen
+    looked_at = st.session_state.setdefault(
+        LOOKED_AT, screen if found.screen else None
+    )  # A new window takes nothing over.
+    if looked_at != screen:
+        _show(screen)
+    elif found.screen != screen:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("The class looks at something else, chosen in another window or before this page was loaded.")
+            st.button("Show them this", icon=":material/cast:", on_click=_show, args=(screen,))
+
+
+def _show(screen: dict[str, Any]) -> None:
+    Classroom().show(screen)
+    st.session_state[LOOKED_AT] = screen

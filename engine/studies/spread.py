@@ -17,7 +17,6 @@ from engine.runs.store import Store
 from engine.studies.studies import StudyCell
 from engine.studies.training import progress_of, runs_of
 
-
 RETRIES = 3  # Of a run whose machine fails; not for ever, since a run may be what fells the machine.
 
 
@@ -105,7 +104,9 @@ def train_on_ray(
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         cpus = [int(each["Resources"].get("CPU", 0)) for each in ray.nodes() if each["Alive"]]
-        needs = {"num_gpus": 1} if gpus else {"num_cpus": min(filter(None, cpus), default=1)}  # A head may have none to give.
+        needs = (
+            {"num_gpus": 1} if gpus else {"num_cpus": min(filter(None, cpus), default=1)}
+        )  # A head may have none to give.
         remote = ray.remote(max_retries=RETRIES, **needs)(train_cell)
         there = runs_of(wanted)
         pending = {}

@@ -9,6 +9,7 @@ import pytest
 
 from app.drawing import figures, token_figures
 from app.drawing.shown import Figure, Frame, Strip, Strips, Table, difference, shown_from, stepped
+from app.drawing.tokens import told_apart
 from engine.errors import UserError
 
 EVIL = '<img src=x onerror="alert(1)"><script>alert(1)</script>'
@@ -82,6 +83,10 @@ def test_a_strip_keeps_all_its_steps_and_says_what_the_chosen_one_is():
     drawn = json.loads(json.dumps(again.payload()))
     assert [frame["values"] for frame in drawn["strips"][0]["frames"]] == [[0.0, 0.0], [1.0, 0.25]]
     assert [text for text, _ in drawn["strips"][0]["frames"][1]["marks"]] == ["x", ""]
+
+
+def test_tokens_of_one_name_are_told_apart():
+    assert told_apart(["i", "it", "at", "it"]) == ["i", "it (1 of 2)", "at", "it (2 of 2)"]
 
 
 def test_token_strips_are_escaped():

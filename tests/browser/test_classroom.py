@@ -73,9 +73,9 @@ def test_a_teacher_and_five_students_predict_and_reveal(page, browser, school, s
     page.get_by_role("button", name="Ask the class").click()
     expect(students[0].get_by_text("Which token does PGD, ε = ")).to_be_visible()
     students[0].goto(f"{url}/perturb")  # Where the answer would be seen.
-    expect(students[0].get_by_text("commit to your prediction first")).to_be_visible()
+    expect(students[0].get_by_text("this page opens again with the answer")).to_be_visible()
     expect(students[0].locator("[data-token], .js-plotly-plot")).to_have_count(0)
-    students[0].get_by_role("link", name="Predict").click()
+    students[0].get_by_role("link", name="To the question").click()
     for place, each in enumerate(students):
         expect(each.get_by_text(re.compile("Which token does PGD, ε = .* move most"))).to_be_visible()
         expect(each.locator("[data-token]")).to_have_count(0)  # The strip would be the answer.
@@ -84,6 +84,12 @@ def test_a_teacher_and_five_students_predict_and_reveal(page, browser, school, s
         expect(each.get_by_text("You have committed to")).to_be_visible()
     expect(page.locator("[data-token]")).to_have_count(0)
     expect(page.get_by_text("5 of 5 have predicted")).to_be_visible()
+    students[0].goto(f"{url}/perturb")  # Not before the answer, whoever has committed.
+    expect(students[0].get_by_text("this page opens again with the answer")).to_be_visible()
+    students[0].get_by_role("link", name="To the question").click()
+    second = page.context.new_page()  # The teacher's second window takes nothing over, least of all now.
+    open_page(second, server, f"classroom?of={small}&text=another+sentence")
+    expect(students[1].get_by_text("“another sentence”")).to_have_count(0)
     page.get_by_role("button", name="Close it and show").click()
     for each in students:
         expect(each.locator(".js-plotly-plot").first).to_be_visible()
@@ -94,8 +100,16 @@ def test_a_teacher_and_five_students_predict_and_reveal(page, browser, school, s
     expect(page.get_by_text(verdict)).to_be_visible()
     for each in students:
         expect(each.get_by_text(verdict)).to_be_visible()
+        expect(each.get_by_text("“a dull but good film”", exact=True)).to_be_visible()
+        expect(each.get_by_text("ascent step 3 of 3")).to_be_visible()
         assert not barriers(each)
     assert not barriers(page)
+    second.reload()
+    settled(second)
+    expect(second.get_by_text("The class looks at something else")).to_be_visible()
+    second.get_by_role("button", name="Show them this").click()
+    expect(students[1].get_by_text("“another sentence”")).to_be_visible()
+    second.close()
     page.get_by_text("5 here, 5 joined").click()
     expect(page.get_by_text("Bo <b>")).to_be_visible()  # A name is text.
     page.keyboard.press("Escape")
