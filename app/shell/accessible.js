@@ -26,4 +26,10 @@ if (!window.deltabookAccessible) {
     }, 100);
   }).observe(document.body, { childList: true, subtree: true });
   mend();
+  // Back goes to the page before: what is written into a page's own address is no new entry.
+  const push = history.pushState.bind(history);
+  history.pushState = (state, title, to) => {
+    const same = new URL(to ?? "", location.href).pathname === location.pathname;
+    (same ? history.replaceState.bind(history) : push)(state, title, to);
+  };
 }

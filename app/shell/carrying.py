@@ -8,22 +8,30 @@ from typing import Any
 import streamlit as st
 
 PAGES = ("classroom", "perturb", "microscope", "landscape", "attribution", "smoothness", "projector")
-_PAGE, _ARRIVING, _KEPT = "carrying-page", "carrying-arriving", "carried"
+_PAGE, _ARRIVED, _KEPT = "carrying-page", "carrying-arrived", "carried"
 
 
 def arrive(page: str) -> None:
     """At the beginning of every run of a page."""
-    st.session_state[_ARRIVING] = st.session_state.get(_PAGE) != page
+    if st.session_state.get(_PAGE) != page:
+        st.session_state[_ARRIVED] = set()
     st.session_state[_PAGE] = page
 
 
 def bring(name: str, key: str) -> None:
-    """Before a widget whose key stands in the address: what was chosen on the page before, unless the address says otherwise."""
-    kept = st.session_state.get(_KEPT, {})
-    fresh = st.session_state.get(_ARRIVING) or key not in st.session_state
-    if st.session_state.get(_PAGE) in PAGES and fresh and name in kept and key not in st.query_params:
+    """Before a widget whose key stands in the address: what was chosen on the page before, unless the address says otherwise.
+
+    What an earlier visit of the page, or another method's turn, left in the widget is no longer current.
+    """
+    arrived = st.session_state.setdefault(_ARRIVED, set())
+    fresh = key not in arrived or key not in st.session_state
+    arrived.add(key)
+    if st.session_state.get(_PAGE) not in PAGES or not fresh or key in st.query_params:
+        return
+    if name in (kept := st.session_state.get(_KEPT, {})):
         st.query_params[key] = kept[name]
         st.rerun()  # Streamlit takes a widget's first value from the address as it was when the run began.
+    st.session_state.pop(key, None)
 
 
 def keep(name: str, value: Any, usual: Any) -> None:

@@ -116,6 +116,44 @@ def test_sentence_model_radius_and_token_are_carried_from_page_to_page(page, ser
     expect(page.locator(".shapelayer path")).to_have_count(2)  # In the attribution, and in the layers.
 
 
+def test_a_change_on_a_page_that_was_there_before_is_carried_too_and_back_goes_one_page_back(
+    page, server, small, sentences
+):
+    open_page(page, server, f"perturb?{query(small, sentences)}&method=FreeLB")
+    epsilon = page.get_by_role("spinbutton", name="Epsilon")
+
+    def go(name):
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+
+    def choose(value):
+        epsilon.fill(value)
+        epsilon.press("Enter")
+        alpha = f"α = 2ε/K = {2 * float(value) / 3:.3g}"
+        expect(page.get_by_text(alpha, exact=True)).to_be_visible()  # The server has seen it.
+        settled(page)
+
+    for value in ("0.4", "0.6", "0.5"):  # The last one is the default.
+        choose(value)
+        for name in ("Microscope", "Landscape", "Perturb"):
+            go(name)
+            expect(epsilon).to_have_value(value)
+            settled(page)
+    choose("0.3")
+    entries = page.evaluate("history.length")
+    go("Microscope")
+    settled(page)
+    go("Landscape")
+    settled(page)
+    assert page.evaluate("history.length") == entries + 2  # However much each page wrote into its address.
+    for name in ("Microscope", "Perturb"):
+        page.go_back()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        settled(page)
+        expect(epsilon).to_have_value("0.3")
+        expect(page.get_by_label("Sentence", exact=True)).to_have_value("a dull but good film")
+
+
 def focused(page, what, most=80):
     """Press Tab until a certain element has the focus, as a person without a mouse would."""
     passed = []
