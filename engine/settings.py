@@ -59,7 +59,7 @@ class Settings:
                 raise UserError(str(first["ctx"]["error"])) from None
             if first["type"] == "missing":
                 raise UserError(f"{name} is missing: give it.") from None
-            allowed = _in_words(cls.schema()[name]) or first["msg"][0].lower() + first["msg"][1:]
+            allowed = in_words(cls.schema()[name]) or first["msg"][0].lower() + first["msg"][1:]
             raise UserError(f"{name} must be {allowed}, but it is {str(first['input'])[:60]!r}.") from None
 
     @classmethod
@@ -82,7 +82,7 @@ class Settings:
         return properties
 
 
-def _in_words(schema: Mapping[str, Any]) -> str:
+def in_words(schema: Mapping[str, Any]) -> str:
     """What values a field may take, in words; "" where that cannot be said briefly."""
     options = schema.get("anyOf", [schema])
     inner, empty = options[0], " (or empty)" * (len(options) > 1)

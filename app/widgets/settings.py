@@ -1,5 +1,6 @@
 """Widgets made from settings, so that pages hold no second list of them."""
 
+import operator
 from typing import Any
 
 import streamlit as st
@@ -13,10 +14,18 @@ from engine.errors import UserError
 from engine.methods import METHODS, get_method
 from engine.methods.presets import RUN
 from engine.runs.config import TrainConfig
+from engine.settings import in_words
 
 GREYED = (
-    "<style>[data-testid=stMain] :is(.js-plotly-plot, .strips, [data-testid=stDataFrame]) { opacity: 0.35 }</style>"
+    "<style>[data-testid=stMain] :is(.js-plotly-plot, .strips, [data-testid=stDataFrame], .stMarkdown strong)"
+    " { opacity: 0.35 }</style>"
 )
+BOUNDS = {
+    "minimum": operator.ge,
+    "exclusiveMinimum": operator.gt,
+    "maximum": operator.le,
+    "exclusiveMaximum": operator.lt,
+}
 OWN: Any = object()  # A field's own default.
 CARRIED = {"seed": "seed", "epsilon": "epsilon", "site": "site"}  # Settings that mean the same on every page.
 
@@ -78,10 +87,9 @@ def setting(
         shared["disabled"] = st.checkbox(f"No {label.lower()}", default is None, f"{key}-none", **box)
         default = own if default is None else default
     low, high = inner.get("minimum", inner.get("exclusiveMinimum")), inner.get("maximum")
+    # Without bounds: what breaks them would not be sent, and the figures below would stand as if they were for it.
     found = st.number_input(
         f"{label} (empty: none)" if optional and own is None else label,
-        min_value=None if low is None else kind(low),
-        max_value=None if high is None else kind(high),
         value=None if default is None else kind(default),
         step=1 if kind is int else _step(default, low, high),
         format="%d" if kind is int else "%.7g",
@@ -89,13 +97,8 @@ def setting(
     )
     if shared["disabled"]:
         return None
-    problem = ""
-    if found is not None:  # The widget itself keeps the other bounds.
-        if (above := inner.get("exclusiveMinimum")) is not None and found <= above:
-            problem = f"{label} must be above {above:g}."
-        if (below := inner.get("exclusiveMaximum")) is not None and found >= below:
-            problem = f"{label} must be below {below:g}."
-    return _allowed(key, found, problem)
+    holds = found is None or all(each(found, inner[name]) for name, each in BOUNDS.items() if name in inner)
+    return _allowed(key, found, "" if holds else f"{label} must be {in_words(schema)}.")
 
 
 def _allowed(key: str, found: Any, problem: str) -> Any:
