@@ -17,7 +17,7 @@ from engine.methods.losses import divergence
 from engine.methods.passes import PerturbedBatch
 from engine.methods.smart import SMART
 from engine.perturbation import example_noise, project, token_norms, unit_example, unit_token
-from engine.progress import Progress, so_far
+from engine.progress import Progress, so_far, told
 from engine.settings import CONFIG, Settings
 from engine.statistics import bootstrap
 from engine.subjects.classifier import Classifier, precise
@@ -137,7 +137,8 @@ def divergences(
     method, classifier = method or SMART(), precise(classifier)
     found: dict[int, Example] = {}
     moves: dict[int, tuple[dict[str, Tensor], Tensor]] = {}  # Of the least smooth so far: the example, and its δ.
-    for places, batch in batches(classifier, table, progress=progress):
+    whole = len(table) + min(effects, len(table))  # An example's `token_effects` count as much as an example.
+    for places, batch in batches(classifier, table, progress=lambda done, of: told(progress, min(done, of), whole)):
         worst = climb(method, classifier.model, batch, steps=method.settings.ascent_steps, seed=seed)[-1]
         moved, random = both_divergences(classifier, method, batch, worst, seed)
         norms = token_norms(worst.delta)
@@ -158,8 +159,9 @@ def divergences(
         moves = {place: moves[place] for place in least}
         if made is not None:
             so_far(progress, partial(made, [found[place] for place in sorted(found)]))
-    for place, (example, delta) in moves.items():
+    for count, (place, (example, delta)) in enumerate(moves.items(), 1):
         found[place] = replace(found[place], token_effects=token_effects(classifier, method, example, delta))
+        told(progress, len(table) + count, whole)
     return [found[place] for place in sorted(found)]
 
 
@@ -171,13 +173,15 @@ def token_effects(classifier: Classifier, method: SMART, example: dict[str, Tens
         delta: `[L, D]`.
     """
     real = example["attention_mask"].bool().nonzero()[:, 0]
-    batch = {name: tensor.expand(len(real), *tensor.shape) for name, tensor in example.items()}
-    alone = torch.zeros(len(real), *delta.shape, dtype=delta.dtype, device=delta.device)
+    length = int(real[-1]) + 1  # Without the padding that it had beside longer ones.
+    one = {name: tensor[:length] if tensor.dim() else tensor for name, tensor in example.items()}
+    batch = {name: tensor.expand(len(real), *tensor.shape) for name, tensor in one.items()}
+    alone = torch.zeros(len(real), length, delta.shape[-1], dtype=delta.dtype, device=delta.device)
     alone[torch.arange(len(real)), real] = delta[real]
     with torch.no_grad():
-        embedded = method.embed(classifier.model, batch)
-        clean = embedded.forward(ascent=False).logits
-        effects: list[float] = divergence(embedded.forward(alone, ascent=False).logits, clean).tolist()
+        clean = method.embed(classifier.model, {name: tensor[None] for name, tensor in one.items()}).forward(ascent=False)
+        moved = method.embed(classifier.model, batch).forward(alone, ascent=False).logits
+        effects: list[float] = divergence(moved, clean.logits.expand_as(moved)).tolist()
     return effects
 
 
