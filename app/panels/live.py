@@ -111,8 +111,8 @@ def run_card(run: Run, key: str) -> None:
         if run.status in UNDER_WAY:
             share = run.step / run.max_steps if run.max_steps else 0.0
             st.progress(min(1.0, share), text="waiting for its turn" if run.status == "queued" else None)
-        if run.mark:
-            st.warning(said_of(run.mark))
+        if run.doubt:
+            st.warning(said_of(run.doubt))
         if run.message:
             st.warning(plain(run.message))
         if run.status in ACTIVE:

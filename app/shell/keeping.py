@@ -88,8 +88,9 @@ def _said_if_cancelled(key: str) -> None:
     """End the page here if a person has cancelled this computation and not asked for it again."""
     if st.session_state.get(_CANCELLED) != key:
         return
-    st.info("Cancelled before its end: nothing is kept.", icon=":material/stop_circle:")
-    st.button("Compute it after all", on_click=lambda: st.session_state.pop(_CANCELLED, None))
+    with st.container(key="asked first"):
+        st.info("Cancelled before its end: nothing is kept.", icon=":material/stop_circle:")
+        st.button("Compute it after all", on_click=lambda: st.session_state.pop(_CANCELLED, None))
     st.stop()
 
 

@@ -109,8 +109,8 @@ def _finish(identifier: str, as_json: bool) -> None:
         queue.glance()
     document = run.document()
     score = ", ".join(f"{name} {value:.4f}" for name, value in run.metrics.items() if isinstance(value, float))
-    if run.mark:
-        print(said_of(run.mark), file=sys.stderr)
+    if run.doubt:
+        print(said_of(run.doubt), file=sys.stderr)
     show(document, as_json, f"{run.id} {run.status} after {run.step} steps, {run.seconds:.0f} s: {score}\n{run.folder}")
 
 

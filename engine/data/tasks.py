@@ -155,6 +155,8 @@ METRICS: dict[str, Callable[[Any, Any], float]] = {
 ONE_CLASS = "one_class"  # The figure: share of the predictions that fall into one class.
 NEARLY_ALL = 0.98
 ROOM = 0.02
+FEW = 10  # Examples: with fewer a single one moves accuracy by more than 10 %.
+MEASURED_ON = "measured on"  # What the mark of too few begins with.
 
 
 def one_class_share(predictions: Any) -> float:
@@ -180,8 +182,17 @@ def collapsed(accuracy: float | None, majority: float | None, one_class: float |
     return ""
 
 
+def too_few(examples: int | None) -> str:
+    """The mark of figures that were measured on next to nothing; "" where there are `FEW` examples or more, or nobody knows."""
+    if examples is None or examples >= FEW:
+        return ""
+    return f"{MEASURED_ON} {examples} example{'s' * (examples != 1)}"
+
+
 def said_of(mark: str) -> str:
-    """What a mark of `collapsed` means, as a sentence."""
+    """What a mark of `collapsed` or `too_few` means, as a sentence."""
+    if mark.startswith(MEASURED_ON):
+        return f"This model's figures were {mark} only: they say next to nothing. Give more data."
     if mark.startswith("predicts"):
         return f"This model {mark}: it has collapsed, and looks smooth and robust only for that reason."
     return f"This model is {mark}: it has learnt too little, or has collapsed, and what is shown of it says nothing."

@@ -32,6 +32,8 @@ class Job:
     main_metric: str
     sentences: int
     majority: float | None = None
+    validation: int | None = None
+    """How many examples it is judged on; None for pre-training, which counts tokens."""
 
 
 def _bucket(config: TrainConfig) -> int | None:
@@ -91,7 +93,8 @@ def build(config: TrainConfig, folder: Path) -> Job:
     setattr(loaded.model.config, PAIRS, data.is_pair)
     trainer = build_trainer(config, loaded, data, folder)
     majority = None if data.task.kind == "regression" else data.majority_rate("validation")
-    return Job(trainer, data.task.metrics, data.task.main_metric, len(trained_on(data, config)), majority)
+    sizes = len(trained_on(data, config)), majority, len(data.splits["validation"])
+    return Job(trainer, data.task.metrics, data.task.main_metric, *sizes)
 
 
 def check(config: TrainConfig) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import manifest
-from engine.data.tasks import ONE_CLASS, collapsed
+from engine.data.tasks import ONE_CLASS, collapsed, too_few
 from engine.home import home
 
 RUN = "run:"  # What a reference to a run begins with.
@@ -109,9 +109,14 @@ class Run:
         return collapsed(*(float(value) if value is not None else None for value in known))
 
     @property
+    def doubt(self) -> str:
+        """Why its figures say nothing: its `mark`, or that there are too few examples (`data.tasks.too_few`)."""
+        return self.mark or too_few(self.info.get("validation_examples"))
+
+    @property
     def marked_title(self) -> str:
-        """Its title, with the mark of a collapsed model: for legends and tables."""
-        return marked(self.title, self.mark)
+        """Its title, with what makes its figures doubtful: for legends and tables."""
+        return marked(self.title, self.doubt)
 
     def document(self) -> dict[str, Any]:
         """As the CLI's JSON."""
@@ -128,7 +133,7 @@ class Run:
             "seconds": round(self.seconds, 3),
             "metrics": self.metrics,
             "message": self.message,
-            "mark": self.mark,
+            "mark": self.doubt,
             "created": self.created,
             "config": self.config,
             "info": self.info,

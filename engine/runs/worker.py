@@ -76,6 +76,7 @@ def train(run: Run, progress: bool) -> None:
         "bf16": trainer.args.bf16,
         "torch": torch.__version__,
         "train_sentences": job.sentences,
+        "validation_examples": job.validation,
         "processes": trainer.args.world_size,
         "sentences_per_second": sentences / max(seconds, 1e-9),
     }

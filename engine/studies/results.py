@@ -73,8 +73,8 @@ def results(wanted: Sequence[StudyCell], runs: Mapping[str, Run]) -> list[dict[s
 
 
 def mark_of(runs: Sequence[Run]) -> str:
-    """How many of some runs have collapsed, and how (see `data.tasks.collapsed`); "" if none has."""
-    marks = [run.mark for run in runs if run.mark]
+    """How many of some runs have figures that say nothing, and why (see `Run.doubt`); "" if none has."""
+    marks = [run.doubt for run in runs if run.doubt]
     if not marks:
         return ""
     return marks[0] if len(runs) == 1 else f"{len(marks)} of {len(runs)}: {marks[0]}"

@@ -20,7 +20,7 @@ from transformers import (
 from engine.catalogue import analyse
 from engine.cli import main
 from engine.data.legibility import unreadable
-from engine.data.tasks import Task, collapsed
+from engine.data.tasks import Task, collapsed, said_of, too_few
 from engine.errors import UserError
 from engine.model_files import padding_said
 from engine.models import load_model, load_tokenizer, reads
@@ -429,6 +429,24 @@ def test_a_run_says_itself_that_it_has_collapsed(encoder, data, capsys):
     found = json.loads(out)
     assert found["metrics"]["one_class"] <= 1.0
     assert bool(found["mark"]) == ("collapsed" in err)
+
+
+def test_figures_of_a_handful_of_examples_are_marked(encoder, tmp_path, capsys):
+    lines = [f"{'good' if place % 2 else 'dull'} film number {place}\t{place % 2}" for place in range(20)]
+    for name, rows in (("train", lines), ("validation", lines[:3])):
+        (tmp_path / f"{name}.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
+    assert main(["train", "--method", "vanilla", "--dataset", str(tmp_path), "--model", str(encoder), "--max-steps", "2",
+                 "--set", "learning_rate=5e-3", "--json"]) == 0  # fmt: skip
+    found = json.loads(capsys.readouterr().out)
+    assert found["info"]["validation_examples"] == 3
+    assert found["mark"] == "measured on 3 examples" or found["mark"].startswith(("predicts", "no better"))
+    run = Store().get(found["run"])
+    Store().update(run.id, metrics={"accuracy": 1.0, "majority": 0.67, "one_class": 0.67, "main_metric": "accuracy"})
+    run = Store().get(found["run"])
+    assert run.marked_title.endswith("⚠ measured on 3 examples") and not run.mark
+    assert not load_classifier(run=run.id).mark  # The model itself is sound, for all that is known.
+    assert "measured on 3 examples only" in said_of(run.doubt)
+    assert [too_few(count) for count in (1, 9, 10, None)] == ["measured on 1 example", "measured on 9 examples", "", ""]
 
 
 def test_a_trained_head_is_used_though_the_config_names_no_architecture(taught, tmp_path):
