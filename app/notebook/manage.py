@@ -21,7 +21,11 @@ def choice(notebooks: list[Notebook]) -> Notebook | None:
     """Choose the notebook that is looked at; None if there is none."""
     if not notebooks:
         return None
-    names = {str(each.id): f"{each.name} · {each.id}" for each in notebooks}
+    called = [each.name for each in notebooks]
+    names = {
+        str(each.id): each.name if called.count(each.name) == 1 else f"{each.name} (no. {each.id})"
+        for each in notebooks
+    }
     opened = st.session_state.pop("open-notebook", None)
     if opened is not None:
         st.session_state["notebook"] = str(opened)

@@ -10,7 +10,10 @@ view = VIEWS.add(Views("detect", "electra", names={"seed": "draw"}))
 
 @view("filled", "What the generator saw and put there")
 def filled(found: Detection) -> Strips:
-    """Original → replacement where a token was masked; its best five guesses on hover."""
+    """Original → replacement where a token was masked; its best five guesses on hover.
+
+    Lighter where the generator put the original back: nothing is replaced there.
+    """
     shown = [
         f"{old} → {new}" if fill else old
         for old, new, fill in zip(found.tokens, found.corrupted, found.masked, strict=True)
@@ -19,7 +22,11 @@ def filled(found: Detection) -> Strips:
         "; ".join(f"{each['token']} {each['probability']:.1%}" for each in options) or "not masked"
         for options in found.options
     ]
-    return Strips([Strip(shown, [float(fill) for fill in found.masked], titles, found.special)], 1.0, "")
+    values = [
+        float(fill) * (1.0 if really else 0.35) for fill, really in zip(found.masked, replaced(found), strict=True)
+    ]
+    key = "Dark: replaced; lighter: masked, and the generator put the original back"
+    return Strips([Strip(shown, values, titles, found.special, key)], 1.0, "")
 
 
 def replaced(found: Detection) -> list[bool]:

@@ -12,14 +12,14 @@ from engine.objectives.masking import STRATEGIES
 
 view = VIEWS.add(Views("masking", "macbert", prefix="mask-", names={"seed": "draw", "model": "tokenizer"}))
 
-KINDS = {"mask": 1.0, "similar": 0.75, "random": 0.5, "kept": 0.25}
+KINDS = {"mask": (1.0, "masked"), "similar": (0.75, "similar"), "random": (0.5, "random"), "kept": (0.25, "kept")}
 
 
 @view("strategies", "The masking strategies side by side")
 def strategies(found: Masking) -> Strips:
-    """One strip per strategy; darker: [MASK], similar word, random word, kept. The words of an n-gram share a number."""
+    """One strip per strategy; below every selected word what became of it. The words of an n-gram share a number."""
     words = found.strategies["mac"].words
-    key = "The words. Below, from dark to light: [MASK], similar word, random word, kept; italic: never selected"
+    key = "The words. Below, what became of those that were selected stands under them; italic: never selected"
     strips = [Strip(words, [0.0] * len(words), words, heading=key)]
     for strategy, each in found.strategies.items():
         kinds, tips = {}, {}
@@ -30,13 +30,15 @@ def strategies(found: Masking) -> Strips:
                 kinds[place] = KINDS[choice.kind]
                 tips[place] = f"{choice.before} → {choice.after}: {why}; n-gram {number}, of {choice.ngram} words"
         places = range(len(each.masked))
+        became = [kinds.get(place, (0.0, "")) for place in places]
         strips.append(
             Strip(
                 each.masked,
-                [kinds.get(place, 0.0) for place in places],
+                [value for value, _ in became],
                 [tips.get(place, "not selected") for place in places],
                 [at < 0 for at in each.word_ids],
                 STRATEGIES[strategy],
+                [word for _, word in became],
             )
         )
     return Strips(strips, 1.0, "")

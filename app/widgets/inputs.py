@@ -9,6 +9,7 @@ from app.shell.carrying import bring, keep, take_up
 from app.shell.navigation import link
 from app.widgets.uploads import short_name, uploaded
 from engine.data.builtin import TASKS
+from engine.subjects.sentences import EMPTY, can_be_seen
 
 
 def linked(key: str, names: dict[str, str], *, closed: bool = False) -> None:
@@ -64,6 +65,9 @@ def sentence(tags: bool = False) -> dict[str, Any]:
         "Sentence", EXAMPLE, key="text", bind="query-params", height=80,
         help="The text to perturb; cut to the length that the model reads (usually 512 tokens).",
     )  # fmt: skip
+    if not can_be_seen(text):
+        st.error(EMPTY, icon=":material/error:")
+        st.stop()
     keep("text", text, EXAMPLE)
     if tags:
         return {"text": text, "text_pair": None}

@@ -32,7 +32,10 @@ class Encoded:
         return self.batch["input_ids"][0]
 
 
-def _can_be_seen(text: str) -> bool:
+EMPTY = "The text is empty: give at least one word."
+
+
+def can_be_seen(text: str) -> bool:
     """Whether a text has more than spaces, controls and characters of no width."""
     return any(category(letter) not in ("Cc", "Cf", "Zs", "Zl", "Zp") for letter in text)
 
@@ -49,8 +52,8 @@ class Text(Settings):
     @field_validator("text")
     @classmethod
     def _has_words(cls, given: str) -> str:
-        if not _can_be_seen(given):
-            raise ValueError("The text is empty: give at least one word.")
+        if not can_be_seen(given):
+            raise ValueError(EMPTY)
         return given
 
 
@@ -66,7 +69,7 @@ class Sentence(Text):
     @field_validator("text_pair")
     @classmethod
     def _pair_has_words(cls, given: str | None) -> str | None:
-        if given is not None and not _can_be_seen(given):
+        if given is not None and not can_be_seen(given):
             raise ValueError("The second text is empty: give at least one word, or leave it out.")
         return given
 
