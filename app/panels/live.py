@@ -99,8 +99,8 @@ def run_actions(run: Run, place: Any, key: str) -> None:
         st.rerun(scope="fragment")
 
 
-def run_card(run: Run, key: str) -> None:
-    """One run: title, state, progress, what went wrong, live curves while it trains."""
+def run_card(run: Run, key: str, drawn: bool = False) -> None:
+    """One run: title, state, progress, what went wrong, live curves while it trains (unless the page has `drawn` them)."""
     curves = Store().figures(run.id)
     with st.container(border=True):
         words, action = st.columns([6, 1], vertical_alignment="center")
@@ -115,7 +115,7 @@ def run_card(run: Run, key: str) -> None:
             st.warning(said_of(run.doubt))
         if run.message:
             st.warning(plain(run.message))
-        if run.status in ACTIVE:
+        if run.status in ACTIVE and not drawn:
             curve_figures([run], f"{key}-{run.id}")
 
 

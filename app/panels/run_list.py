@@ -43,7 +43,11 @@ def page(runs: list[Run]) -> list[Run]:
         st.warning(f"No run has a setting named {plain(name)}.", icon=":material/filter_alt_off:")
     if not listed:
         if not missing:
-            st.info("No run has all of these words.", icon=":material/filter_alt_off:")
+            st.info(
+                "No run has all of these words, which may be in its name, id, method, data, model, status or tags. Besides words"
+                " there is -word (must not have) and setting=value (must be so), with spaces between.",
+                icon=":material/filter_alt_off:",
+            )
         return []
     _table(listed, settings, tags, columns)
     wanted = st.query_params.get_all("runs")

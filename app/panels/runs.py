@@ -42,7 +42,7 @@ def _drawing() -> dict[str, Any]:
 
 def details(run: Run) -> None:
     """One run: how it stands, how to load it, its settings and log, actions."""
-    live.run_card(run, "detail")
+    live.run_card(run, "detail", drawn=True)
     if run.status == "completed":
         st.markdown("Load the model:")
         st.code(live.loading_code(run), language="python")
