@@ -163,18 +163,23 @@ def _asked(question: Question) -> None:
             st.session_state["class-revealing"] = question.id
             with asked_already():
                 answer = answer_of(question)
-            if question.kind != "smoother":  # The strip that was asked about, whatever the teacher has looked at since.
-                last = (
-                    len(state.analyse("trace", state.subject("trace", asked["model"]), **asked["values"]).result.loss)
-                    - 1
-                )
-                room.show({"model": asked["model"], "values": asked["values"], "step": last, "token": None})
+            if question.kind != "smoother":
+                _show_what_was_asked(asked)
             room.advance(question.id, STAGES[2], answer)
             st.rerun()
         return
     render(Figure(distribution(question)), "class-predictions")
     st.markdown(f"**{plain(verdict(question))}**")
     st.button("Next question", icon=":material/skip_next:", on_click=room.advance, args=(question.id, "over"))
+
+
+def _show_what_was_asked(asked: dict[str, Any]) -> None:
+    """Put the strip that was asked about on the students' screens, if another one was there when it was asked."""
+    room = Classroom()
+    now = room.current()
+    if now is not None and (now.screen.get("model"), now.screen.get("values")) != (asked["model"], asked["values"]):
+        trace = state.analyse("trace", state.subject("trace", asked["model"]), "Climbing", **asked["values"]).result
+        room.show({**{name: asked[name] for name in ("model", "values")}, "step": len(trace.loss) - 1, "token": None})
 
 
 @st.fragment(run_every=2)

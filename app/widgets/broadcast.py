@@ -1,5 +1,6 @@
 """What a teacher looks at, on the screens of those who follow."""
 
+import json
 from typing import Any
 
 import streamlit as st
@@ -25,11 +26,10 @@ def broadcast(reference: str, values: dict[str, Any], at: Looking) -> None:
     found, question = room.current(), room.question()
     if found is None or (question is not None and question.stage != STAGES[-1]):
         return  # What was asked about stays on the screens until its answer is there.
-    screen = {"model": reference, "values": values, "step": at.step, "token": at.token}
-    looked_at = st.session_state.setdefault(
-        LOOKED_AT, screen if found.screen else None
-    )  # A new window takes nothing over.
-    if looked_at != screen:
+    screen = json.loads(json.dumps({"model": reference, "values": values, "step": at.step, "token": at.token}))
+    # A new window takes nothing over.
+    looked_at = st.session_state.setdefault(LOOKED_AT, screen if found.screen else None)
+    if looked_at != screen or not found.screen:
         _show(screen)
     elif found.screen != screen:
         with st.container(horizontal=True, vertical_alignment="center"):
