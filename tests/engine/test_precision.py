@@ -209,9 +209,18 @@ def test_fast_products_are_as_exact_as_float32(products, shape):
 )
 def test_only_a_chip_that_gains_and_does_not_round_multiplies_by_onednn(products, monkeypatch, chip, setting):
     products.fp32_precision = "none"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: chip)
     multiply_fast()
     assert products.fp32_precision == setting
+
+
+def test_beside_a_gpu_nothing_is_changed(products, monkeypatch):
+    products.fp32_precision = "none"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": "AMD EPYC", "avx512_f": True})
+    multiply_fast()
+    assert products.fp32_precision == "none"
 
 
 def test_full_precision_switches_tf32_off_and_on_again():
