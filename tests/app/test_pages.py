@@ -110,7 +110,8 @@ def test_what_an_address_asks_in_vain_is_said(open_page):
         return " ".join(box.value for box in open_page(page, **query).warning)
 
     assert "epsilom" in warned("perturb", epsilom=3)
-    assert "perturb\\-pgd\\-epsilon=\\-3" in warned("perturb", **{"perturb-pgd-epsilon": -3})
+    said = open_page("perturb", **{"perturb-pgd-epsilon": -3}).error[0].value
+    assert said == "Epsilon must be a number from 0 to 1000000 \\(or empty\\)\\."
     assert "there is no such method" in warned("perturb", method="nosuch")
     assert "there is no such view" in warned("perturb", view="nosuch")
     assert "there is no such kind" in warned("perturb", view="What is certain", kind="nosuch")

@@ -66,6 +66,7 @@ def test_what_is_cheap_is_there_at_once_and_other_settings_are_asked_for_anew(pa
     assert page.locator(".js-plotly-plot").count() == 0
 
 
+@pytest.mark.alone  # It measures time.
 def test_who_comes_back_finds_what_went_on(page, server, small, sentences):
     address = f"compare?view=Between+two+bounds&samples=6000&seed=9&{query(small, sentences)}"
     page.goto(f"{server.url}/{address}")
