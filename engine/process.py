@@ -51,9 +51,8 @@ def multiply_fast() -> None:
     """
     import torch
 
-    if (
-        torch.cuda.is_available()
-    ):  # It trains there; what asks torch for one precision of all devices is refused under two.
+    # It trains there; and what asks torch for one precision of all devices is refused under two.
+    if torch.cuda.is_available():
         return
     chip = torch.cpu.get_capabilities()
     if str(chip.get("cpu_name", "")).startswith("AMD") and chip.get("avx512_f") and not chip.get("amx_tile"):
