@@ -8,7 +8,7 @@ from importlib import import_module
 from types import ModuleType
 
 HEAVY = ("transformers.models.bert.modeling_bert", "datasets", "peft", "engine.subjects.classifier", "engine.catalogue")
-FIRST_PAINT = 1.5  # seconds that a first page has to itself: its scripts are there, its parts are on their way
+FIRST_PAINT = 1.5  # seconds that a first page has to itself
 _ONE_AT_A_TIME = threading.Lock()
 
 
