@@ -21,6 +21,7 @@ RETRIES = 3  # Of a run whose machine fails; not for ever, since a run may be wh
 
 
 def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # A cluster that it starts here tells nobody of it.
     try:
         import ray
     except ImportError:
