@@ -69,6 +69,7 @@ class Running:
         self.place.empty()
 
 
+ENDED_EARLY = "Cancelled before its end: nothing of this part is kept."
 _CANCELLED = "cancelled"
 _ASKED = "asked-already"
 
@@ -89,7 +90,7 @@ def _said_if_cancelled(key: str) -> None:
     if st.session_state.get(_CANCELLED) != key:
         return
     with st.container(key="asked first"):
-        st.info("Cancelled before its end: nothing is kept.", icon=":material/stop_circle:")
+        st.info(ENDED_EARLY, icon=":material/stop_circle:")
         st.button("Compute it after all", on_click=lambda: st.session_state.pop(_CANCELLED, None))
     st.stop()
 
@@ -220,7 +221,7 @@ def kept(
                         grows(drawn := ticket.so_far)
         return ticket.get()
     except Cancelled:  # By another session: this one asked for it too late to be heard.
-        st.info("Cancelled before its end: nothing is kept.", icon=":material/stop_circle:")
+        st.info(ENDED_EARLY, icon=":material/stop_circle:")
         st.stop()
     finally:
         offices.leave(name, who)

@@ -105,13 +105,13 @@ def test_attacks_and_the_papers_tables(page, server, small, sentences):
 def test_what_takes_long_can_be_cancelled_and_asked_for_again(page, server, small, sentences):
     page.goto(f"{server.url}/compare?view=Between+two+bounds&samples=100000&{query(small, sentences)}")
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("Cancelled before its end: nothing is kept.")).to_be_visible()
+    expect(page.get_by_text("Cancelled before its end: nothing of this part is kept.")).to_be_visible()
     settled(page)
     assert page.locator(".js-plotly-plot").count() == 0
     page.get_by_role("button", name="Compute it after all").click()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("Cancelled before its end: nothing is kept.")).to_be_visible()
+    expect(page.get_by_text("Cancelled before its end: nothing of this part is kept.")).to_be_visible()
     for label, value in (("Samples", "10"), ("Examples", "2")):
         field = page.get_by_label(label, exact=True)
         field.fill(value)

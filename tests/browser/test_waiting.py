@@ -43,7 +43,7 @@ def test_a_page_asks_before_what_takes_long_and_cancel_ends_the_work(page, askin
     expect(run).to_be_hidden()
     assert at_work(asking) > 0.3
     cancel.click()
-    expect(page.get_by_text("Cancelled before its end: nothing is kept.")).to_be_visible()
+    expect(page.get_by_text("Cancelled before its end: nothing of this part is kept.")).to_be_visible()
     time.sleep(2)
     assert at_work(asking) < 0.2
 
