@@ -4,7 +4,8 @@
 
 A trace is 32 or 512 tokens, K = 5, the ready-made classifier. Pages are opened by a real Chromium on a server of its own, with
 no runs. `useful` is the first visit after the server's start until the first strip, figure, table, form, Run button or message stands there below
-the heading, `first` until the page has drawn everything, `again` the median of three reloads, to the same end.
+the heading, `first` until the page has drawn everything, `again` the median of three reloads and
+`change` of three clicks in the navigation, in one session that goes from page to page, to the same end.
 """
 
 import argparse
@@ -80,7 +81,7 @@ def changed(page, address: str, title: str) -> float:
 
 
 def pages() -> None:
-    """First paint after the server's start, and every page twice."""
+    """First paint after the server's start, and every page: opened, reloaded, and reached by a click."""
     from playwright.sync_api import expect, sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

@@ -56,7 +56,7 @@ def main() -> None:
             long = took(name, subject, values | {"text": " ".join([TEXT] * LONGER)})
             words = len(TEXT.split())
             overhead = overhead_words((words, seconds), (LONGER * words, long))
-        of_typical(name, seconds=0.0, overhead_words=overhead)
+        of_typical(name, overhead_words=overhead)
         seconds = reckoned(analysis, values, seconds)
         print(name, of_typical(name, seconds=seconds), "at the defaults", flush=True)
 

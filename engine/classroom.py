@@ -62,6 +62,16 @@ class Question:
     answer: Any = None
     predictions: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its answer is still to come."""
+        return self.stage != STAGES[-1]
+
+    @property
+    def hides_strips(self) -> bool:
+        """Whether the strip that it asks about would give its answer away."""
+        return self.is_open and self.kind != "smoother"
+
 
 class Classroom(Database):
     """The class that is open, if there is one. Cheap to make."""

@@ -21,17 +21,14 @@ def choice(notebooks: list[Notebook]) -> Notebook | None:
     """Choose the notebook that is looked at; None if there is none."""
     if not notebooks:
         return None
-    called = [each.name for each in notebooks]
-    names = {
-        str(each.id): each.name if called.count(each.name) == 1 else f"{each.name} (no. {each.id})"
-        for each in notebooks
-    }
+    names = {str(each.id): f"{each.name} (no. {each.id})" for each in notebooks}
     opened = st.session_state.pop("open-notebook", None)
     if opened is not None:
         st.session_state["notebook"] = str(opened)
     if st.session_state.get("notebook") not in names:
         st.session_state.pop("notebook", None)
-    widgets.linked("notebook", names)
+    before = {f"{each.name} · {each.id}": names[str(each.id)] for each in notebooks}  # In addresses that were kept.
+    widgets.linked("notebook", names | before)
     with st.sidebar:
         chosen = st.selectbox(
             "Notebook", list(names), format_func=names.__getitem__, key="notebook", bind="query-params",

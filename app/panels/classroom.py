@@ -105,7 +105,7 @@ def _screen(trace: state.Finding) -> None:
     at = widgets.looking(trace.values, len(trace.result.loss) - 1, len(trace.result.tokens))
     broadcast(trace.subjects[""], trace.values, at)
     question = Classroom().question()
-    if question is not None and question.kind in ("token", "flip") and question.stage != STAGES[-1]:
+    if question is not None and question.hides_strips:
         st.caption("The strip is hidden here and on the students' screens until the answer is revealed.")
         return
     show(trace, "tokens", "tokens", {"at": at}, step=at.step, token=at.token)
@@ -156,15 +156,14 @@ def _asked(question: Question) -> None:
         return
     if question.stage == STAGES[1]:
         render(Figure(distribution(question)), "class-predictions")
-        asked = question.asked
         if st.button("Reveal the answer", type="primary", icon=":material/visibility:") or st.session_state.get(
             "class-revealing"
         ) == question.id:  # fmt: skip
             st.session_state["class-revealing"] = question.id
             with asked_already():
                 answer = answer_of(question)
-            if question.kind != "smoother":
-                _show_what_was_asked(asked)
+            if question.hides_strips:
+                _show_what_was_asked(question.asked)
             room.advance(question.id, STAGES[2], answer)
             st.rerun()
         return
@@ -179,7 +178,8 @@ def _show_what_was_asked(asked: dict[str, Any]) -> None:
     now = room.current()
     if now is not None and (now.screen.get("model"), now.screen.get("values")) != (asked["model"], asked["values"]):
         trace = state.analyse("trace", state.subject("trace", asked["model"]), "Climbing", **asked["values"]).result
-        room.show({**{name: asked[name] for name in ("model", "values")}, "step": len(trace.loss) - 1, "token": None})
+        last = len(trace.loss) - 1
+        room.show({"model": asked["model"], "values": asked["values"], "step": last, "token": None})
 
 
 @st.fragment(run_every=2)

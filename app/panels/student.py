@@ -55,8 +55,7 @@ def _page() -> None:
             "Your teacher has not shown anything yet. This page follows by itself.", icon=":material/hourglass_empty:"
         )
         return
-    secret = question is not None and question.kind != "smoother" and question.stage != STAGES[-1]
-    _screen(found.screen, secret)
+    _screen(found.screen, question is not None and question.hides_strips)
 
 
 def _question(question: Question) -> None:
@@ -67,7 +66,7 @@ def _question(question: Question) -> None:
             st.warning(said, icon=":material/error:")
         if question.stage != STAGES[0]:
             render(Figure(distribution(question, own)), "class-predictions")
-            if question.stage == STAGES[-1]:
+            if not question.is_open:
                 st.markdown(f"**{plain(verdict(question))}**")
             return
         if own is not None:

@@ -1,4 +1,4 @@
-// What Streamlit and Plotly leave open for keyboards and screen readers: read once, kept up as the page changes.
+// What Streamlit and Plotly leave open for keyboards, screen readers and the Back button: read once, kept up as the page changes.
 if (!window.deltabookAccessible) {
   window.deltabookAccessible = true;
   const mend = () => {

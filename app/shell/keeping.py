@@ -70,6 +70,7 @@ class Running:
 
 
 ENDED_EARLY = "Cancelled before its end: nothing of this part is kept."
+_QUESTION = "asked first"  # Hidden by accessible.css once it is answered.
 _CANCELLED = "cancelled"
 _ASKED = "asked-already"
 
@@ -89,7 +90,7 @@ def _said_if_cancelled(key: str) -> None:
     """End the page here if a person has cancelled this computation and not asked for it again."""
     if st.session_state.get(_CANCELLED) != key:
         return
-    with st.container(key="asked first"):
+    with st.container(key=_QUESTION):
         st.info(ENDED_EARLY, icon=":material/stop_circle:")
         st.button("Compute it after all", on_click=lambda: st.session_state.pop(_CANCELLED, None))
     st.stop()
@@ -116,7 +117,7 @@ def ask_first(keys: Sequence[str], seconds: float, why: str = "Not computed yet 
         return
     if set(keys) <= set(pressed) or seconds < ask_above():
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="asked first"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=_QUESTION):
         st.button(
             f"Run ({about(seconds)})", key=f"run {keys}", type="primary", icon=":material/play_arrow:",
             on_click=pressed.extend, args=(keys,),

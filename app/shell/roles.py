@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.shell.door import HEADER, is_class
-from engine.classroom import STAGES, Classroom
+from engine.classroom import Classroom
 
 
 def student() -> str | None:
@@ -14,4 +14,4 @@ def student() -> str | None:
 def has_to_wait() -> bool:
     """Whether this is a student's page while something is asked whose answer the pages of one sentence would show."""
     question = Classroom().question() if student() else None
-    return question is not None and question.kind != "smoother" and question.stage != STAGES[-1]
+    return question is not None and question.hides_strips

@@ -8,7 +8,7 @@ import streamlit as st
 from app.shell.door import is_class
 from app.shell.roles import student
 from app.widgets.strips import Looking
-from engine.classroom import STAGES, Classroom
+from engine.classroom import Classroom
 
 FOLLOWED = "class-followed"  # In the session; True until the teacher says otherwise.
 LOOKED_AT = "class-shown"  # In the session: what this window last showed the class, or found there when it was opened.
@@ -24,7 +24,7 @@ def broadcast(reference: str, values: dict[str, Any], at: Looking) -> None:
         return
     room = Classroom()
     found, question = room.current(), room.question()
-    if found is None or (question is not None and question.stage != STAGES[-1]):
+    if found is None or (question is not None and question.is_open):
         return  # What was asked about stays on the screens until its answer is there.
     screen = json.loads(json.dumps({"model": reference, "values": values, "step": at.step, "token": at.token}))
     # A new window takes nothing over.

@@ -138,7 +138,7 @@ def divergences(
     found: dict[int, Example] = {}
     moves: dict[int, tuple[dict[str, Tensor], Tensor]] = {}  # Of the least smooth so far: the example, and its δ.
     whole = len(table) + min(effects, len(table))  # An example's `token_effects` count as much as an example.
-    for places, batch in batches(classifier, table, progress=lambda done, of: told(progress, min(done, of), whole)):
+    for places, batch in batches(classifier, table, progress=lambda done, _: told(progress, done, whole)):
         worst = climb(method, classifier.model, batch, steps=method.settings.ascent_steps, seed=seed)[-1]
         moved, random = both_divergences(classifier, method, batch, worst, seed)
         norms = token_norms(worst.delta)

@@ -93,8 +93,8 @@ def build(config: TrainConfig, folder: Path) -> Job:
     setattr(loaded.model.config, PAIRS, data.is_pair)
     trainer = build_trainer(config, loaded, data, folder)
     majority = None if data.task.kind == "regression" else data.majority_rate("validation")
-    sizes = len(trained_on(data, config)), majority, len(data.splits["validation"])
-    return Job(trainer, data.task.metrics, data.task.main_metric, *sizes)
+    trained, judged = len(trained_on(data, config)), len(data.splits["validation"])
+    return Job(trainer, data.task.metrics, data.task.main_metric, trained, majority, judged)
 
 
 def check(config: TrainConfig) -> list[str]:

@@ -105,9 +105,8 @@ def train_on_ray(
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         cpus = [int(each["Resources"].get("CPU", 0)) for each in ray.nodes() if each["Alive"]]
-        needs = (
-            {"num_gpus": 1} if gpus else {"num_cpus": min(filter(None, cpus), default=1)}
-        )  # A head may have none to give.
+        # A head may have no CPU to give.
+        needs = {"num_gpus": 1} if gpus else {"num_cpus": min(filter(None, cpus), default=1)}
         remote = ray.remote(max_retries=RETRIES, **needs)(train_cell)
         there = runs_of(wanted)
         pending = {}

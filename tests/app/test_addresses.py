@@ -3,6 +3,7 @@
 import pytest
 
 from engine.methods import METHODS, get_method
+from engine.notebook.store import Notebooks
 
 # Page → parameters of its address as they have been since the first version.
 KEPT = [
@@ -33,3 +34,11 @@ def test_a_kept_address_sets_what_it_says(open_page, page, query):
         found = shown[key][0] if isinstance(shown[key], list) else shown[key]
         titles = {name: get_method(name).title for name in METHODS.names()}
         assert found in (value, titles.get(value)), (page, key, found)
+
+
+def test_a_notebook_is_found_by_what_an_address_called_it_before(open_page):
+    first, _ = (Notebooks().create("Mine") for _ in range(2))
+    for called in (f"Mine · {first.id}", f"Mine (no. {first.id})", str(first.id)):
+        page = open_page("notebook", notebook=called)
+        (chosen,) = [each for each in page.selectbox if each.label == "Notebook"]
+        assert chosen.value == str(first.id)

@@ -96,8 +96,9 @@ def test_the_page_lists_filters_and_tags(open_page):
     assert list(page.dataframe[0].value["run"]) == [runs[2].id]
     assert any("1 of 4 runs" in each.value for each in page.caption)
     page = open_page("runs", filter="no such run")
-    assert [each.value.startswith("No run has all of these words") for each in page.info] == [
-        True
+    assert [each.value for each in page.info] == [
+        "No run has all of these words, which may be in its name, id, method, data, model, status or tags. Besides words there is"
+        " -word (must not have) and setting=value (must be so), with spaces between."
     ] and not page.dataframe
     page = open_page("runs", columns="seed", runs=runs[1].id)
     assert list(page.dataframe[0].value["seed"])[:3] == [2, 1, 0]

@@ -99,8 +99,8 @@ def test_smoothness_in_one_session_does_not_hold_up_a_trace_in_another(browser, 
     trace()
     alone = statistics.median(trace() for _ in range(5))
     first.goto(f"{server.url}/smoothness?limit=200")
-    expect(first.get_by_test_id("stProgress")).to_contain_text(re.compile(r"ℓₛ.*: \d+ of 208"), timeout=60_000)
     # Of 200 sentences, and of the tokens of the 8 least smooth.
+    expect(first.get_by_test_id("stProgress")).to_contain_text(re.compile(r"ℓₛ.*: \d+ of 208"), timeout=60_000)
     beside = statistics.median(trace() for _ in range(5))
     expect(first.get_by_test_id("stProgress").first).to_be_visible()  # It still runs.
     for each in (first, second):
