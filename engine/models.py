@@ -13,7 +13,7 @@ from torch import nn
 
 from engine.data.tasks import Task
 from engine.errors import UserError
-from engine.model_files import PREFIXES, check_embeddings, check_tokenizer, check_weights
+from engine.model_checks import PREFIXES, check_embeddings, check_tokenizer, check_weights
 from engine.model_names import folder_of, unloadable
 from engine.sites import EMBEDDINGS, site_of
 
@@ -125,7 +125,7 @@ def load_weights(family: Any, name: str, folder: Path, config: Any, seed: int = 
         seed: of what is drawn for the head.
 
     Raises:
-        UserError: it cannot be loaded, or the weights do not belong to the config (see `model_files.check_weights`).
+        UserError: it cannot be loaded, or the weights do not belong to the config (see `model_checks.check_weights`).
     """
     with quietly(), said_plainly(name), torch.random.fork_rng():
         torch.manual_seed(seed)

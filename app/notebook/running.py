@@ -13,9 +13,9 @@ from app.drawing.shown import difference, shown_from
 from app.notebook.pins import drawn, facts_of
 from app.shell import state
 from app.shell.expected import takes_long
+from app.shell.imports import bring
 from app.shell.keeping import pool
-from engine.computing.jobs import Found, Job
-from engine.computing.jobs import run as run_here
+from engine.computing.job import Found, Job
 from engine.computing.pool import Cancelled, Pool
 from engine.errors import UserError
 from engine.notebook.cells import Content, Spec
@@ -92,6 +92,7 @@ class Runner:
         return now is not None and now.cell == cell
 
     def _serve(self) -> None:
+        bring("engine.catalogue")  # The Notebook page itself goes without.
         while (turn := self.now) is not None:
             self.at = (0, 0)
             try:
@@ -139,7 +140,7 @@ class Runner:
 
     def _found(self, job: Job, key: str) -> Found:
         if self.offices is None:
-            found: Found = run_here(job)
+            found: Found = bring("engine.computing.jobs").run(job)
             return found
         self.key = f"{key} {time.monotonic()}"
         ticket = self.offices.ask(self.key, job, WHO, long=takes_long(job))

@@ -9,7 +9,7 @@ from app.shell.layout import errors_in_a_box
 def body(name: str, *arguments: str) -> None:
     """The rest of a page, by the name of its panel.
 
-    It is imported only now: it brings torch, for which the heading must not wait.
+    It is imported only now: most bring torch, for which the heading must not wait.
     """
     arrive(name)
     with errors_in_a_box(), address_is_answered():

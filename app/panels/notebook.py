@@ -11,6 +11,7 @@ from app.notebook.export.html import title_of, to_html, to_markdown
 from app.notebook.export.jupyter import to_ipynb
 from app.notebook.keys import KEYS, keys
 from app.notebook.running import run, runner
+from app.shell.imports import bring
 from app.shell.layout import plain, said_if_it_fails
 from app.shell.navigation import link
 from engine.notebook.cells import Cell, Content, Notebook
@@ -65,8 +66,15 @@ def page() -> None:
         st.info("This notebook is empty: press **Pin** under any figure of the other pages, or add a note.")
         link("perturb", "Open Perturb")
     for place, cell in enumerate(cells):
+        _bring(cell)
         cell_box(cell, place, len(cells))
     keys(chosen.id, cells)
+
+
+def _bring(cell: Cell) -> None:
+    """What a result's view needs, torch too; the notes above the first result stand there meanwhile."""
+    if cell.content.spec is not None:
+        bring("app.views")
 
 
 def _toolbar(chosen: Notebook, cells: list[Cell]) -> None:
@@ -169,6 +177,7 @@ def _presented(chosen: Notebook, cells: list[Cell], ended: int) -> None:
     _progress(chosen.id, ended, bar=False)
     if cells:
         cell = cells[place]
+        _bring(cell)
         if cell.content.spec is not None:
             st.header(plain(title_of(cell.content)), anchor=False)
         if cell.content.spec is not None and cell.content.shown is None:

@@ -1,9 +1,8 @@
 """How long a page's computation is expected to take (see `engine.computing.estimates`)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:  # It brings torch, for which the first paint must not wait.
-    from engine.computing.jobs import Job
+from engine.computing.job import Job
 
 
 def _size(subject: Any) -> int:
@@ -14,7 +13,7 @@ def _size(subject: Any) -> int:
     return SIZE if module is None else sum(each.numel() for each in module.parameters())
 
 
-def expected(job: "Job") -> float | None:
+def expected(job: Job) -> float | None:
     """The seconds that a job is expected to take."""
     from engine.catalogue import analysis_of
     from engine.computing.estimates import estimate
@@ -22,7 +21,7 @@ def expected(job: "Job") -> float | None:
     return estimate(analysis_of(job.analysis), job.values, _size(job.subject))
 
 
-def takes_long(job: "Job") -> bool:
+def takes_long(job: Job) -> bool:
     """Whether a job goes to the process of what takes long; where nothing is known, a sample of data does."""
     from engine.computing.estimates import LONG
 
@@ -30,7 +29,7 @@ def takes_long(job: "Job") -> bool:
     return "limit" in job.values if wait is None else wait >= LONG
 
 
-def learn_from(job: "Job", found: tuple[Any, float]) -> None:
+def learn_from(job: Job, found: tuple[Any, float]) -> None:
     """Remember how long it took; `found`: the result, and the seconds."""
     from engine.catalogue import analysis_of
     from engine.computing.estimates import learn

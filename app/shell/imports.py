@@ -8,12 +8,15 @@ from importlib import import_module
 from types import ModuleType
 
 HEAVY = ("transformers.models.bert.modeling_bert", "datasets", "peft", "engine.subjects.classifier", "engine.catalogue")
+LIGHT = ("app.panels.notebook", "app.panels.runs")  # Notes and runs are drawn without them.
 FIRST_PAINT = 1.5  # seconds that a first page has to itself
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def bring(module: str) -> ModuleType:
-    """A module, after all that is `HEAVY`."""
+    """A module, after all that is `HEAVY` (unless it is `LIGHT`)."""
+    if module in LIGHT:
+        return import_module(module)
     with _ONE_AT_A_TIME:
         for each in HEAVY:
             import_module(each)

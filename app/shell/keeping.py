@@ -7,16 +7,14 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
-from app.shell.imports import bring_ahead
+from app.shell.imports import bring, bring_ahead
 from engine.computing.estimates import ask_above
+from engine.computing.job import Job
 from engine.computing.pool import Cancelled, Pool
-
-if TYPE_CHECKING:  # It brings torch, for which the first paint must not wait.
-    from engine.computing.jobs import Job
 
 # torch's random state is one per process: what is computed in the server's own takes turns.
 _TURN = threading.RLock()
@@ -180,7 +178,7 @@ def remembered(key: str, compute: Callable[[], Any]) -> Any:
 def kept(
     key: str,
     text: str,
-    job: "Job",
+    job: Job,
     keep: bool = True,
     long: Callable[[], bool] = lambda: False,
     learn: Callable[[Any], object] | None = None,
@@ -228,10 +226,9 @@ def kept(
         offices.leave(name, who)
 
 
-def _here(job: "Job", running: Running) -> Any:
+def _here(job: Job, running: Running) -> Any:
     """Compute in this thread, when it is its turn."""
-    from engine.computing.jobs import run
-
+    run = bring("engine.computing.jobs").run
     while not _TURN.acquire(timeout=BETWEEN):
         running.waits()
     try:

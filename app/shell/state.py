@@ -4,15 +4,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
 from app.shell.expected import expected, learn_from, takes_long
+from app.shell.imports import bring
 from app.shell.keeping import Running, ask_first, kept, remembered, shelf
-
-if TYPE_CHECKING:
-    from engine.computing.jobs import Job
+from engine.computing.job import Job
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -40,7 +39,6 @@ def classifier(model: str | None, run: str | None) -> Any:
 
 def electra(run: str | None) -> Any:
     """Generator and discriminator of a run, or the ready-made pair, which is made first, if a person wants it; loaded once per server."""
-    from engine.computing.jobs import Job
     from engine.subjects.pair import SECONDS, is_ready
 
     if run is None and not is_ready():
@@ -119,7 +117,6 @@ class _Plan:
 
 
 def _plan(analysis: str, subject: Any, values: dict[str, Any]) -> _Plan:
-    from engine.computing.jobs import Job
     from engine.subjects.references import fingerprint
 
     named = subject if isinstance(subject, dict) else {"": subject}
@@ -159,7 +156,7 @@ def analyse(
             come. keep: False computes it in any
             case and does not keep it.
     """
-    from engine.computing.jobs import run
+    run = bring("engine.computing.jobs").run
     from engine.subjects.classifier import Classifier
 
     plan = _plan(analysis, subject, values)
@@ -206,8 +203,6 @@ def mark_on(classifier: Any, dataset: str, limit: int | None) -> str:
 
 
 def _said(what: str, classifier: Any, values: dict[str, Any]) -> Any:
-    from engine.computing.jobs import Job
-
     key = json.dumps([what, classifier.fingerprint, classifier.mark, _changed(values), values], sort_keys=True)
     job = Job(what, "trace", reference_of(classifier), classifier.fingerprint, values, classifier)
     return kept(key, "Looking at the model's predictions", job)

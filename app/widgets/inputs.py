@@ -9,7 +9,7 @@ from app.shell.carrying import bring, keep, take_up
 from app.shell.navigation import link
 from app.widgets.uploads import short_name, uploaded
 from engine.data.builtin import TASKS
-from engine.subjects.sentences import EMPTY, can_be_seen
+from engine.subjects.seen import EMPTY, can_be_seen
 
 
 def linked(key: str, names: dict[str, str], *, closed: bool = False) -> None:

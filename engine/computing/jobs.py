@@ -1,12 +1,12 @@
-"""What can be computed in another process: a name and plain values go there, a result comes back."""
+"""Doing what was asked for, in the process that computes it: it brings torch and the models."""
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any
 
 from engine import catalogue
+from engine.computing.job import Found, Job
 from engine.errors import UserError
 from engine.paths import exists
 from engine.progress import Progress
@@ -17,28 +17,6 @@ from engine.subjects.references import fingerprint
 
 MODELS = 3  # That a process keeps in memory.
 _held: OrderedDict[tuple[str, str], Any] = OrderedDict()
-
-
-@dataclass(frozen=True)
-class Job:
-    """One of `JOBS` with what it is given.
-
-    Attributes:
-        reference: of the subject (see `subjects.references.load_subject`). fingerprint: that it must have; "": as it is now.
-        values: the settings of the analysis, or what a remark is about.
-        subject: the thing itself, where the job is not done elsewhere; it is not sent.
-    """
-
-    what: str
-    analysis: str
-    reference: str
-    fingerprint: str
-    values: Mapping[str, Any]
-    subject: Any = None
-
-    def sent(self) -> "Job":
-        """As it goes to another process."""
-        return replace(self, subject=None)
 
 
 def run(job: Job, progress: Progress = None) -> Any:
@@ -72,16 +50,6 @@ def _subject(job: Job, progress: Progress) -> Any:
 def _now(reference: str, held: Any) -> str:
     """The fingerprint that a model in memory must have to be what its reference is now; "" where only loading it would tell."""
     return "" if reference.startswith(RUN) or exists(reference) else fingerprint(held)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A result with all that is kept beside it: the seconds that it took, its subject's fingerprint, remarks (see `subjects.remarks`)."""
-
-    result: Any
-    seconds: float
-    fingerprint: str
-    remarks: list[str]
 
 
 def _find(subject: Any, job: Job, progress: Progress) -> Found:

@@ -9,12 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from engine.computing.job import Job
 from engine.errors import UserError
-
-if TYPE_CHECKING:  # It brings torch, for which the first paint must not wait.
-    from engine.computing.jobs import Job
 
 GRACE = 1.5  # Seconds that a job has to end by itself, at its next report, before its process is ended.
 GONE = (
@@ -38,7 +36,7 @@ class Ticket:
     """
 
     key: str
-    job: "Job"
+    job: Job
     then: Callable[[Any], object]
     waiting: set[str] = field(default_factory=set)
     begun: bool = False
@@ -192,7 +190,7 @@ class Pool:
         self.lock = threading.Lock()
 
     def ask(
-        self, key: str, job: "Job", who: str, *, long: bool, then: Callable[[Any], object] = lambda _: None
+        self, key: str, job: Job, who: str, *, long: bool, then: Callable[[Any], object] = lambda _: None
     ) -> Ticket:
         """Have a job done, or wait for the same one that somebody has asked for.
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from engine.errors import UserError
-from engine.model_files import check_embeddings
+from engine.model_checks import check_embeddings
 from engine.model_names import folder_of
 from engine.models import SAFE, config_and_tokenizer, load_weights, quietly, reads, said_plainly
 

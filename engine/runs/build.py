@@ -14,7 +14,7 @@ from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import TaskData, metrics_of
 from engine.errors import UserError
 from engine.methods import get_method
-from engine.model_files import padding_said
+from engine.model_checks import padding_said
 from engine.models import PAIRS, Loaded, best_device, check_can_be_moved, load_model
 from engine.runs.arguments import training_arguments
 from engine.runs.config import TrainConfig, is_pretraining

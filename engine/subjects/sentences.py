@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
-from unicodedata import category
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -15,6 +14,7 @@ from engine.methods import get_method
 from engine.methods.base import Method
 from engine.settings import CONFIG, Settings
 from engine.subjects.classifier import Classifier
+from engine.subjects.seen import EMPTY, can_be_seen
 
 MOST_SCORE = 1e30
 
@@ -30,14 +30,6 @@ class Encoded:
     def ids(self) -> Tensor:
         """Token ids, `[L]`."""
         return self.batch["input_ids"][0]
-
-
-EMPTY = "The text is empty: give at least one word."
-
-
-def can_be_seen(text: str) -> bool:
-    """Whether a text has more than spaces, controls and characters of no width."""
-    return any(category(letter) not in ("Cc", "Cf", "Zs", "Zl", "Zp") for letter in text)
 
 
 @settings_dataclass(config=CONFIG, kw_only=True, frozen=True)

@@ -22,7 +22,7 @@ from engine.cli import main
 from engine.data.legibility import unreadable
 from engine.data.tasks import Task, collapsed, said_of, too_few
 from engine.errors import UserError
-from engine.model_files import padding_said
+from engine.model_checks import padding_said
 from engine.models import load_model, load_tokenizer, reads
 from engine.runs.config import TrainConfig
 from engine.runs.store import Store

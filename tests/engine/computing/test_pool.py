@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from engine.catalogue import analyse, load
-from engine.computing.jobs import Job
+from engine.computing.job import Job
 from engine.computing.pool import GONE, Cancelled, Pool
 from engine.errors import UserError
 
