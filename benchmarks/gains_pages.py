@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any
 
 from app.drawing import figures
 from benchmarks.writing import picture, table
@@ -11,7 +10,7 @@ from engine.analysis.ledger import paper_of, said_of
 from engine.analysis.pareto import ParetoSettings
 from engine.runs.run import Run
 from engine.statistics import bootstrap, holm, sign_flip
-from engine.studies.ledger import Entry, ledger
+from engine.studies.ledger import Entry, claims, ledger
 from engine.studies.results import mark_of
 from engine.studies.studies import StudyCell
 
@@ -157,31 +156,46 @@ def claimed(entry: Entry) -> dict[str, str]:
     return {"paper": paper_of(entry), "row": claim.row, "task": claim.task, "claimed": f"{claim.gain:+.1f}"}
 
 
-def ledger_page(entries: Sequence[Entry]) -> list[str]:
-    """docs/ledger.md: the claims that were measured, and how many were not."""
-    rows = [
-        {
-            **claimed(each),
-            "measured (95 %)": said_of(each),
-            "on": on(each),
-            "seeds": str(each.seeds),
-            "p": f"{each.p:.3f}",
-            "verdict": each.verdict,
-        }
-        for each in entries
-        if each.p is not None
+def measured_of(pieces: Mapping[str, Piece]) -> list[tuple[Entry, Piece]]:
+    """The claims that were measured, in the papers' order; of each all pieces of its task, the smallest first."""
+    found = [
+        (each, piece) for piece in pieces.values() for each in ledger(list(piece.runs.values())) if each.p is not None
     ]
+    order = {claim: place for place, claim in enumerate(claims())}
+    return sorted(found, key=lambda one: order[one[0].claim])
+
+
+def ledger_row(entry: Entry, piece: Piece) -> dict[str, str]:
+    """A claim beside one piece."""
+    robust = compared(piece, KINDS["under attack"])[entry.claim.method]
+    low, high = bootstrap(robust.gains)
+    return {
+        **claimed(entry),
+        "measured (95 %)": said_of(entry),
+        "on": on(entry),
+        "seeds": str(entry.seeds),
+        "p": f"{entry.p:.3f}",
+        "verdict": entry.verdict,
+        "under attack (95 %)": f"{fmean(robust.gains):+.2f} ({low:+.2f} to {high:+.2f})",
+        "p under attack": f"{robust.p:.3f}",
+    }
+
+
+def ledger_page(pieces: Mapping[str, Piece]) -> list[str]:
+    """docs/ledger.md: the claims that were measured, and how many were not."""
+    rows = [ledger_row(*each) for each in measured_of(pieces)]
+    runs = [run for piece in pieces.values() for run in piece.runs.values()]
     return [
         "# The ledger",
         "",
         "What the papers' tables claim (gain over the baseline, in points) beside what [the study of gains](gains.md) measured with the"
         " built-in encoder. Made by `python benchmarks/gains.py`; `python -m engine ledger` and *Compare → Ledger* do the same with your"
-        " own runs, and give for every row the study that measures it again. The papers' models are 5 to 16 times as large and are trained to"
+        " own runs (the largest comparison of each claim), and give for every row the study that measures it again. The papers' models are 5 to 16 times as large and are trained to"
         " the end, on all data: *not seen* here refutes no paper, and *seen* here confirms none. Each p is of one row, without a correction"
-        " for their number.",
+        " for their number. *Under attack* is no claim of the tables: the gain in accuracy under attack of the same runs.",
         "",
         table(rows) if rows else "Nothing has been measured yet.\n",
-        *left_out([each for each in entries if each.p is None]),
+        *left_out([each for each in ledger(runs) if each.p is None]),
     ]
 
 
@@ -205,5 +219,4 @@ def on(entry: Entry) -> str:
 
 def pages(pieces: Mapping[str, Piece], attack: ParetoSettings, rule: str) -> dict[str, list[str]]:
     """Both pages' lines, by the files' names."""
-    runs: list[Any] = [run for piece in pieces.values() for run in piece.runs.values()]
-    return {"gains": gains_page(pieces, attack, rule), "ledger": ledger_page(ledger(runs))}
+    return {"gains": gains_page(pieces, attack, rule), "ledger": ledger_page(pieces)}
