@@ -34,13 +34,17 @@ def form(method: str, dataset: str, model: str) -> None:
             format_func=uploads.short_name, help="A data set's sentences, or a .txt file with one text per line.",
         )  # fmt: skip
         name = st.text_input("Name of the run (optional)", max_chars=80, key="pre-name")
-    with how:
-        st.header("How", anchor=False)
-        values = widgets.settings(schemas, "pre-run", ["max_steps", "batch_size", "learning_rate", "seed"])
-    with which:
-        st.header(objective.title, anchor=False)
-        settings = widgets.settings(objective.Settings.schema(), f"pre-{method}")
-    if st.button("Start pre-training", type="primary", icon=":material/play_arrow:"):
+    with widgets.to_start() as wrong:
+        with how:
+            st.header("How", anchor=False)
+            values = widgets.settings(schemas, "pre-run", ["max_steps", "batch_size", "learning_rate", "seed"])
+        with which:
+            st.header(objective.title, anchor=False)
+            settings = widgets.settings(objective.Settings.schema(), f"pre-{method}")
+    if (
+        st.button("Start pre-training", type="primary", icon=":material/play_arrow:", disabled=bool(wrong))
+        and not wrong
+    ):
         config = TrainConfig.build(
             {**values, "method": method, "dataset": text or "", "model": chosen or "", "name": name,
              "method_settings": settings}

@@ -54,16 +54,17 @@ def page() -> None:
             st.caption(f"{TASKS[dataset].description} {TASKS[dataset].source}.")
         uploads.upload_box()
         name = st.text_input("Name of the run (optional)", max_chars=80, key="name")
-    with how:
-        st.header("How", anchor=False)
-        values = widgets.settings(schemas, "run", OFTEN)
-        with st.expander("More settings"):
-            values |= widgets.settings(schemas, "run", RARE)
-    with method_column:
-        st.header("Method", anchor=False)
-        method = widgets.method_choice(default="freelb")
-        st.caption(f"{method.summary} {method.reference}.")
-        settings = widgets.method_settings(method, "train")
+    with widgets.to_start() as wrong:
+        with how:
+            st.header("How", anchor=False)
+            values = widgets.settings(schemas, "run", OFTEN)
+            with st.expander("More settings"):
+                values |= widgets.settings(schemas, "run", RARE)
+        with method_column:
+            st.header("Method", anchor=False)
+            method = widgets.method_choice(default="freelb")
+            st.caption(f"{method.summary} {method.reference}.")
+            settings = widgets.method_settings(method, "train")
     st.latex(method.equation)
     asked = {
         **values,
@@ -74,16 +75,19 @@ def page() -> None:
         "method_settings": settings.as_dict(),
     }
     with top:
-        _start(asked, method(settings).floor / 3)
+        _start(asked, method(settings).floor / 3, wrong)
         now()
     ended()
     link("runs", "All runs")
 
 
-def _start(asked: dict[str, Any], cost: float) -> None:
-    """The button that starts it, and what it is expected to cost. `cost`: of a batch, in vanilla's."""
+def _start(asked: dict[str, Any], cost: float, wrong: list[str]) -> None:
+    """The button that starts it, and what it is expected to cost. `cost`: of a batch, in vanilla's; `wrong`: with the settings."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button("Start training", type="primary", icon=":material/play_arrow:")
+        pressed = st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=bool(wrong))
+        if wrong:
+            st.markdown(f"Cannot start with these settings: {plain(' '.join(wrong))}")
+            return
         seconds = Times(Store().latest("completed", most=100)).expected(asked)
         time = "" if seconds is None else f" About **{live.duration(seconds)}**, by the last runs on this machine."
         st.markdown(f"A batch costs at least {cost:.2f} times what it costs without perturbations.{time}")

@@ -19,7 +19,7 @@ from app.widgets.models import (
     encoder_choice,
     run_choice,
 )
-from app.widgets.settings import OWN, asked, method_choice, method_settings, own, setting, settings
+from app.widgets.settings import OWN, asked, method_choice, method_settings, own, setting, settings, to_start
 from app.widgets.strips import Looking, looking, strips
 
 __all__ = [
@@ -48,4 +48,5 @@ __all__ = [
     "setting",
     "settings",
     "strips",
+    "to_start",
 ]

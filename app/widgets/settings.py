@@ -1,6 +1,8 @@
 """Widgets made from settings, so that pages hold no second list of them."""
 
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -26,6 +28,7 @@ BOUNDS = {
     "maximum": operator.le,
     "exclusiveMaximum": operator.lt,
 }
+_WRONG = "wrong settings"
 OWN: Any = object()  # A field's own default.
 CARRIED = {"seed": "seed", "epsilon": "epsilon", "site": "site"}  # Settings that mean the same on every page.
 
@@ -98,15 +101,32 @@ def setting(
     if shared["disabled"]:
         return None
     holds = found is None or all(each(found, inner[name]) for name, each in BOUNDS.items() if name in inner)
-    return _allowed(key, found, "" if holds else f"{label} must be {in_words(schema)}.")
+    return _allowed(key, found, "" if holds else f"{label} must be {in_words(schema)}.", default)
 
 
-def _allowed(key: str, found: Any, problem: str) -> Any:
-    """`found`, unless there is a problem with it: that is said here, and what was found before goes on, its figures greyed."""
+@contextmanager
+def to_start() -> Iterator[list[str]]:
+    """Settings that are asked for inside are for something to be started: gives what is wrong with them, with which it is not."""
+    st.session_state[_WRONG] = wrong = []
+    try:
+        yield wrong
+    finally:
+        st.session_state.pop(_WRONG, None)
+
+
+def _allowed(key: str, found: Any, problem: str = "", default: Any = None) -> Any:
+    """`found`, unless there is a problem with it: that is said here, and what was found before goes on, its figures greyed.
+
+    `default`: goes on inside `to_start` where nothing was found before.
+    """
     key = f"{key}-allowed"
     if not problem:
         st.session_state[key] = found
         return found
+    if _WRONG in st.session_state:
+        st.session_state[_WRONG].append(problem)
+        st.error(plain(problem), icon=":material/error:")
+        return st.session_state.get(key, default)
     if key not in st.session_state:  # It came with the address.
         st.error(plain(problem), icon=":material/error:")
         st.stop()
@@ -199,9 +219,9 @@ def method_settings(method: Any, prefix: str, *, to_the_edge: bool = False) -> A
         if other := [name.replace("_", " ") for name, value in values.items() if value != wanted[name]]:
             st.caption(f"Changed from the preset: {plain(', '.join(other))}.")
     try:
-        return _allowed(f"{prefix}-{method.name}", method.Settings.parse(values), "")
+        return _allowed(f"{prefix}-{method.name}", method.Settings.parse(values))
     except UserError as problem:
-        return _allowed(f"{prefix}-{method.name}", None, str(problem))
+        return _allowed(f"{prefix}-{method.name}", None, str(problem), method().settings)
 
 
 def _with_step_size(schema: dict[str, Any], prefix: str, method: str) -> dict[str, Any]:

@@ -144,3 +144,24 @@ def test_a_cached_figure_is_there_in_under_200_ms(small, sentences):
         again = drawn(state.analyse(analysis, classifier, **values), view)
         assert time.perf_counter() - began < 0.2
         assert again is first
+
+
+@pytest.mark.parametrize(
+    "key, value, said",
+    [
+        ("run-learning_rate", -1.0, "Learning rate must be"),
+        ("run-max_steps", 0, "Max steps must be"),
+        ("train-freelb-epsilon", -0.5, "Epsilon must be"),
+    ],
+)
+def test_nothing_is_started_with_a_value_that_breaks_its_bounds(open_page, key, value, said):
+    test, before = open_page("train"), Store().count()
+    test.number_input(key=key).set_value(value)
+    start = next(each for each in test.button if each.label == "Start training")
+    start.click().run()  # In one go, as when a person types and clicks at once.
+    assert not test.exception
+    assert any(said in each.value for each in test.error)
+    assert next(each for each in test.button if each.label == "Start training").disabled
+    assert Store().count() == before
+    test.number_input(key=key).set_value(1).run()
+    assert not test.error and not next(each for each in test.button if each.label == "Start training").disabled
