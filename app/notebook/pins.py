@@ -120,8 +120,8 @@ def save_dialog(shown: Shown, title: str) -> None:
                 key=f"save-{name}",
                 on_click="ignore",
             )
-    if isinstance(shown, Figure):
-        st.caption("Figures are drawn in the light theme; SVG and PDF have vector fonts.")
+    if not isinstance(shown, Table):
+        st.caption("Drawn in the light theme; in SVG and PDF text stays text.")
 
 
 def current_notebook() -> int:

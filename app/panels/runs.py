@@ -40,8 +40,8 @@ def _drawing() -> dict[str, Any]:
     return {name: value for name, value in (("smoothing", smoothing), ("log", log), ("together", together)) if value}
 
 
-def details(run: Run) -> None:
-    """One run: how it stands, how to load it, its settings and log, actions."""
+def details(run: Run, chosen: bool) -> None:
+    """One run: how it stands, how to load it, its settings and log; if it was `chosen`, the way to delete it."""
     live.run_card(run, "detail", drawn=True)
     if run.status == "completed":
         st.markdown("Load the model:")
@@ -51,7 +51,7 @@ def details(run: Run) -> None:
         st.json({**run.config, **run.info, **run.metrics}, expanded=True)
     with log.expander("Log"):
         st.code(last_lines(run.log_file, 40, 8000) or "Nothing was printed.", language=None)
-    if run.status not in ACTIVE and st.button("Delete …", key="delete", icon=":material/delete:"):
+    if chosen and run.status not in ACTIVE and st.button("Delete …", key="delete", icon=":material/delete:"):
         confirm(run)
 
 
@@ -91,6 +91,6 @@ def page() -> None:
             if len(metrics) > 1 and len(set(metrics)) == 1:
                 show(found, "results", "results")
             if len(chosen) == 1:
-                details(chosen[0])
+                details(chosen[0], chosen[0].id in st.query_params.get_all("runs"))
 
     board()

@@ -52,7 +52,7 @@ def curve(found: Curves, *, figure: str = "loss", smoothing: float = 0.0, log: b
     curves = _curves(found, figure, smoothing)
     made = figures.lines(curves, _steps(smoothing), CURVES.get(figure, figure))
     if log and _above_zero(curves):
-        made.update_yaxes(type="log")
+        made.update_yaxes(type="log", exponentformat="power")
     return Figure(made)
 
 

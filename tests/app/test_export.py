@@ -5,13 +5,15 @@ import json
 import re
 import zipfile
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
 from markdown_it import MarkdownIt
 from nbclient import NotebookClient
 
-from app.drawing.shown import difference
+from app.drawing.shown import Strip, Strips, difference
+from app.drawing.strip_svg import as_svg
 from app.notebook.export.html import facts_line, imported, markdown, to_html, to_markdown
 from app.notebook.export.jupyter import code_of, from_ipynb, to_ipynb
 from app.notebook.running import run
@@ -155,8 +157,9 @@ def test_a_formula_cannot_carry_markup(inner):
 def test_markdown_comes_with_its_pictures(contents):
     with zipfile.ZipFile(io.BytesIO(to_markdown("Mine", contents))) as file:
         text = file.read("notebook.md").decode()
-        (picture,) = re.findall(r"\((pictures/\d+\.svg)\)", text)
-        assert b"<svg" in file.read(picture) and b"<text" in file.read(picture)
+        pictures = re.findall(r"\((pictures/\d+\.svg)\)", text)
+        assert len(pictures) == 2  # The figure and the strip.
+        assert all(b"<svg" in file.read(each) and b"<text" in file.read(each) for each in pictures)
     assert "| strip | place | token |" in text and "**Answer.** Because" in text
 
 
@@ -247,3 +250,18 @@ def test_a_kept_result_that_cannot_be_read_is_no_hindrance_to_a_new_one(contents
     run([cell.id])
     (after,) = Notebooks().cells(made.id)
     assert after.content.shown["kind"] == "strips" and "checked" not in after.content.facts
+
+
+def test_a_strip_as_a_picture_has_all_of_its_text_inside_its_width():
+    tokens = ["[CLS]", *(["<b>&</b>", "电影", "wonderful"] * 12), "[SEP]"]
+    marks = ["O", *(["B-PER"] * 36), "O"]
+    strips = Strips([Strip(tokens, [0.5] * 38, [""] * 38, [True, *([False] * 36), True], f"Of {EVIL}", marks)], 1.0)
+    made = ElementTree.fromstring(as_svg(strips))
+    space = {"svg": "http://www.w3.org/2000/svg"}
+    texts = [each.text for each in made.iterfind(".//svg:text", space)]
+    assert texts[0] == f"Of {EVIL}"
+    assert [each for each in texts if each in tokens] == tokens and texts.count("B-PER") == 36
+    assert {each.tag.rpartition("}")[2] for each in made.iter()} == {"svg", "rect", "text"}
+    edges = [float(each.get("x")) + float(each.get("width")) for each in made.iterfind(".//svg:rect[@x]", space)]
+    assert max(edges) <= float(made.get("width"))
+    assert max(float(each.get("y")) for each in made.iterfind(".//svg:text", space)) < float(made.get("height"))

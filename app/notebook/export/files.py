@@ -1,12 +1,13 @@
-"""One result as a file: a figure as SVG, PNG or PDF, its data as CSV."""
+"""One result as a file: a figure as SVG, PNG or PDF, a token strip as SVG, the data of each as CSV."""
 
-from app.drawing.shown import Figure, Shown
+from app.drawing.shown import Figure, Shown, Strips
+from app.drawing.strip_svg import as_svg
 from engine.errors import UserError
 from engine.tables import as_csv
 
 FORMATS = {
     "Figure": {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "csv": "text/csv"},
-    "Strips": {"csv": "text/csv"},
+    "Strips": {"svg": "image/svg+xml", "csv": "text/csv"},
     "Table": {"csv": "text/csv"},
 }
 WIDTH = 860
@@ -39,5 +40,7 @@ def file_of(shown: Shown, kind: str) -> bytes:
     """
     if kind == "csv":
         return as_csv(shown.table()).encode("utf-8-sig")
+    if isinstance(shown, Strips):
+        return as_svg(shown).encode()
     assert isinstance(shown, Figure)
     return picture(shown, kind)

@@ -15,10 +15,10 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from plotly.offline import get_plotlyjs
 
 from app.drawing.escaping import disarmed, plain, unpictured
-from app.drawing.shown import Figure, Shown, Strips, shown_from
+from app.drawing.shown import Figure, Shown, Strips, Table, shown_from
 from app.drawing.strips import SCRIPT, STYLE_SHEET
 from app.notebook.captions import caption_of
-from app.notebook.export.files import picture
+from app.notebook.export.files import file_of
 from app.views import view_of
 from engine.notebook.cells import Content
 from engine.tables import as_markdown
@@ -151,10 +151,10 @@ def to_markdown(name: str, contents: Sequence[Content]) -> bytes:
             lines += [disarmed(content.note), ""] if content.note else []
             if content.shown is not None:
                 shown = shown_from(content.shown)
-                if isinstance(shown, Figure):
-                    file.writestr(f"pictures/{place}.svg", picture(shown, "svg"))
+                if not isinstance(shown, Table):
+                    file.writestr(f"pictures/{place}.svg", file_of(shown, "svg"))
                     lines += [f"![{plain(title_of(content))}](pictures/{place}.svg)", ""]
-                else:
+                if not isinstance(shown, Figure):
                     lines += [_rows(shown), ""]
             lines += [plain(caption_of(content.spec)), ""] if content.spec and content.shown is not None else []
             lines += [line for said in remarks_of(content) for line in (f"**{plain(said)}**", "")]
