@@ -24,8 +24,8 @@ from benchmarks.writing import picture, written
 from engine.catalogue import analyse
 from engine.data.sources import load_dataset
 from engine.runs.config import TrainConfig
+from engine.runs.execution import execute
 from engine.runs.store import Store
-from engine.runs.worker import execute
 from engine.subjects.classifier import load_classifier
 from engine.subjects.table import class_direction, cosines, table_state
 

@@ -53,8 +53,8 @@ ADDRESSES = {
 def train(steps: int) -> None:
     """Two runs, in the home folder that the environment names."""
     from engine.runs.config import TrainConfig
+    from engine.runs.execution import execute
     from engine.runs.store import Store
-    from engine.runs.worker import execute
 
     for method in ("pgd", "textat"):
         config = TrainConfig.build(

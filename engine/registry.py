@@ -11,6 +11,7 @@ from pkgutil import iter_modules
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from engine.errors import known
+from engine.process import quick_imports
 
 
 class Component(Protocol):
@@ -57,8 +58,12 @@ class Registry(Generic[C]):
     def __contains__(self, name: str) -> bool:
         module = name.replace(" ", "_")
         if name not in self._there and module in self.modules():
-            import_module(f"{self.package}.{module}")
+            self._bring(module)
         return name in self._there
+
+    def _bring(self, module: str) -> None:
+        with quick_imports():  # Most bring torch.
+            import_module(f"{self.package}.{module}")
 
     def get(self, name: str) -> C:
         """A component by its name; only its own module is imported.
@@ -73,7 +78,7 @@ class Registry(Generic[C]):
     def all(self) -> list[C]:
         """Every component, the oldest first."""
         for module in self.modules():
-            import_module(f"{self.package}.{module}")
+            self._bring(module)
         return sorted(self._there.values(), key=lambda each: (each.year, each.name))
 
     def names(self) -> list[str]:

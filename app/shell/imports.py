@@ -7,6 +7,8 @@ import threading
 from importlib import import_module
 from types import ModuleType
 
+from engine.process import quick_imports
+
 HEAVY = ("transformers.models.bert.modeling_bert", "datasets", "peft", "engine.subjects.classifier", "engine.catalogue")
 LIGHT = ("app.panels.notebook", "app.panels.runs")  # Notes and runs are drawn without them.
 FIRST_PAINT = 1.5  # seconds that a first page has to itself
@@ -17,7 +19,7 @@ def bring(module: str) -> ModuleType:
     """A module, after all that is `HEAVY` (unless it is `LIGHT`)."""
     if module in LIGHT:
         return import_module(module)
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, quick_imports():
         for each in HEAVY:
             import_module(each)
         return import_module(module)

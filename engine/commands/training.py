@@ -14,6 +14,7 @@ from engine.commands.common import (
 )
 from engine.errors import UserError
 from engine.paths import path_of
+from engine.process import quick_imports
 from engine.tables import columns
 
 
@@ -60,7 +61,7 @@ def _assisting(detach: bool) -> bool:
         raise UserError("--detach does not go with a launcher of several processes: leave it out.")
     if distributed.is_first():
         return False
-    from engine.runs.worker import assist
+    from engine.runs.execution import assist
 
     try:
         assist()
@@ -81,8 +82,9 @@ def _train(options: argparse.Namespace) -> None:
     options.dataset = named_dataset(options)
     given = {name: value for name in TrainConfig.own_names() if (value := getattr(options, name, None)) is not None}
     config = TrainConfig.build(given, pairs(options.set), options.preset or "")
-    from engine.runs import queue
-    from engine.runs.build import check
+    with quick_imports():
+        from engine.runs import queue
+        from engine.runs.build import check
     from engine.runs.store import Store
 
     for said in check(config):
@@ -100,7 +102,7 @@ def _finish(identifier: str, as_json: bool) -> None:
     from engine import distributed
     from engine.data.tasks import said_of
     from engine.runs import queue
-    from engine.runs.worker import execute
+    from engine.runs.execution import execute
 
     try:
         run = execute(identifier, progress=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.errors import UserError
-from engine.process import wait_politely
+from engine.process import quick_imports, wait_politely
 from engine.progress import Progress
 
 wait_politely()
@@ -100,7 +100,8 @@ def main() -> None:
         os.nice(BEHIND)
     worker = Worker()
     threading.Thread(target=worker.listen, daemon=True).start()
-    from engine.computing.jobs import run  # What every job needs is loaded before the first one comes.
+    with quick_imports():
+        from engine.computing.jobs import run  # What every job needs is loaded before the first one comes.
 
     while True:
         worker.work(run, *worker.jobs.get())

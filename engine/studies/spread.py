@@ -31,7 +31,7 @@ def _ray() -> Any:
 
 def train_cell(config: dict[str, Any], cell: str) -> dict[str, Any]:
     """Do one run in a home of its own, on whatever machine this is; returns its row, figures and files."""
-    from engine.runs.worker import execute
+    from engine.runs.execution import execute
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DELTABOOK_HOME"] = folder

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from app.widgets import uploads
 from engine.runs.config import TrainConfig
+from engine.runs.execution import execute
 from engine.runs.store import Store
-from engine.runs.worker import execute
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -150,7 +150,7 @@ def test_views_show_the_results_own_numbers(results):
 
 def test_a_pair_s_views(encoder, sentences, monkeypatch):
     from engine.runs.config import TrainConfig
-    from engine.runs.worker import execute
+    from engine.runs.execution import execute
 
     config = TrainConfig.build(
         {"method": "electra", "dataset": str(sentences), "model": str(encoder), "max_steps": 2}, {"batch_size": "8"}

@@ -16,8 +16,8 @@ from engine.methods import METHODS, get_method
 from engine.models import load_model
 from engine.runs.build import build
 from engine.runs.config import TrainConfig
+from engine.runs.execution import execute
 from engine.runs.store import Store
-from engine.runs.worker import execute
 from tests import tiny
 from tests.engine.test_trainer import StopAt, losses
 

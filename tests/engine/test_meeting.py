@@ -25,8 +25,8 @@ from engine.errors import UserError
 from engine.model_checks import padding_said
 from engine.models import load_model, load_tokenizer, reads
 from engine.runs.config import TrainConfig
+from engine.runs.execution import execute
 from engine.runs.store import Store
-from engine.runs.worker import execute
 from engine.subjects.classifier import load_classifier
 from engine.subjects.labels import matched
 from engine.subjects.remarks import remarks

@@ -17,8 +17,8 @@ from engine.process import multiply_fast
 from engine.runs.arguments import training_arguments
 from engine.runs.build import _bucket
 from engine.runs.config import TrainConfig
+from engine.runs.execution import execute
 from engine.runs.store import Store
-from engine.runs.worker import execute
 from engine.sites import EMBEDDINGS
 from tests import tiny
 from tests.engine.test_trainer import losses, make, weights

@@ -12,8 +12,8 @@ from engine.cli import main
 from engine.errors import UserError
 from engine.methods import METHODS, get_method
 from engine.runs.config import TrainConfig
+from engine.runs.execution import execute
 from engine.runs.store import Store
-from engine.runs.worker import execute
 from engine.subjects.classifier import load_classifier
 from engine.subjects.references import load_subject
 from tests import tiny

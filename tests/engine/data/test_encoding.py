@@ -8,8 +8,8 @@ from engine.data import encoding
 from engine.data.tasks import Task
 from engine.models import load_tokenizer
 from engine.runs.config import TrainConfig
+from engine.runs.execution import execute
 from engine.runs.store import Store
-from engine.runs.worker import execute
 
 TASK = Task("t", "classification", ("0", "1"), ("accuracy",))
 

@@ -7,8 +7,8 @@ from engine.data.glue import LAYOUTS, load_glue, task_of
 from engine.data.sources import load_dataset
 from engine.errors import UserError
 from engine.runs.config import TrainConfig
+from engine.runs.execution import execute
 from engine.runs.store import Store
-from engine.runs.worker import execute
 
 ROWS = {
     "cola": ("gj04\t1\t\tA good sentence {n}.", "gj04\t0\t*\tSentence bad {n}."),

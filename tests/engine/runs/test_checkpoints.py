@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from engine import manifest
 from engine.errors import UserError
+from engine.runs.execution import execute
 from engine.runs.store import Store
-from engine.runs.worker import execute
 from engine.subjects.classifier import load_classifier
 from tests import tiny
 from tests.engine.runs.test_queue import config

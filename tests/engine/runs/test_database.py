@@ -15,9 +15,9 @@ from engine.database import Database, _bring_up_to_date
 from engine.errors import Busy, UserError
 from engine.home import home
 from engine.runs import queue, recorder
+from engine.runs.execution import execute
 from engine.runs.recorder import RunRecorder
 from engine.runs.store import Store
-from engine.runs.worker import execute
 from tests.engine.runs.test_faults import engine
 from tests.engine.runs.test_queue import config, wait
 

@@ -19,10 +19,10 @@ from transformers import TrainerControl
 from engine.errors import OutOfMemory
 from engine.methods.freelb import FreeLB
 from engine.runs import queue
+from engine.runs.execution import execute
 from engine.runs.queue import ROOT
 from engine.runs.recorder import Cancellation, Superseded
 from engine.runs.store import Store
-from engine.runs.worker import execute
 from tests.engine.runs.test_queue import config, wait
 
 
