@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from engine.catalogue import analysis_of
 from engine.methods import METHODS, get_method
 from engine.notebook.cells import Spec
 from engine.runs.run import RUN
@@ -15,7 +16,10 @@ ELSEWHERE = ("method", "settings", "text", "text_pair", "label", "dataset", "lim
 def caption_of(spec: Spec) -> str:
     """One line; "" for a result that is of nothing in particular."""
     values = spec.values
-    parts = [method_of(values), *_rest(values), _text(values), _label(values), _data(values), _models(spec)]
+    of_method = method_of(values)
+    if of_method and "settings" not in analysis_of(spec.analysis).Settings.names():  # Set up by `ascent.at_radius`.
+        of_method = f"{get_method(values['method']).title}, α = 2ε/K"
+    parts = [of_method, *_rest(values), _text(values), _label(values), _data(values), _models(spec)]
     return " · ".join(part for part in parts if part)
 
 

@@ -136,12 +136,15 @@ def _table(
         for run in runs
     ]
     st.session_state["listed-runs"] = [run.id for run in runs]
+    wanted = st.query_params.get_all("runs")
     small = ("method", "model", "status", "time", *columns)
     st.dataframe(
         rows,
         hide_index=True,
         on_select=_choose,
         selection_mode="multi-row",
+        # Of the address: ticked also when it was opened with runs, and when a filter draws the list anew.
+        selection_default={"selection": {"rows": [row for row, run in enumerate(runs) if run.id in wanted]}},
         key="table",
         column_config={
             "progress": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent", width=90),
@@ -170,7 +173,7 @@ def _tags(chosen: list[Run], tags: Mapping[str, list[str]]) -> None:
             st.session_state["tags-said"] = str(problem)
             del st.session_state[key]  # The field shows what is so again.
 
-    many = f"Tags of the {len(chosen)} chosen runs" if len(chosen) > 1 else f"Tags of {chosen[0].title}"
+    many = f"Tags of the {len(chosen)} chosen runs" if len(chosen) > 1 else f"Tags of {plain(chosen[0].title)}"
     known = sorted({tag for each in tags.values() for tag in each})
     st.multiselect(
         many, known, now, key=key, accept_new_options=True, on_change=write, width=420,

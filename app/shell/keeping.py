@@ -118,10 +118,15 @@ def ask_first(keys: Sequence[str], seconds: float, why: str = "Not computed yet 
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=_QUESTION):
         st.button(
             f"Run ({about(seconds)})", key=f"run {keys}", type="primary", icon=":material/play_arrow:",
-            on_click=pressed.extend, args=(keys,),
+            on_click=_begin, args=(keys,),
         )  # fmt: skip
         st.caption(f"{why} It can be cancelled; a result is kept once it is whole.")
     st.stop()
+
+
+def _begin(keys: Sequence[str]) -> None:
+    st.session_state["pressed"].extend(keys)
+    st.session_state.pop(_CANCELLED, None)  # Of another computation, a part of which may be asked for now.
 
 
 def about(seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.drawing.escaping import plain
 from app.shell.expected import expected, learn_from, takes_long
 from app.shell.imports import bring
 from app.shell.keeping import Running, ask_first, kept, remembered, shelf
@@ -163,9 +164,10 @@ def analyse(
     if keep and words:
         ask_first([plan.key], plan.missing())
     results, seconds = {}, 0.0
-    for name, job in plan.jobs.items():
+    for place, (name, job) in enumerate(plan.jobs.items(), 1):
         if words:
-            said = f"{words}{f': {name}' if name else ''}"
+            several = f", model {place} of {len(plan.jobs)}" if len(plan.jobs) > 1 else ""
+            said = f"{words}{f': {plain(name)}' if name else ''}{several}"
             grow = None if grows is None else partial(_grown, grows, results, name)
             how = partial(takes_long, job), partial(learn_from, job), grow
             results[name], took = kept(plan.keys[name], said, job, keep, *how)

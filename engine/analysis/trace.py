@@ -23,6 +23,9 @@ from engine.tables import columns
 NEAREST = 5
 
 
+SAID = ("epsilon", "step_size", "start_magnitude", "start_sigma", "magnitude", "norm")  # Of a method, over its ascent.
+
+
 @dataclass(frozen=True)
 class Trace(Result):
     """One ascent path over K steps; index 0 is the start.
@@ -69,7 +72,8 @@ class Trace(Result):
             for step, (norm, loss, row) in enumerate(zip(self.norms, self.loss, self.probabilities, strict=True))
         ]
         where = said_at(str(self.settings.get("site", EMBEDDINGS)))
-        text = f"{self.origin}{where}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(self.labels)))}\n\n"
+        how = ", ".join(f"{name} {value}" for name, value in self.settings.items() if name in SAID and value is not None)
+        text = f"{self.origin}{where}\n{self.method}: {how}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(self.labels)))}\n\n"
         if not any(self.nearest):  # At a layer no tokens lie near.
             moved = [(token, f"{norm:.4g}") for token, norm in zip(self.tokens, self.token_norms[-1], strict=True)]
             return text + columns(moved, ("token", "|delta|"))

@@ -18,6 +18,12 @@ def test_a_caption_names_method_radius_steps_sentence_label_and_model():
     assert caption_of(other).endswith("against negative · a, b")
 
 
+def test_a_caption_of_methods_at_one_radius_names_the_step_size_that_was_taken():
+    values = {"dataset": "movie-sentiment", "limit": 30, "method": "freelb", "epsilon": 0.5, "steps": 3}
+    said = caption_of(Spec(analysis="map", view="moves", subjects={"": "minilm"}, values=values))
+    assert said == "FreeLB, α = 2ε/K · ε = 0.5, K = 3 · 30 examples of movie-sentiment · minilm"
+
+
 def test_a_caption_of_a_sample_and_of_nothing():
     values = {"dataset": "/home/somebody/reviews.tsv", "limit": 30, "epsilons": [0.0, 0.1], "steps": 5, "seed": 1}
     spec = Spec(analysis="robust accuracy", view="curve", subjects={"": "run:abc"}, values=values)
