@@ -47,13 +47,21 @@ def lines(
     y: str,
     *,
     bands: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    beside: Mapping[str, str] | None = None,
     log: bool = False,
 ) -> go.Figure:
-    """One line per name over shared axes; `bands` gives (low, high) at each of a line's points; `log`: both axes."""
-    made = figure(x, y)
-    for place, (name, points) in enumerate(curves.items()):
+    """One line per name over shared axes.
+
+    Args:
+        bands: (low, high) at each of a line's points. beside: name → the line that it belongs to, whose colour it has, thin and
+            dotted. log: both axes.
+    """
+    made, own = figure(x, y), [name for name in curves if name not in (beside or {})]
+    for name, points in curves.items():
         across = [point[0] for point in points]
-        style = line_style(place)
+        style: dict[str, Any] = dict(line_style(own.index((beside or {}).get(name, name))))
+        if beside and name in beside:
+            style |= {"dash": "dot", "width": 1.2}
         if bands and name in bands:
             low, high = zip(*bands[name], strict=True)
             red, green, blue = (int(style["color"][at : at + 2], 16) for at in (1, 3, 5))

@@ -28,6 +28,7 @@ def stacked(
         made.update_layout({f"yaxis{number}": {
             "domain": [max(0.0, high - 1 / many + gap * (row < many - 1)), high], "title": {"text": title.replace(" (", "<br>("), "font": {"size": 12}},
             "automargin": True, "exponentformat": "power", "type": "log" if title in log else "linear",
+            "nticks": 5,
         }})  # fmt: skip
         for name, points in curves.items():
             made.add_scatter(

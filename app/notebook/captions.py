@@ -1,13 +1,16 @@
-"""What a pinned result is of, in words: method, ε, K, sentence, label, model, data."""
+"""What a pinned result is of, in words: method, ε, K, sentence, label, model, data; how it was made, and what is to be known of it."""
 
+import time
 from typing import Any
 
+from app.views import view_of
 from engine.catalogue import analysis_of
 from engine.methods import METHODS, get_method
-from engine.notebook.cells import Spec
+from engine.notebook.cells import Content, Spec
 from engine.runs.run import RUN
 
 MOST = 160
+IMPORTED = "imported"  # In a cell's facts, until it is run here.
 SYMBOLS = {"epsilon": "ε", "ascent_steps": "K", "step_size": "α", "steps": "K", "sigma": "σ", "alpha": "α"}
 IN_TURN = ("epsilon", "ascent_steps", "step_size")  # Of a method's settings, what is said in any case.
 ELSEWHERE = ("method", "settings", "text", "text_pair", "label", "dataset", "limit", "split", "seed", "others")
@@ -19,7 +22,9 @@ def caption_of(spec: Spec) -> str:
     of_method = method_of(values)
     if of_method and "settings" not in analysis_of(spec.analysis).Settings.names():  # Set up by `ascent.at_radius`.
         of_method = f"{get_method(values['method']).title}, α = 2ε/K"
-    parts = [of_method, *_rest(values), _text(values), _label(values), _data(values), _models(spec)]
+    chosen = spec.options.get("chosen")
+    some = f"{len(chosen)} chosen by hand of" if isinstance(chosen, list) and chosen else ""
+    parts = [of_method, *_rest(values), _text(values), _label(values), f"{some} {_data(values)}".strip(), _models(spec)]
     return " · ".join(part for part in parts if part)
 
 
@@ -78,3 +83,30 @@ def _value(value: Any) -> str:
     if value is None:
         return "none"
     return f"{value:.4g}" if isinstance(value, float) else str(value)[:MOST]
+
+
+def title_of(content: Content) -> str:
+    """What a cell shows; "" for text."""
+    return "" if content.spec is None else view_of(content.spec.analysis, content.spec.view).title
+
+
+def facts_line(content: Content) -> str:
+    """How long it took, which weights and data it is of, and what came out when it was run again."""
+    parts = ["from a file, not checked here: run it again"] if content.facts.get(IMPORTED) else []
+    if "seconds" in content.facts:
+        parts.append(f"took {content.facts['seconds']} s")
+    models = content.facts.get("models")
+    if isinstance(models, dict):
+        parts += [f"model {name or 'ready-made'}: {print_}" for name, print_ in models.items()]
+    if content.facts.get("data"):
+        parts.append(f"data: {content.facts['data']}")
+    if content.facts.get("checked"):
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(str(content.facts["checked_at"]))))
+        parts.append(f"run again {when}: {content.facts['checked']}")
+    return " · ".join(parts)
+
+
+def remarks_of(content: Content) -> list[str]:
+    """What was said of the result when it was pinned (see `engine.subjects.remarks`)."""
+    said = content.facts.get("remarks")
+    return [str(each) for each in said] if isinstance(said, list) else []

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from typing import Any
 
 import streamlit as st
@@ -11,8 +10,7 @@ from app import widgets
 from app.drawing.escaping import unpictured
 from app.drawing.shown import Figure, Shown, shown_from
 from app.notebook.addresses import address_of
-from app.notebook.captions import caption_of
-from app.notebook.export.html import facts_line, remarks_of, title_of
+from app.notebook.captions import caption_of, facts_line, remarks_of, title_of
 from app.notebook.pins import render
 from app.notebook.running import run, runner
 from app.shell.layout import plain
@@ -191,11 +189,7 @@ def close_editor(cell: int) -> None:
 def _below(content: Content) -> None:
     assert content.spec is not None
     facts, open_ = st.columns([5, 1], vertical_alignment="center")
-    line = facts_line(content)
-    if content.facts.get("checked"):
-        line += f" · run again {time.strftime('%Y-%m-%d %H:%M', time.localtime(float(content.facts['checked_at'])))}: "  # type: ignore[arg-type]
-        line += str(content.facts["checked"])
-    facts.caption(plain(line))
+    facts.caption(plain(facts_line(content)))
     for said in remarks_of(content):
         facts.warning(plain(said))
     page, query = address_of(content.spec)

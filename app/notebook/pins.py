@@ -7,6 +7,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from app import widgets
@@ -23,6 +24,7 @@ from engine.notebook.cells import Content, Spec
 from engine.notebook.store import Notebooks
 
 FIRST_NAME = "My notebook"
+LONG = 60  # Letters.
 
 
 def render(shown: Shown, key: str, **options: Any) -> Any:
@@ -32,9 +34,17 @@ def render(shown: Shown, key: str, **options: Any) -> Any:
             shown.figure.update_layout(meta={"alternative": alternative(shown.figure)})
         return st.plotly_chart(shown.figure, key=key, **options)
     if isinstance(shown, Table):
-        return st.dataframe(shown.frame, hide_index=True, key=key, **options)
+        wide = {
+            name: st.column_config.Column(width="large") for name in _long(shown.frame)
+        }  # Else it hides those after it.
+        return st.dataframe(shown.frame, hide_index=True, key=key, column_config=wide, **options)
     assert isinstance(shown, Strips)
     return widgets.strips(shown, key, **options)
+
+
+def _long(frame: pd.DataFrame) -> list[str]:
+    """The columns of long texts."""
+    return [name for name in frame if any(isinstance(each, str) and len(each) > LONG for each in frame[name].head(100))]
 
 
 def drawn(finding: state.Finding, view: str, **options: Any) -> Shown:

@@ -43,7 +43,7 @@ def embedding_attack() -> None:
     show(found, "curve", "curve")
     st.caption(
         "The attack climbs in embedding space against the true label. Bands: exact 95 % intervals for so many examples. The value at"
-        " ε = 0 is the clean accuracy. What an attack leaves is an upper bound: another one may find more. Each model's second line is"
+        " ε = 0 is the clean accuracy. What an attack leaves is an upper bound: another one may find more. Each model's dotted line is"
         " its accuracy under twice as many steps: where the two lines differ, not even this attack has converged."
     )
     loose = [

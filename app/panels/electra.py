@@ -86,7 +86,7 @@ def detect(pair: Any) -> None:
 def fool(pair: Any) -> None:
     """The user replaces words by hand and sees whether it notices."""
     st.markdown(
-        "Change words in the sentence in such a way that a reader would not notice. Does the discriminator notice?"
+        "Change words in the sentence. Does the discriminator notice what a reader would, and what a reader would not?"
     )
     before = st.text_area("Original", EXAMPLE, key="text", bind="query-params", height=80)
     after = st.text_area(
@@ -104,5 +104,6 @@ def fool(pair: Any) -> None:
         st.info("Both sentences are the same: change a word in your version.")
     else:
         st.markdown(
-            f"Caught: **{plain(', '.join(caught) or 'none')}** · got past it: **{plain(', '.join(missed) or 'none')}**"
+            f"Caught: **{plain(', '.join(caught) or 'none')}** · got past it: **{plain(', '.join(missed) or 'none')}** (caught:"
+            " it gives more than 0.5 that the word was replaced)"
         )

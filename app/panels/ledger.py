@@ -18,8 +18,10 @@ def page() -> None:
     found = state.analyse("ledger", None, "", keep=False)
     st.markdown(f"**{plain(found.result.verdict())}**")
     show(found, "gains", "ledger-gains")
+    with_data = sum(bool(each.data) for each in found.result.entries)
     st.caption(
-        "Bars: 95 % bootstrap intervals of the mean over the seeds. *seen*: an exact sign-flip test finds a gain (p < 0.05); *opposite*: a"
+        f"Drawn: the {with_data} of {len(found.result.entries)} claims whose kind of data is here; the table has all."
+        " Bars: 95 % bootstrap intervals of the mean over the seeds. *seen*: an exact sign-flip test finds a gain (p < 0.05); *opposite*: a"
         f" loss; *not seen*: neither; with fewer than {LEAST_SEEDS} common seeds nothing can be tested. The papers' models, data and"
         " budgets are larger: a stand-in says little of their tasks."
     )

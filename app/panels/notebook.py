@@ -6,8 +6,9 @@ from functools import partial
 import streamlit as st
 
 from app.notebook import manage
+from app.notebook.captions import title_of
 from app.notebook.cells import cell_box, cell_content, open_editor
-from app.notebook.export.html import title_of, to_html, to_markdown
+from app.notebook.export.html import to_html, to_markdown
 from app.notebook.export.jupyter import to_ipynb
 from app.notebook.keys import KEYS, keys
 from app.notebook.running import run, runner

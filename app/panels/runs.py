@@ -17,7 +17,11 @@ from engine.runs.store import Store
 def confirm(run: Run) -> None:
     """Ask before a run's row, figures and files are deleted."""
     st.markdown(f"**{plain(run.title)}** ({plain(run.id)}): its model, curves and log are deleted. There is no undo.")
-    if st.button("Delete", type="primary", key="really"):
+    with st.container(horizontal=True):
+        really = st.button("Delete", type="primary", key="really")
+        if st.button("Keep it", key="not-really"):
+            st.rerun()
+    if really:
         with errors_in_a_box():
             Store().delete(run.id)
         st.rerun()

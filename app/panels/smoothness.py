@@ -42,6 +42,11 @@ def page() -> None:
         "Bands: 95 % bootstrap intervals of the mean over the examples. In the sweep the step size is 100 ε and the start"
         " N(0, ε²), as in the paper's settings at ε = 1e-5."
     )
+    if len(models) > 1:
+        st.caption(
+            "A model that has learnt less says less of every sentence, and moves less: compare the smoothness of models that are about as"
+            " accurate."
+        )
     show(sweep, "ratio", "ratio")
     st.header("The paper's δ and the published code's", anchor=False)
     variants = state.analyse("smoothness variants", models, "Paper and code", settings=values, **drawn, **of)

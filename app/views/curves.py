@@ -35,6 +35,7 @@ CURVES = {
     "eval_correction_accuracy": "share of words put right",
     "learning_rate": "learning rate",
 }
+EXACT = ("learning_rate",)  # Set, not measured: nothing in it is to be smoothed away.
 
 
 def _titles(found: Curves) -> dict[str, RunCurves]:
@@ -52,7 +53,7 @@ def curve(found: Curves, *, figure: str = "loss", smoothing: float = 0.0, log: b
     curves = _curves(found, figure, smoothing)
     made = figures.lines(curves, _steps(smoothing), CURVES.get(figure, figure))
     if log and _above_zero(curves):
-        made.update_yaxes(type="log", exponentformat="power")
+        made.update_yaxes(type="log", exponentformat="power", nticks=6)
     return Figure(made)
 
 
@@ -72,7 +73,7 @@ def logged(found: Curves) -> list[str]:
 
 def _curves(found: Curves, figure: str, smoothing: float) -> dict[str, list[tuple[int, float]]]:
     return {
-        title: smoothed(run.curves[figure], smoothing)
+        title: smoothed(run.curves[figure], 0.0 if figure in EXACT else smoothing)
         for title, run in _titles(found).items()
         if run.curves.get(figure)
     }
@@ -108,7 +109,10 @@ def differences(found: Curves) -> Table:
     for name in names:
         values = {title: run.config.get(name, "") for title, run in runs.items()}
         if len(runs) == 1 or len({json.dumps(each, sort_keys=True) for each in values.values()}) > 1:
-            rows.append({"setting": name} | {title: str(each) for title, each in values.items()})
+            rows.append(
+                {"setting": name.removeprefix("method_settings.")}
+                | {title: str(each) for title, each in values.items()}
+            )
     return Table(pd.DataFrame(rows, columns=["setting", *runs]))
 
 

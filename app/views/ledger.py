@@ -19,7 +19,7 @@ def gains(found: Ledger) -> Figure:
     """A line per claim that there is data for: the paper's gain, and what was measured with enough seeds, with its interval."""
     shown = [each for each in found.entries if each.data]
     names = [
-        f"{place + 1}. {paper_of(each).split(',')[0]}: {marked(each.claim.row[:24], each.mark)}, {each.claim.task}"
+        f"{place + 1}. {paper_of(each).split(',')[0]}: {each.claim.row[:24]}, {each.claim.task}"
         for place, each in enumerate(shown)
     ]
     made = figures.figure("gain over the baseline (points)", "claim", 120 + 34 * max(1, len(shown)))
@@ -37,7 +37,9 @@ def gains(found: Ledger) -> Figure:
             "type": "data", "symmetric": False, "array": [high - at for at, high in zip(measured, highs, strict=True)],
             "arrayminus": [at - low for at, low in zip(measured, lows, strict=True)],
         },
-        customdata=[f"{each.data}, {each.seeds} seeds, p = {each.p:.3f}: {each.verdict}" for _, each in done],
+        customdata=[
+            marked(f"{each.data}, {each.seeds} seeds, p = {each.p:.3f}: {each.verdict}", each.mark) for _, each in done
+        ],
         hovertemplate="%{y}<br>%{x:+.2f}<br>%{customdata}<extra></extra>",
     )  # fmt: skip
     made.update_layout(showlegend=True)
@@ -52,7 +54,7 @@ def table(found: Ledger) -> Table:
     rows = [
         {
             "paper": paper_of(each), "row": each.claim.row, "task": each.claim.task, "claimed": f"{each.claim.gain:+.1f}",
-            "verdict": SIGNS[each.verdict], "measured (95 %)": said_of(each), "why": each.why or each.mark,
+            "verdict": SIGNS[each.verdict], "measured (95 %)": said_of(each), "why": " ".join(filter(None, [each.why, each.mark and f"⚠ Of the runs here: {each.mark}."])),
             "on": f"{each.data} (stand-in)" if each.stand_in else each.data, "model": each.model, "steps": str(each.steps or ""),
             "seeds": str(each.seeds or ""), "p": "" if each.p is None else f"{each.p:.3f}",
         }

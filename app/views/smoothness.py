@@ -19,13 +19,19 @@ def unit_of(regression: bool) -> str:
 
 @view("histogram", "ℓₛ of every example", several=True)
 def histogram(found: Mapping[str, Smoothness], *, regression: bool = False) -> Figure:
-    """How the examples differ; for a single model the random direction too."""
+    """How the examples differ in the worst direction; for a single model in a random one too."""
     groups = {}
     for name, each in found.items():
-        groups[f"{name}, worst direction"] = each.worst
+        groups[name if len(found) > 1 else "worst direction"] = each.worst
         if len(found) == 1:
             groups["random direction"] = [one.random for one in each.examples]
-    return Figure(figures.histogram(groups, unit_of(regression), log=True))
+    return Figure(
+        figures.histogram(
+            groups,
+            f"{unit_of(regression)}, in the worst direction" if len(found) > 1 else unit_of(regression),
+            log=True,
+        )
+    )
 
 
 def least(found: Mapping[str, Smoothness]) -> list[Example]:

@@ -100,8 +100,11 @@ def setting(
     )
     if shared["disabled"]:
         return None
+    allowed = in_words(schema)
+    if optional and own is not None:
+        allowed = allowed.replace("(or empty)", f'(or tick "No {label.lower()}")')
     holds = found is None or all(each(found, inner[name]) for name, each in BOUNDS.items() if name in inner)
-    return _allowed(key, found, "" if holds else f"{label} must be {in_words(schema)}.", default)
+    return _allowed(key, found, "" if holds else f"{label} must be {allowed}.", default)
 
 
 @contextmanager
@@ -209,7 +212,7 @@ def method_settings(method: Any, prefix: str, *, to_the_edge: bool = False) -> A
             help="Fills in the settings of a published run, including its learning rate under How. They are meant for"
             " large encoders: their ε is in that model's units.",
         )  # fmt: skip
-    schema = method.Settings.schema()
+    schema, place = method.Settings.schema(), st.container()
     if to_the_edge and {"epsilon", "step_size", "ascent_steps"} <= set(schema):
         values = _with_step_size(schema, f"{prefix}-{method.name}", method.name)
     else:
@@ -219,7 +222,13 @@ def method_settings(method: Any, prefix: str, *, to_the_edge: bool = False) -> A
         if other := [name.replace("_", " ") for name, value in values.items() if value != wanted[name]]:
             st.caption(f"Changed from the preset: {plain(', '.join(other))}.")
     try:
-        return _allowed(f"{prefix}-{method.name}", method.Settings.parse(values))
+        taken = _allowed(f"{prefix}-{method.name}", method.Settings.parse(values))
+        reach, epsilon = method(taken).reach, values.get("epsilon")
+        if reach is not None and epsilon is not None and reach < epsilon:
+            place.caption(
+                f"With these steps ‖δ‖ cannot exceed {reach:.3g}: the ball of radius {epsilon:.3g} bounds nothing."
+            )
+        return taken
     except UserError as problem:
         return _allowed(f"{prefix}-{method.name}", None, str(problem), method().settings)
 

@@ -72,7 +72,9 @@ class Trace(Result):
             for step, (norm, loss, row) in enumerate(zip(self.norms, self.loss, self.probabilities, strict=True))
         ]
         where = said_at(str(self.settings.get("site", EMBEDDINGS)))
-        how = ", ".join(f"{name} {value}" for name, value in self.settings.items() if name in SAID and value is not None)
+        how = ", ".join(
+            f"{name} {value}" for name, value in self.settings.items() if name in SAID and value is not None
+        )
         text = f"{self.origin}{where}\n{self.method}: {how}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(self.labels)))}\n\n"
         if not any(self.nearest):  # At a layer no tokens lie near.
             moved = [(token, f"{norm:.4g}") for token, norm in zip(self.tokens, self.token_norms[-1], strict=True)]

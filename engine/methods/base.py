@@ -115,6 +115,11 @@ class Method(Recipe, ABC, Generic[S]):
         """Cost of one minibatch in units of a forward pass (algorithms: vanilla = 3)."""
         return 3.0
 
+    @property
+    def reach(self) -> float | None:
+        """What ‖δ‖_F cannot exceed by the steps alone, whatever ε is; None: not known."""
+        return None
+
     def embed(self, model: nn.Module, batch: Mapping[str, Tensor], **options: Any) -> PerturbedBatch:
         """The batch as this method perturbs it."""
         site = getattr(self.settings, "site", EMBEDDINGS)

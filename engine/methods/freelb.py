@@ -87,6 +87,12 @@ class FreeLB(Method[FreeLBSettings]):
         """3K, and 3 more for the clean loss."""
         return 3.0 * self.settings.ascent_steps + (3 if self.settings.clean_loss_weight else 0)
 
+    @property
+    def reach(self) -> float | None:
+        """ε₀ + (K - 1) α: the last δ that is learnt from has climbed K - 1 times."""
+        own = self.settings
+        return own.start_magnitude + (own.ascent_steps - 1) * own.step_size if own.norm == "frobenius" else None
+
     def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """Algorithm 1, lines 4 to 12."""
         steps = self.settings.ascent_steps

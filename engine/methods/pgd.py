@@ -66,6 +66,12 @@ class PGD(Method[PGDSettings]):
         """2K + 3, and 3 more for the clean loss."""
         return 2.0 * self.settings.ascent_steps + 3 + (3 if self.settings.clean_loss_weight else 0)
 
+    @property
+    def reach(self) -> float | None:
+        """ε₀ + K α."""
+        own = self.settings
+        return own.start_magnitude + own.ascent_steps * own.step_size if own.norm == "frobenius" else None
+
     def accumulate(self, batch: PerturbedBatch, scale: float, micro_batch: int) -> Report:
         """K passes for δ alone, then the pass that θ learns from."""
         report = Report(batch.like.new_zeros(()))

@@ -98,6 +98,11 @@ class TextAT(FreeLB):
     _pending: Mapping[str, Tensor] | None = None
 
     @property
+    def reach(self) -> float | None:
+        """Not known: η grows from batch to batch."""
+        return None
+
+    @property
     def keeps_last_ascent(self) -> bool:
         """K ascents; in the published code K - 1."""
         return self.settings.variant == "paper"

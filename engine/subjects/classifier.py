@@ -199,18 +199,19 @@ def _of_run(reference: str) -> tuple[Path, str, str]:
             f"{record.id} pre-trains ({record.config['method']}): it has no classifier. Fine-tune its encoder with"
             f" `python -m engine train --model {record.model_folder}`, or choose it as the model on Train."
         )
+    named = f"{record.name} ({record.id})" if record.name else record.id
     if at:
         kept = record.kept_models
         if not step.isdigit() or int(step) not in kept:
             allowed = ", ".join(map(str, kept)) or "none"
             raise UserError(f"{record.id} kept no model of step {step[:20]!r}. Kept: {allowed}.")
-        return kept[int(step)], f"run {record.id} at step {step}", ""
+        return kept[int(step)], f"run {named} at step {step}", ""
     if (record.model_folder / "config.json").exists():
-        return record.model_folder, f"run {record.id}", record.mark
+        return record.model_folder, f"run {named}", record.mark
     checkpoint = record.last_checkpoint
     if checkpoint is None:
         raise UserError(f"{record.id} is {record.status} and has no model or checkpoint yet. Let it train on.")
-    where = f"run {record.id}, {record.status}, its checkpoint {checkpoint.name.removeprefix('checkpoint-')}"
+    where = f"run {named}, {record.status}, its checkpoint {checkpoint.name.removeprefix('checkpoint-')}"
     return checkpoint, where, ""
 
 

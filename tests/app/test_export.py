@@ -14,7 +14,8 @@ from nbclient import NotebookClient
 
 from app.drawing.shown import Strip, Strips, difference
 from app.drawing.strip_svg import as_svg
-from app.notebook.export.html import facts_line, imported, markdown, to_html, to_markdown
+from app.notebook.captions import facts_line
+from app.notebook.export.html import imported, markdown, to_html, to_markdown
 from app.notebook.export.jupyter import code_of, from_ipynb, to_ipynb
 from app.notebook.running import run
 from app.views import draw

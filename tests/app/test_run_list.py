@@ -61,7 +61,7 @@ def test_what_differs_is_what_differs():
     second = made("b", method="pgd", method_settings={"epsilon": 0.25}, seed=1)
     table = draw("curves", "differences", analyse("curves", None, runs=[first.id, second.id])).table()
     rows = {row["setting"]: (row["a"], row["b"]) for _, row in table.iterrows()}
-    assert rows == {"name": ("a", "b"), "method_settings.epsilon": ("0.5", "0.25")}
+    assert rows == {"name": ("a", "b"), "epsilon": ("0.5", "0.25")}
 
 
 def test_smoothing_is_the_weighted_mean_that_it_says():

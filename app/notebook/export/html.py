@@ -17,13 +17,11 @@ from plotly.offline import get_plotlyjs
 from app.drawing.escaping import disarmed, plain, unpictured
 from app.drawing.shown import Figure, Shown, Strips, Table, shown_from
 from app.drawing.strips import SCRIPT, STYLE_SHEET
-from app.notebook.captions import caption_of
+from app.notebook.captions import IMPORTED, caption_of, facts_line, remarks_of, title_of
 from app.notebook.export.files import file_of
-from app.views import view_of
 from engine.notebook.cells import Content
 from engine.tables import as_markdown
 
-IMPORTED = "imported"  # In a cell's facts, until it is run here.
 STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 920px; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff }
 section { border-top: 1px solid #ddd; padding: 1rem 0 } h2 { font-size: 1.05rem } .facts { color: #666; font-size: .85rem }
@@ -74,36 +72,12 @@ def _body(shown: Shown) -> str:
     return str(shown.frame.to_html(index=False, escape=True, na_rep=""))
 
 
-def title_of(content: Content) -> str:
-    """What a cell shows; "" for text."""
-    return "" if content.spec is None else view_of(content.spec.analysis, content.spec.view).title
-
-
-def facts_line(content: Content) -> str:
-    """How long it took, and which weights and data it is of."""
-    parts = ["from a file, not checked here: run it again"] if content.facts.get(IMPORTED) else []
-    if "seconds" in content.facts:
-        parts.append(f"took {content.facts['seconds']} s")
-    models = content.facts.get("models")
-    if isinstance(models, dict):
-        parts += [f"model {name or 'ready-made'}: {print_}" for name, print_ in models.items()]
-    if content.facts.get("data"):
-        parts.append(f"data: {content.facts['data']}")
-    return " · ".join(parts)
-
-
 def imported(content: Content) -> Content:
     """A cell of a file: what it says of its own checks is that file's word, and is not shown as ours."""
     if content.shown is None:
         return content
     facts = {name: value for name, value in content.facts.items() if name not in ("checked", "checked_at")}
     return content.model_copy(update={"facts": {**facts, IMPORTED: True}})
-
-
-def remarks_of(content: Content) -> list[str]:
-    """What was said of the result when it was pinned (see `engine.subjects.remarks`)."""
-    said = content.facts.get("remarks")
-    return [str(each) for each in said] if isinstance(said, list) else []
 
 
 def _strips_script() -> str:
@@ -154,9 +128,15 @@ def to_markdown(name: str, contents: Sequence[Content]) -> bytes:
                 if not isinstance(shown, Table):
                     file.writestr(f"pictures/{place}.svg", file_of(shown, "svg"))
                     lines += [f"![{plain(title_of(content))}](pictures/{place}.svg)", ""]
+                if isinstance(shown, Strips) and shown.said:
+                    lines += [plain(shown.said[-1 if shown.step is None else shown.step]), ""]
                 if not isinstance(shown, Figure):
                     lines += [_rows(shown), ""]
-            lines += [plain(caption_of(content.spec)), ""] if content.spec and content.shown is not None else []
+                lines += [
+                    plain(each) + "\n"
+                    for each in (caption_of(content.spec) if content.spec else "", facts_line(content))
+                    if each
+                ]
             lines += [line for said in remarks_of(content) for line in (f"**{plain(said)}**", "")]
             if content.answer:
                 lines += ["**Answer.** " + disarmed(content.answer), ""]

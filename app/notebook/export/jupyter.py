@@ -10,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from app.drawing.escaping import disarmed, plain
 from app.drawing.shown import shown_from
+from app.notebook.captions import caption_of, facts_line, remarks_of, title_of
 from app.views import view_of
 from engine.errors import UserError
 from engine.notebook.cells import Content, Spec, content_from
@@ -85,6 +86,14 @@ def to_ipynb(name: str, contents: Sequence[Content]) -> bytes:
             mark: dict[str, Any] = {"note": True} if content.spec else {"cell": document}
             cells.append(new_markdown_cell(disarmed(content.note or ""), metadata={MARK: mark}))
         if content.spec is not None:
+            said = [
+                f"**{plain(title_of(content))}**",
+                caption_of(content.spec),
+                facts_line(content),
+                *remarks_of(content),
+            ]
+            about = "\n\n".join([said[0], *(plain(each) for each in said[1:] if each)])
+            cells.append(new_markdown_cell(about, metadata={MARK: {"about": True}}))
             mark = {"cell": {**document, "shown": content.shown}}
             cells.append(
                 new_code_cell(

@@ -245,3 +245,18 @@ def test_bad_settings_are_refused_in_one_line():
     assert get_method("freelb").Settings.parse({"epsilon": "none", "ascent_steps": "2"}).epsilon is None
     with pytest.raises(UserError, match="vanilla, "):
         get_method("fgsm")
+
+
+@pytest.mark.parametrize("name", ["pgd", "freelb", "textat", "smart"])
+@pytest.mark.parametrize("start", [0.0, 0.2])
+def test_what_delta_cannot_exceed_is_said_and_nearly_reached(model, batch, name, start):
+    options = {} if name == "smart" else {"start_magnitude": start}
+    method = get_method(name)(ascent_steps=4, step_size=0.1, epsilon=100.0, **options)
+    if name in ("textat", "smart"):
+        assert method.reach is None
+        return
+    report = method.step(model, batch)
+    last = report.token_norms[-1].norm(dim=1)
+    assert method.reach == pytest.approx(start + (4 if name == "pgd" else 3) * 0.1)
+    assert (last <= method.reach + 1e-9).all()
+    assert start or last.max() > 0.9 * method.reach
