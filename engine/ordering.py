@@ -14,6 +14,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_group
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from engine import distributed, manifest
+from engine.data.streamed import EncodedRows
 
 
 class EpochLengthGroupedSampler(LengthGroupedSampler):
@@ -112,8 +113,11 @@ class SeededTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         # The whole data set, since the one that is handed over has lost its length column.
         dataset: Any = self.train_dataset
+        if isinstance(dataset, EncodedRows):
+            self._order = dataset.places(self._data_seed)
+            return self._order
         sampler = super()._get_train_sampler(dataset)
-        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        seed = self._data_seed
         if isinstance(sampler, LengthGroupedSampler):
             # Grouped by what all processes take together: the order is that of one process with as large a batch.
             size = sampler.batch_size * self.args.world_size
@@ -125,6 +129,10 @@ class SeededTrainer(Trainer):
             sampler = SeedableRandomSampler(sampler.data_source, data_seed=seed)
         self._order = sampler
         return sampler
+
+    @property
+    def _data_seed(self) -> int:
+        return int(self.args.seed if self.args.data_seed is None else self.args.data_seed)
 
     @property
     def _replays(self) -> int:

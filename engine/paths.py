@@ -48,12 +48,12 @@ def exists(name: str | Path) -> bool:
         return False
 
 
-def regular_file(path: Path, what: str, most_bytes: int | None = None) -> Path:
+def regular_file(path: Path, what: str, most_bytes: int | None = None, larger: str = "") -> Path:
     """The path, if it is a file that can be read to its end: no folder, device, pipe or socket.
 
     Args:
         what: what it is, for messages ("The study").
-        most_bytes: the largest size allowed.
+        most_bytes: the largest size allowed. larger: what to do with a larger one, a sentence after a space.
 
     Raises:
         UserError: it is missing, no regular file, or too large.
@@ -66,5 +66,7 @@ def regular_file(path: Path, what: str, most_bytes: int | None = None) -> Path:
         kind = "a folder" if stat.S_ISDIR(facts.st_mode) else "a device, pipe or socket"
         raise UserError(f"{what} {str(path)[:200]} is {kind}, not a file.")
     if most_bytes is not None and facts.st_size > most_bytes:
-        raise UserError(f"{what} {str(path)[:200]} has {facts.st_size:,} bytes; at most {most_bytes:,} are read.")
+        raise UserError(
+            f"{what} {str(path)[:200]} has {facts.st_size:,} bytes; at most {most_bytes:,} are read.{larger}"
+        )
     return path

@@ -1,6 +1,6 @@
 """From sentences to token ids, and from examples to batches padded to their own longest example."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,12 +28,28 @@ def encode(table: pd.DataFrame, tokenizer: PreTrainedTokenizerBase, task: Task, 
     datasets.disable_progress_bars()
     if task.tags:
         check_offsets(tokenizer)
-    pair = "text_pair" in table.columns
+    tokenise = tokenising(tokenizer, task, max_length)
+
+    def tokenise_all(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        encoded = tokenise(rows)
+        return {**encoded, LENGTH: [len(ids) for ids in encoded["input_ids"]]}
+
+    if len(table) > LARGE:
+        characters = table["text"].str.len() + (table["text_pair"].str.len() if "text_pair" in table else 0)
+        return datasets.Dataset.from_pandas(table.assign(**{LENGTH: characters}), preserve_index=False).with_transform(
+            tokenise
+        )
+    plain = datasets.Dataset.from_pandas(table, preserve_index=False)
+    return plain.map(tokenise_all, batched=True, remove_columns=plain.column_names)
+
+
+def tokenising(
+    tokenizer: PreTrainedTokenizerBase, task: Task, max_length: int
+) -> Callable[[dict[str, list[Any]]], dict[str, list[Any]]]:
+    """A function from rows (`text`, perhaps `text_pair`, `label`) to `input_ids`, … and `labels`, of all rows at once."""
 
     def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        encoded = dict(
-            tokenizer(rows["text"], rows["text_pair"] if pair else None, truncation=True, max_length=max_length)
-        )
+        encoded = dict(tokenizer(rows["text"], rows.get("text_pair"), truncation=True, max_length=max_length))
         if task.tags:
             encoded["labels"] = [
                 tags_of_tokens(tokenizer, text, tags, max_length)
@@ -43,17 +59,7 @@ def encode(table: pd.DataFrame, tokenizer: PreTrainedTokenizerBase, task: Task, 
             encoded["labels"] = [float(value) if task.kind == "regression" else int(value) for value in rows["label"]]
         return encoded
 
-    def tokenise_all(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        encoded = tokenise(rows)
-        return {**encoded, LENGTH: [len(ids) for ids in encoded["input_ids"]]}
-
-    if len(table) > LARGE:
-        characters = table["text"].str.len() + (table["text_pair"].str.len() if pair else 0)
-        return datasets.Dataset.from_pandas(table.assign(**{LENGTH: characters}), preserve_index=False).with_transform(
-            tokenise
-        )
-    plain = datasets.Dataset.from_pandas(table, preserve_index=False)
-    return plain.map(tokenise_all, batched=True, remove_columns=plain.column_names)
+    return tokenise
 
 
 def check_offsets(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -37,7 +37,7 @@ def read_table(path: Path, *, skip_bad: bool = False) -> pd.DataFrame:
 
 
 @dataclass
-class _Part:
+class Part:
     """One file in standard columns: `text`, perhaps `text_pair`, `label` (still as written) and `line`."""
 
     file: str
@@ -45,7 +45,7 @@ class _Part:
     notes: list[str] = field(default_factory=list)
 
 
-def _standard(path: Path, how: Reading, *, needs_label: bool = True) -> _Part:
+def _standard(path: Path, how: Reading, *, needs_label: bool = True) -> Part:
     found: list[Chosen] = []
 
     def wanted(columns: list[str]) -> list[str]:
@@ -77,10 +77,10 @@ def _standard(path: Path, how: Reading, *, needs_label: bool = True) -> _Part:
         notes.append(
             f"{path.name}: {int(empty.sum())} rows without a text were left out (the first: line {table['line'][empty].iloc[0]})."
         )
-    return _Part(path.name, table[~empty].reset_index(drop=True), notes)
+    return Part(path.name, table[~empty].reset_index(drop=True), notes)
 
 
-def _with_labels(part: _Part) -> _Part:
+def with_labels(part: Part) -> Part:
     """The part without the rows that have no label; a note says how many were left out."""
     none = is_none(part.table["label"])
     if 2 * none.sum() > len(none):
@@ -91,10 +91,10 @@ def _with_labels(part: _Part) -> _Part:
         part.notes.append(
             f"{part.file}: {int(none.sum())} rows without a label were left out (the first: line {first['line']}, label {said})."
         )
-    return _Part(part.file, part.table[~none].reset_index(drop=True), part.notes)
+    return Part(part.file, part.table[~none].reset_index(drop=True), part.notes)
 
 
-def _has_no_labels(part: _Part) -> bool:
+def _has_no_labels(part: Part) -> bool:
     """Whether it is a part whose labels are kept back, as in GLUE's test files: none, or all -1."""
     labels = part.table["label"]
     return bool((is_none(labels) | (labels == "-1")).all())
@@ -120,7 +120,7 @@ def load_file(path: Path, how: Reading | None = None) -> TaskData:
 
 
 def _load_single(path: Path, how: Reading) -> TaskData:
-    part = _with_labels(_standard(path, how))
+    part = with_labels(_standard(path, how))
     if len(part.table) < FEWEST:
         raise UserError(f"{path.name} has too few rows ({len(part.table)}): give at least 50 different texts.")
     labels = understand(part.table["label"], part.table["line"].tolist(), path.name, how.label_kind)
@@ -139,7 +139,7 @@ def _load_single(path: Path, how: Reading) -> TaskData:
             " texts never stand in two parts."
         )
     splits = split_by_text(part.table)
-    return _task(path.stem, {split: _Part(path.name, table) for split, table in splits.items()}, labels, part.notes)
+    return as_task(path.stem, {split: Part(path.name, table) for split, table in splits.items()}, labels, part.notes)
 
 
 def _load_folder(path: Path, how: Reading) -> TaskData:
@@ -147,7 +147,7 @@ def _load_folder(path: Path, how: Reading) -> TaskData:
     train_file = files.pop("train")
     if train_file is None:
         raise UserError(f"The folder {path} has no training file (train{', train'.join(SUFFIXES)}).")
-    train = _with_labels(_standard(train_file, how))
+    train = with_labels(_standard(train_file, how))
     labels = understand(train.table["label"], train.table["line"].tolist(), f"{path.name}/{train.file}", how.label_kind)
     parts, notes = {"train": train}, [*train.notes, *_passed_over(path)]
     for split, file in files.items():
@@ -163,17 +163,17 @@ def _load_folder(path: Path, how: Reading) -> TaskData:
                 f"{path.name}: {have} has pairs of texts, {train.file if have == part.file else part.file} has single ones. Give"
                 " all parts the same columns, or say which are meant (--text-column, --pair-column)."
             )
-        parts[split] = _with_labels(part)
+        parts[split] = with_labels(part)
         notes += part.notes
     if "validation" not in parts:
         found = split_by_text(train.table)
         parts |= {
-            "train": _Part(train.file, pd.concat([found["train"], found["test"]], ignore_index=True)),
-            "validation": _Part(train.file, found["validation"]),
+            "train": Part(train.file, pd.concat([found["train"], found["test"]], ignore_index=True)),
+            "validation": Part(train.file, found["validation"]),
         }
         notes.append("There is no validation file: a tenth of the training texts, by a hash of them, takes its place.")
-    order: dict[str, _Part] = {name: parts[name] for name in ("train", "validation", "test") if name in parts}
-    return _task(path.name, order, labels, notes)
+    order: dict[str, Part] = {name: parts[name] for name in ("train", "validation", "test") if name in parts}
+    return as_task(path.name, order, labels, notes)
 
 
 def _passed_over(folder: Path) -> list[str]:
@@ -192,7 +192,7 @@ def _first(folder: Path, stems: tuple[str, ...]) -> Path | None:
     return next((each for each in candidates if each.exists()), None)
 
 
-def _task(name: str, parts: Mapping[str, _Part], labels: Labels, notes: list[str]) -> TaskData:
+def as_task(name: str, parts: Mapping[str, Part], labels: Labels, notes: list[str]) -> TaskData:
     """The parts with labels as numbers."""
     metrics = ("pearson", "spearman") if labels.kind == "regression" else ("accuracy", "f1")
     splits: dict[str, pd.DataFrame] = {}

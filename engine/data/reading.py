@@ -29,7 +29,8 @@ def read_raw(path: Path, wanted: Wanted | None = None, *, skip_bad: bool = False
     suffix = path.suffix.lower()
     if suffix not in (*SUFFIXES, *TABBED):
         raise UserError(f"{path.name}: files must end in {', '.join(SUFFIXES)}.")
-    regular_file(path, "The file", rawtable.MOST_BYTES)
+    larger = "" if suffix in (".parquet", ".jsonl") else " Larger ones are read as Parquet or JSONL."
+    regular_file(path, "The file", rawtable.MOST_BYTES, larger)
     keep = wanted or (lambda columns: columns)
     with _said_plainly(path):
         if suffix == ".parquet":

@@ -16,6 +16,7 @@ from engine.data.columns import Reading
 from engine.data.files import ENDINGS, load_file
 from engine.data.glue import LAYOUTS, PREFIX, glue_name, load_glue
 from engine.data.rawtable import MOST_BYTES
+from engine.data.streamed import is_streamed, load_streamed
 from engine.data.tasks import Task, TaskData, split_by_text
 from engine.errors import UserError, known
 from engine.paths import exists, path_of, regular_file
@@ -73,7 +74,7 @@ def with_reading(name: str, how: Reading) -> str:
 
 @lru_cache(maxsize=2)
 def _load_local(path: Path, stamp: tuple[Any, ...], how: Reading) -> TaskData:
-    return load_file(path, how)
+    return load_streamed(path, how) if is_streamed(path) else load_file(path, how)
 
 
 def _stamp(path: Path) -> tuple[Any, ...]:
@@ -101,7 +102,12 @@ def load_texts(name: str) -> dict[str, list[str]]:
             raise UserError(f"{path.name} cannot be read: {problem.strerror or problem}.") from None
         splits: Mapping[str, pd.DataFrame] = split_by_text(pd.DataFrame({"text": [line for line in lines if line]}))
     else:
-        splits = load_dataset(name).splits
+        data = load_dataset(name)
+        if data.stream is not None:
+            raise UserError(
+                f"{name[:200]} is too large to be read whole, which pre-training does: give a part of it as one file."
+            )
+        splits = data.splits
     found = {
         split: [
             text

@@ -63,10 +63,16 @@ class TaskData:
     task: Task
     splits: Mapping[str, pd.DataFrame]
     notes: tuple[str, ...] = ()  # What a person must know of how it was read: rows left out, what was taken for what.
+    stream: Any = (
+        None  # `StreamedRows`: all rows of a training part that is too large to be read; `splits` has a sample of them.
+    )
 
     def described(self) -> list[str]:
         """What was understood, in sentences: texts per part, classes with counts (or the range of the scores), the notes."""
-        parts = ", ".join(f"{len(table):,} {split}" for split, table in self.splits.items())
+        sizes = {split: len(table) for split, table in self.splits.items()}
+        if self.stream is not None:
+            sizes["train"] = len(self.stream)
+        parts = ", ".join(f"{size:,} {split}" for split, size in sizes.items())
         texts = "pairs of texts" if self.is_pair else "texts"
         said = [f"{self.task.kind.capitalize()}{'' if self.task.tags else f' of {texts}'}: {parts}."]
         labels = pd.concat([self.labels(split) for split in self.splits])
@@ -105,9 +111,18 @@ def split_of(*texts: str) -> str:
 
     The same on every machine; equal texts are never in two splits.
     """
-    key = "\x1f".join(" ".join(text.casefold().split()) for text in texts)
-    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % 10
+    place = _place(texts, 10)
     return "train" if place < 8 else "validation" if place == 8 else "test"
+
+
+def _place(texts: Sequence[str], parts: int) -> int:
+    key = "\x1f".join(" ".join(text.casefold().split()) for text in texts)
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % parts
+
+
+def held_out(*texts: str) -> bool:
+    """Whether a text is one of the hundredth that a streamed data set is judged on: by the same hash as `split_of`."""
+    return _place(texts, 100) == 0
 
 
 def split_by_text(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from transformers import PrinterCallback
 
+from engine import distributed
 from engine.adapters import with_lora
-from engine.data.encoding import by_length, check_words, collator, encode, is_lazy
+from engine.data.encoding import by_length, check_words, collator, encode, is_lazy, tokenising
 from engine.data.legibility import sample_of, unreadable
 from engine.data.sources import load_dataset, load_texts
+from engine.data.streamed import EncodedRows, StreamedRows
 from engine.data.tasks import TaskData, metrics_of
 from engine.errors import UserError
 from engine.methods import get_method
@@ -43,9 +44,22 @@ def _bucket(config: TrainConfig) -> int | None:
     return 8 if best_device().type == "cuda" else None
 
 
-def trained_on(data: TaskData, config: TrainConfig) -> pd.DataFrame:
-    """The training split, or the sample of it that `train_limit` asks for: the same for every method, another for every seed."""
+def trained_on(data: TaskData, config: TrainConfig) -> Any:
+    """The training split (all of a streamed one), or the sample of it that `train_limit` asks for: the same for every method, another
+    for every seed.
+
+    Raises:
+        UserError: of a streamed split more is asked for than its sample has.
+    """
     table = data.splits["train"]
+    if data.stream is not None:
+        if config.train_limit is None:
+            return data.stream
+        if config.train_limit > len(table):
+            raise UserError(
+                f"train_limit draws from the {len(table):,} rows that were read of this data set: ask for fewer, or for all (leave it"
+                " empty, and say how long with max_steps)."
+            )
     if config.train_limit is None or config.train_limit >= len(table):
         return table
     return table.sample(config.train_limit, random_state=config.seed).sort_index().reset_index(drop=True)
@@ -54,10 +68,13 @@ def trained_on(data: TaskData, config: TrainConfig) -> pd.DataFrame:
 def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: Path) -> AdversarialTrainer:
     """The trainer of a fine-tune. It prints nothing by itself."""
     length = min(config.max_length, loaded.max_length)
-    train, validation = (
-        encode(table, loaded.tokenizer, data.task, length)
-        for table in (trained_on(data, config), data.splits["validation"])
-    )
+    validation = encode(data.splits["validation"], loaded.tokenizer, data.task, length)
+    train: Any = trained_on(data, config)
+    if isinstance(train, StreamedRows):
+        together = config.batch_size * distributed.processes()
+        train = EncodedRows(train, tokenising(loaded.tokenizer, data.task, length), config.seed, together)
+    else:
+        train = encode(train, loaded.tokenizer, data.task, length)
     method_class = get_method(config.method)
     method = method_class(
         method_class.Settings.parse(config.method_settings),
@@ -66,7 +83,7 @@ def build_trainer(config: TrainConfig, loaded: Loaded, data: TaskData, folder: P
     )
     arguments = training_arguments(config, folder, -(-len(train) // config.batch_size))
     # A lazy split makes its columns when it is read: none of those that it has now is left out.
-    arguments.remove_unused_columns = not (is_lazy(train) or is_lazy(validation))
+    arguments.remove_unused_columns = not (isinstance(train, EncodedRows) or is_lazy(train) or is_lazy(validation))
     if config.gradient_checkpointing:
         checkpointing(loaded.model)
     trainer = AdversarialTrainer(
