@@ -100,11 +100,11 @@ def _is(setting: Any, value: str) -> bool:
 
 def _varying(settings: Any) -> list[str]:
     """Names of the settings that are not the same in all runs."""
-    seen: dict[str, str] = {}
+    seen: dict[str, Any] = {}
     varying: dict[str, None] = {}
     for each in settings:
         for name, value in each.items():
-            if seen.setdefault(name, str(value)) != str(value):
+            if seen.setdefault(name, value) != value:
                 varying[name] = None
     return [name for name in varying if name not in ALWAYS]
 

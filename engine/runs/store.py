@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ from engine.runs.run import ACTIVE, Run, last_lines
 
 OURS = 0x0DE17A  # The database's application_id, once its runs have been looked for.
 SILENT = 120.0  # Seconds without a sign after which a process on another host is taken for gone.
+
+
+@lru_cache(maxsize=20_000)
+def _configuration(text: str) -> dict[str, Any]:
+    """A run's configuration, which never changes: read once for all who list the runs, who do not write to it."""
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 class Store(Database):
@@ -64,7 +72,8 @@ class Store(Database):
     @staticmethod
     def _run(row: sqlite3.Row) -> Run:
         values = dict(row)
-        for name in ("config", "metrics", "info"):
+        values["config"] = _configuration(values["config"])
+        for name in ("metrics", "info"):
             values[name] = json.loads(values[name])
         values["cancel"] = bool(values["cancel"])
         return Run(**values)
