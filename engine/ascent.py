@@ -40,11 +40,12 @@ def climb(
         method: whose start and ascent are followed.
         model: in evaluation mode, on the batch's device.
         batch: `input_ids`, `attention_mask`, …, `labels` `[B]`.
-        steps: K.
+        steps: K; a method that has no K climbs once at most (FGM's second step would start anew from where the first one led).
         seed: of the random start.
         until: ends the path early, after a point for which it is true.
     """
     points = []
+    steps = steps if "ascent_steps" in method.settings.names() else min(steps, 1)
     with torch.random.fork_rng(), full_precision(method.takes_differences):
         torch.manual_seed(seed)
         embedded = method.embed(model, batch)

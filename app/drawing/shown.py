@@ -1,11 +1,13 @@
 """What an analysis looks like: a figure, token strips or a table; as JSON, so that it can be kept, compared and sent."""
 
+import base64
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -27,6 +29,21 @@ def _harmless(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _harmless(each) for key, each in value.items()}
     return [_harmless(each) for each in value] if isinstance(value, list) else value
+
+
+def _listed(values: Any) -> list[Any]:
+    """An axis's values, which Plotly keeps as bytes where they were an array."""
+    if not isinstance(values, dict):
+        return list(values)
+    found = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+    shape = [int(each) for each in str(values.get("shape", found.size)).split(",")]
+    return list(found.reshape(shape).tolist())
+
+
+def _named(values: Any, axis: Any) -> list[Any]:
+    """Places on an axis by what stands there."""
+    names = dict(zip(axis.tickvals or (), axis.ticktext or (), strict=False))
+    return [names.get(value, value) for value in values] if names else list(values)
 
 
 @dataclass(frozen=True)
@@ -51,12 +68,13 @@ class Figure:
             if trace["type"] in ("heatmap", "contour", "surface"):
                 cells = [
                     (name or f"series {place + 1}", x, y, value)
-                    for y, row in zip(trace["y"], trace["z"], strict=True)
-                    for x, value in zip(trace["x"], row, strict=True)
+                    for y, row in zip(_listed(trace["y"]), _listed(trace["z"]), strict=True)
+                    for x, value in zip(_listed(trace["x"]), row, strict=True)
                 ]
                 parts.append(pd.DataFrame(cells, columns=["series", "x", "y", "z"]))
             else:
-                columns = {axis: trace[axis] for axis in "xyz" if trace.get(axis) is not None}
+                columns = {axis: _listed(trace[axis]) for axis in "xyz" if trace.get(axis) is not None}
+                columns |= {"x": _named(columns["x"], self.figure.layout.xaxis)} if "x" in columns else {}
                 parts.append(pd.DataFrame({"series": name, **columns}))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

@@ -162,7 +162,8 @@ function drawRow(strip, shown) {
 }
 
 function paint({ strip, chips, marks }, shown, at, stepped, chosen) {
-  const frame = strip.frames[at];
+  const own = Math.min(at, strip.frames.length - 1); // Of several strips one may have fewer steps.
+  const frame = strip.frames[own];
   chips.forEach((chip, place) => {
     const value = frame.values[place];
     const share = shown.largest ? Math.min(1, value / shown.largest) : 0;
@@ -170,7 +171,7 @@ function paint({ strip, chips, marks }, shown, at, stepped, chosen) {
     chip.style.background = ground;
     chip.style.color = ink;
     const more = frame.titles?.[place] ?? strip.titles[place] ?? "";
-    const amount = `${strip.tokens[place]}: ${shown.legend} = ${Number(Number(value).toPrecision(4))} at step ${at}`;
+    const amount = `${strip.tokens[place]}: ${shown.legend} = ${Number(Number(value).toPrecision(4))} at step ${own}`;
     chip.title = stepped && strip.frames.length > 1 ? (more ? `${amount}; ${more}` : amount) : more;
     const seen = chip.textContent; // What is read aloud begins with what is seen.
     chip.setAttribute("aria-label", !chip.title || chip.title.startsWith(seen) ? chip.title || seen : `${seen}: ${chip.title}`);

@@ -169,7 +169,17 @@ def _asked(question: Question) -> None:
         return
     render(Figure(distribution(question)), "class-predictions")
     st.markdown(f"**{plain(verdict(question))}**")
+    if question.kind == "token":
+        st.caption(f"‖δ‖ of the three that moved most: {plain(_most_moved(question.asked))}.")
     st.button("Next question", icon=":material/skip_next:", on_click=room.advance, args=(question.id, "over"))
+
+
+def _most_moved(asked: dict[str, Any]) -> str:
+    """Two that look alike in the strip differ in the third digit."""
+    found = state.analyse("trace", state.subject("trace", asked["model"]), "Climbing", **asked["values"]).result
+    norms = found.token_norms[-1]
+    first = sorted(asked["choices"], key=lambda place: -norms[int(place)])[:3]
+    return ", ".join(f"“{asked['choices'][place]}” {norms[int(place)]:.4g}" for place in first)
 
 
 def _show_what_was_asked(asked: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The views of the Perturb page."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -119,16 +120,19 @@ def side_by_side() -> None:
     """All methods on one sentence at one ε, and the ε at which each flips the label."""
     with st.sidebar:
         classifier = widgets.classifier_choice()
-        how = widgets.asked("side by side", "epsilon", "steps", "seed")
+        how = widgets.asked("side by side", "epsilon", "steps", "seed", steps=3)  # As *One method* at first.
     of = widgets.sentence(classifier.tags)
     widgets.about(classifier, of, "side by side")
     label = widgets.label_choice(classifier)
     found = state.analyse("side by side", classifier, "Climbing with every method", label=label, **how, **of)
     epsilon = how.pop("epsilon")
     first: Trace = next(iter(found.result.traces.values()))
+    away = [get_method(name) for name in found.result.traces if get_method(name).takes_differences]
+    once = [get_method(name) for name in found.result.traces if "ascent_steps" not in get_method(name).Settings.names()]
     st.caption(
-        f"Every method in the same ball, ‖δ‖ ≤ {epsilon:g} (Frobenius), with step size 2ε/K = {2 * epsilon / how['steps']:.3g}. SMART"
-        " ascends its KL, not the loss."
+        f"Every method in the same ball, ‖δ‖ ≤ {epsilon:g} (Frobenius), with step size 2ε/K = {2 * epsilon / how['steps']:.3g}"
+        f" ({_titles(once)}: one step to the edge). {_titles(away)} ascend a divergence, not the loss. Methods that differ only in what"
+        " they learn from coincide here."
     )
     show(found, "tokens", "side-tokens")
     show(found, "loss", "side-loss")
@@ -151,6 +155,11 @@ def side_by_side() -> None:
     never = [get_method(name).title for name, value in flips.result.flip_epsilon.items() if value is None]
     if never:
         st.caption(f"Not up to ε = {MOST:g}: {', '.join(never)}.")
+
+
+def _titles(methods: Sequence[Any]) -> str:
+    names = [method.title for method in methods]
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])
 
 
 def through_the_layers() -> None:

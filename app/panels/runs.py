@@ -82,6 +82,11 @@ def page() -> None:
             chosen = run_list.page(runs)
             if not chosen:
                 return
+            if len({run.config["dataset"] for run in chosen}) > 1:
+                st.info(
+                    "These runs are of different data: their losses and metrics cannot be compared.",
+                    icon=":material/dataset:",
+                )
             found = live.curve_figures(chosen, "compare", **_drawing())
             st.download_button(
                 "TensorBoard", said_if_it_fails(lambda: tensorboard.zipped(chosen)), "deltabook-runs.zip", "application/zip",

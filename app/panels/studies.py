@@ -164,8 +164,8 @@ def _results(study: studies.Study) -> None:
         return
     show(found, "table", "study-table")
     st.caption(
-        "Median (lowest to highest; n seeds), ★ the best of a column. Against vanilla: exact sign-flip test over common seeds;"
-        f" with fewer than {results.LEAST_SEEDS} seeds it can show nothing, so nothing is claimed."
+        "Median (lowest to highest; n seeds), ★ the best of a column, where no other is as good and nothing has collapsed. Against vanilla: exact sign-flip test over common seeds;"
+        f" with fewer than {results.LEAST_SEEDS} seeds it can show nothing, so nothing is claimed and no best one named."
     )
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
         if len(study.datasets) > 1:

@@ -109,7 +109,7 @@ def now() -> None:
         for run in busy:
             live.run_card(run, "now")
         if not busy:
-            st.caption("Nothing is training: 150 steps of FreeLB take a few minutes on a laptop.")
+            st.caption("Nothing is training.")
 
 
 @st.fragment(run_every=3.0)

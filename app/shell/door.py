@@ -41,7 +41,7 @@ button {{ font: inherit; margin-top: 1.5rem; padding: .6rem 1.4rem }}
 <label for="code">The code on the screen in front of you</label>
 <input id="code" name="code" required maxlength="12" autocomplete="off" autocapitalize="characters" spellcheck="false" autofocus>
 <label for="name">Your name, as your teacher will see it</label>
-<input id="name" name="name" required maxlength="40" autocomplete="name">
+<input id="name" name="name" required maxlength="40" autocomplete="name" value="{name}">
 <button type="submit">Join</button></form></main></body></html>"""
 
 
@@ -111,7 +111,7 @@ class Door:
             student = Classroom().join(given.get("code", [""])[0], given.get("name", [""])[0])
         except UserError as problem:
             tries.append(now)
-            await _answer(send, 403, _said(str(problem)))
+            await _answer(send, 403, _said(str(problem), given.get("name", [""])[0]))
             return
         cookie = f"{COOKIE}={student}; Path=/; Max-Age={LASTS}; HttpOnly; SameSite=Strict"
         await _answer(send, 303, "", [(b"location", b"/"), (b"set-cookie", cookie.encode("latin-1"))])
@@ -130,8 +130,8 @@ def student_of(headers: list[tuple[bytes, bytes]]) -> str:
     return ""
 
 
-def _said(text: str) -> str:
-    return PAGE.format(said=f'<p role="alert">{html.escape(text)}</p>' if text else "")
+def _said(text: str, name: str = "") -> str:
+    return PAGE.format(said=f'<p role="alert">{html.escape(text)}</p>' if text else "", name=html.escape(name[:40]))
 
 
 async def _body(receive: Receive) -> bytes:

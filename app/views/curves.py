@@ -111,9 +111,14 @@ def differences(found: Curves) -> Table:
         if len(runs) == 1 or len({json.dumps(each, sort_keys=True) for each in values.values()}) > 1:
             rows.append(
                 {"setting": name.removeprefix("method_settings.")}
-                | {title: str(each) for title, each in values.items()}
+                | {title: _short(each) for title, each in values.items()}
             )
     return Table(pd.DataFrame(rows, columns=["setting", *runs]))
+
+
+def _short(value: object) -> str:
+    """A setting in a table: of a file its name."""
+    return value.rsplit("/", 1)[-1] if isinstance(value, str) and value.startswith("/") else str(value)
 
 
 @view("results", "What runs reached")

@@ -1,5 +1,7 @@
 """The papers' claims beside what was measured."""
 
+from textwrap import shorten
+
 import pandas as pd
 
 from app.drawing import figures
@@ -19,7 +21,7 @@ def gains(found: Ledger) -> Figure:
     """A line per claim that there is data for: the paper's gain, and what was measured with enough seeds, with its interval."""
     shown = [each for each in found.entries if each.data]
     names = [
-        f"{place + 1}. {paper_of(each).split(',')[0]}: {each.claim.row[:24]}, {each.claim.task}"
+        f"{place + 1}. {paper_of(each).split(',')[0]}: {shorten(each.claim.row, 28, placeholder=' …')}, {each.claim.task}"
         for place, each in enumerate(shown)
     ]
     made = figures.figure("gain over the baseline (points)", "claim", 120 + 34 * max(1, len(shown)))

@@ -38,6 +38,9 @@ def study_scores(found: StudyResults, *, dataset: str | None = None) -> Figure:
             line={"color": figures.SERIES[1], "width": 3},
         )  # fmt: skip
     made.update_layout(showlegend=False)
+    every = [value for row in chosen for value in row["values"].values()]
+    if len(set(every)) == 1:  # Plotly would draw one unit up and down.
+        made.update_yaxes(range=[every[0] - 0.05, every[0] + 0.05])
     made.update_xaxes(tickvals=list(range(len(names))), ticktext=[figures.escape(name) for name in names])
     return Figure(made)
 

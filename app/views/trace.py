@@ -22,7 +22,13 @@ def verdict(found: Trace) -> str:
         return f"Score {first[0]:.3f} before, {final[0]:.3f} after {steps}."
     before, after = (max(range(len(row)), key=row.__getitem__) for row in (first, final))
     said = f"{found.labels[before]} ({first[before]:.1%}) before, {found.labels[after]} ({final[after]:.1%}) after {steps}."
-    return f"{said} {'The label flips.' if before != after else 'The label holds.'}"
+    if before != after:
+        return f"{said} The label flips."
+    flipped = [
+        str(step) for step, row in enumerate(found.probabilities) if max(range(len(row)), key=row.__getitem__) != before
+    ]
+    between = f", though it is another one at step{'s' * (len(flipped) > 1)} {', '.join(flipped)}" if flipped else ""
+    return f"{said} The label holds{between}."
 
 
 def _units(found: Trace) -> str:

@@ -9,6 +9,7 @@ from app.drawing.shown import Figure, Strip, Strips, Table
 from app.views import VIEWS, Views
 from engine.analysis.word_attack import WordAttack
 from engine.robustness.text import Limits, split
+from engine.statistics import binomial_interval
 
 view = VIEWS.add(
     Views(
@@ -23,13 +24,23 @@ view = VIEWS.add(
 
 @view("summary", "Accuracy before and after the attack", several=True)
 def attacked(found: Mapping[str, WordAttack]) -> Figure:
-    """Bars side by side, one pair per model."""
+    """Bars side by side, one pair per model, with exact 95 % intervals for so many examples."""
     names = {name or "model": each.summary for name, each in found.items()}
     groups = {
         "before": {name: each["accuracy"] for name, each in names.items()},
         "after the attack": {name: each["after_attack"] for name, each in names.items()},
     }
     made = figures.bars(groups, "model", "accuracy")
+    for bar, values in zip(made.data, groups.values(), strict=True):
+        ends = [
+            binomial_interval(round((value or 0.0) * len(each.examples)), len(each.examples))
+            for value, each in zip(values.values(), found.values(), strict=True)
+        ]
+        bar.error_y = {
+            "type": "data", "symmetric": False, "thickness": 1.5,
+            "array": [high - value for value, (_, high) in zip(values.values(), ends, strict=True)],
+            "arrayminus": [value - low for value, (low, _) in zip(values.values(), ends, strict=True)],
+        }  # fmt: skip
     made.update_yaxes(range=[0, 1.02])
     return Figure(made)
 

@@ -132,23 +132,24 @@ def run_choice(runs: list[Any], help_: str) -> Any:
     return next(run for run in runs if run.id == chosen)
 
 
-def about(classifier: Any, of: dict[str, Any], analysis: str = "") -> None:
+def about(classifier: Any, of: dict[str, Any], analysis: str = "", name: str = "") -> None:
     """Say which classifier is looked at, how it was made, and what a person must know of it with this text or data set.
 
     Args:
         of: `text` and `text_pair`, or `dataset` and `limit`.
         analysis: what the view shows; where it cannot be made of this model, the reason is said and the page ends.
+        name: of the model, where there are others.
     """
     st.caption(f"Classifier: {plain(classifier.origin)}")
     if analysis and (why := analysis_of(analysis).refuses(classifier)):
         st.info(plain(why), icon=":material/block:")
         st.stop()
     for said in state.remarks(classifier, of):
-        st.warning(plain(said), icon=":material/warning:")
+        st.warning(plain(f"{name}: {said}" if name else said), icon=":material/warning:")
 
 
 def about_all(models: dict[str, Any], of: dict[str, Any]) -> dict[str, Any]:
     """`about` every one of several models; returns them by names that bear the mark of those that have collapsed."""
-    for classifier in models.values():
-        about(classifier, of)
+    for name, classifier in models.items():
+        about(classifier, of, name=name if len(models) > 1 else "")
     return {marked(name, state.mark_on(each, of["dataset"], of["limit"])): each for name, each in models.items()}

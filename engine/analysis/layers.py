@@ -66,12 +66,21 @@ class Layers(Result):
         return f"{self.origin}\n\n{self.verdict()}\n\n{found}"
 
     def verdict(self) -> str:
-        """Where δ enters and where the prediction turns, in two sentences."""
+        """Where δ enters, where the prediction turns, and how far the two passes are apart there and at the end."""
         turned = {None: "does not turn", 0: "turns before the first block"}
         how = turned.get(
             self.turns, f"turns in block {(self.turns or 0) - 1}: from there on the head says another class"
         )
-        return f"The δ of {self.method} enters at {self.site} (‖δ‖ = {self.norm:.3g}). The prediction {how}."
+        apart = ""
+        if self.turns is not None and self.turns < len(self.clean) - 1:
+            apart = (
+                f" (probabilities differ by {self._apart(self.turns):.2f} there, by {self._apart(-1):.2f} at the end)"
+            )
+        return f"The δ of {self.method} enters at {self.site} (‖δ‖ = {self.norm:.3g}). The prediction {how}{apart}."
+
+    def _apart(self, place: int) -> float:
+        """By how much a class's probability differs between the clean and the perturbed pass, read off there."""
+        return max(abs(a - b) for a, b in zip(self.clean[place], self.perturbed[place], strict=True))
 
 
 @analysis("layers", "Through the layers", TraceSettings)

@@ -84,6 +84,8 @@ class TaskData:
             more = f" and {len(shown) - 12} more" if len(shown) > 12 else ""
             what = "tags" if self.task.tags else "classes"
             said.append(f"{len(shown)} {what}: {', '.join(shown[:12])}{more}.")
+        if few := too_few(len(self.splits["validation"])):
+            said.append(f"What is trained on it is {few} only, which says next to nothing: give more texts.")
         return [*said, *self.notes]
 
     @property

@@ -97,7 +97,7 @@ def table(rows: Sequence[Mapping[str, Any]], mark: tuple[str, str] = ("", "")) -
     """As the papers print it: methods down, data sets (and models) across, median (lowest to highest); then the costs.
 
     Args:
-        mark: what stands before and after the best median of a column.
+        mark: what stands before and after the best median of a column: one that is alone, of `LEAST_SEEDS` seeds, and has not collapsed.
     """
     several = len({row["model"] for row in rows}) > 1
     found: dict[str, dict[str, str]] = {}
@@ -105,7 +105,8 @@ def table(rows: Sequence[Mapping[str, Any]], mark: tuple[str, str] = ("", "")) -
         column = f"{row['dataset'].rsplit('/', 1)[-1]} ({row['metric']})"
         column += f", {row['model'].rsplit('/', 1)[-1]}" if several else ""
         rivals = [each["median"] for each in rows if (each["dataset"], each["model"]) == (row["dataset"], row["model"])]
-        before, after = mark if row["median"] == max(rivals) and len(rivals) > 1 else ("", "")
+        best = row["median"] == max(rivals) and len(rivals) > 1 and rivals.count(row["median"]) == 1
+        before, after = mark if best and len(row["values"]) >= LEAST_SEEDS and not row.get("mark") else ("", "")
         cell = f"{before}{row['median']:.3f}{after} ({row['lowest']:.3f} to {row['highest']:.3f}; n = {len(row['values'])})"
         found.setdefault(row["label"], {})[column] = marked(cell, row.get("mark", ""))
     for label, line in found.items():

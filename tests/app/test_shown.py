@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from app.drawing import figures, token_figures
@@ -31,6 +32,17 @@ def test_kept_as_json_and_shown_again_it_is_the_same(shown):
     again = shown_from(document)
     assert difference(document, again.document()) == ""
     assert again.table().shape == shown.table().shape
+
+
+def test_numbers_are_those_that_are_drawn_by_the_names_on_the_axis():
+    counts, edges = np.histogram([1.0, 2.0, 5.0], bins=np.linspace(1, 5, 31))
+    table = Figure(figures.histogram({"a": np.array([1.0, 2.0, 5.0])}, "x")).table()
+    assert table["y"].tolist() == [0, *counts, 0] and table["x"].iloc[1] == pytest.approx(edges[:2].mean())
+    bars = Figure(figures.bars({"g": {"first": 1.0, "second": 2.0}}, "x", "y")).table()
+    assert bars.to_dict("list") == {"series": ["g", "g"], "x": ["first", "second"], "y": [1.0, 2.0]}
+    values = np.arange(6.0).reshape(2, 3)
+    made = Figure(go.Figure(go.Heatmap(x=np.array([0, 1, 2]), y=["a", "b"], z=values))).table()
+    assert made["z"].tolist() == list(range(6)) and made["y"].tolist() == ["a"] * 3 + ["b"] * 3
 
 
 def test_differences_are_said_and_small_ones_are_not():

@@ -126,12 +126,17 @@ def test_claims_need_seeds_and_a_difference():
 
 
 def test_the_table_in_every_format():
-    rows = [row("vanilla", {0: 0.8, 1: 0.7}), row("freelb_&", {0: 0.9, 1: 0.85}, verdict="no claim")]
+    plain, better = ({seed: values[seed % 2] for seed in range(6)} for values in ((0.8, 0.7), (0.9, 0.85)))
+    rows = [row("vanilla", plain), row("freelb_&", better, verdict="no claim")]
     text = results.as_markdown(rows)
-    assert "**0.875** (0.850 to 0.900; n = 2)" in text and "**0.750**" not in text
+    assert "**0.875** (0.850 to 0.900; n = 6)" in text and "**0.750**" not in text
     latex = results.as_latex(rows)
     assert r"\textbf{0.875}" in latex and r"freelb\_\&" in latex
-    assert len(results.as_csv(rows).strip().splitlines()) == 5
+    assert len(results.as_csv(rows).strip().splitlines()) == 13
+    two = {0: 0.9, 1: 0.85}
+    for no_best in ((row("a", plain), row("b", plain)), (row("a", plain), row("b", better, mark="predicts one class")),
+                    (row("a", two), row("b", {0: 0.1, 1: 0.2}))):  # fmt: skip
+        assert "**" not in results.as_markdown(no_best).replace("method", "")
 
 
 @pytest.mark.parametrize(
