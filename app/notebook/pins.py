@@ -34,9 +34,8 @@ def render(shown: Shown, key: str, **options: Any) -> Any:
             shown.figure.update_layout(meta={"alternative": alternative(shown.figure)})
         return st.plotly_chart(shown.figure, key=key, **options)
     if isinstance(shown, Table):
-        wide = {
-            name: st.column_config.Column(width="large") for name in _long(shown.frame)
-        }  # Else it hides those after it.
+        long = _long(shown.frame)  # As wide as they are, they would hide the others.
+        wide = {name: st.column_config.Column(width="medium" if len(long) > 1 else "large") for name in long}
         return st.dataframe(shown.frame, hide_index=True, key=key, column_config=wide, **options)
     assert isinstance(shown, Strips)
     return widgets.strips(shown, key, **options)
