@@ -84,8 +84,11 @@ def _buckets(tensors: Iterable[Tensor]) -> Iterator[list[Tensor]]:
 def sum_rows(tokens: Tensor, rows: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Rows of a sparse table summed over the processes, where each has its own tokens.
 
+    Each process sends its rows to all others or, where the tokens of all are few beside those of each taken together (many processes),
+    its part of a sum over the tokens of all: whichever moves fewer bytes (docs/scaling.md).
+
     Args:
-        tokens: ids without repeats, `[n]`.
+        tokens: ids without repeats, in order, `[n]`.
         rows: `[n, D]`.
         counts: `[n]`. n may differ between the processes.
 
@@ -97,17 +100,29 @@ def sum_rows(tokens: Tensor, rows: Tensor, counts: Tensor) -> tuple[Tensor, Tens
         return tokens, rows, counts
     sizes = [torch.zeros(1, dtype=torch.long, device=tokens.device) for _ in range(count)]
     dist.all_gather(sizes, torch.tensor([len(tokens)], device=tokens.device))
-    most = max(int(size) for size in sizes)
-    gathered = []
-    for own in (tokens, rows, counts):
-        padded = own.new_zeros(most, *own.shape[1:])
-        padded[: len(own)] = own
-        parts = [torch.empty_like(padded) for _ in range(count)]
-        dist.all_gather(parts, padded)
-        gathered.append(torch.cat([part[: int(size)] for part, size in zip(parts, sizes, strict=True)]))
-    union, place = torch.unique(gathered[0], return_inverse=True)
-    return (
-        union,
-        rows.new_zeros(len(union), rows.shape[1]).index_add_(0, place, gathered[1]),
-        counts.new_zeros(len(union)).index_add_(0, place, gathered[2]),
-    )
+    lengths = [int(size) for size in sizes]
+    every = torch.cat(_gathered(tokens, lengths))
+    union = torch.unique(every)
+    # All-reduce sends 2 (P - 1) / P of the union's rows, all-gather P - 1 times the longest part.
+    if 2 * len(union) < count * max(lengths):
+        place = torch.searchsorted(union, tokens)
+        summed = [_added(each, place, len(union)) for each in (rows, counts)]
+        for each in summed:
+            dist.all_reduce(each)
+    else:
+        place = torch.searchsorted(union, every)
+        summed = [_added(torch.cat(_gathered(each, lengths)), place, len(union)) for each in (rows, counts)]
+    return union, summed[0], summed[1]
+
+
+def _added(values: Tensor, place: Tensor, size: int) -> Tensor:
+    return values.new_zeros(size, *values.shape[1:]).index_add_(0, place, values)
+
+
+def _gathered(own: Tensor, lengths: list[int]) -> list[Tensor]:
+    """The tensors of all processes, of different lengths."""
+    padded = own.new_zeros(max(lengths), *own.shape[1:])
+    padded[: len(own)] = own
+    parts = [torch.empty_like(padded) for _ in lengths]
+    dist.all_gather(parts, padded)
+    return [part[:length] for part, length in zip(parts, lengths, strict=True)]

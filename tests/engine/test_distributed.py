@@ -24,8 +24,8 @@ from tests import tiny
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def launcher(*arguments):
-    """`torchrun` with two processes on this machine, on a port of its own."""
+def launcher(*arguments, processes=2):
+    """`torchrun` with some processes on this machine, on a port of its own."""
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         port = opened.getsockname()[1]
@@ -33,7 +33,7 @@ def launcher(*arguments):
         "-m",
         "torch.distributed.run",
         "--nproc-per-node",
-        "2",
+        processes,
         "--master-addr",
         "127.0.0.1",
         "--master-port",
@@ -72,6 +72,12 @@ def test_gradients_are_exchanged_once_per_optimiser_step(trained, method):
     whole = together[method]["parameters"] + 1
     moving = [whole - 1] if get_method(method).moves_weights else []  # The gradients that say where the weights go.
     assert together[method]["exchanges"] == ([1, whole] if method == "freelb" else [*moving, whole]) * 6
+
+
+def test_rows_of_four_processes_are_summed_whichever_way_is_cheaper():
+    command = launcher("tests/engine/rows_of_four.py", processes=4)
+    done = subprocess.run(command, cwd=ROOT, timeout=120, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_sharded_weights_get_the_gradients_of_whole_ones(tmp_path):
