@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.data.encoding import LENGTH, by_length, collator, encode
 from engine.data.sources import load_dataset
-from engine.methods import METHODS
+from engine.methods import METHODS, get_method
 from engine.methods.base import Method
 from engine.models import best_device, load_model
 from engine.process import keep_freed_memory, multiply_fast
@@ -65,8 +65,34 @@ def compare(
     return found
 
 
-def measure(model_name: str, dataset: str, batch_size: int, ascent_steps: int, rounds: int) -> list[dict[str, Any]]:
-    """The rows of `compare` for a real batch of about the middle length."""
+def passes(model: torch.nn.Module, batch: dict[str, torch.Tensor], rounds: int) -> dict[str, float]:
+    """What the three kinds of passes cost, in thirds of a vanilla step, of which the floor takes each for one."""
+    times: dict[str, list[float]] = {name: [] for name in ("forward", "backward to the inputs", "backward to both")}
+    for turn in range(rounds + 2):
+        model.zero_grad()
+        embedded = get_method("pgd")().embed(model, batch)
+        found = []
+        for last in (False, True):
+            began = time.perf_counter()
+            at = embedded.forward(torch.zeros_like(embedded.like), ascent=not last)
+            middle = time.perf_counter()
+            if last:
+                embedded.backward(embedded.loss(at.logits), at)
+            else:
+                embedded.input_gradient(embedded.losses(at.logits).sum(), at)
+            found.append((middle - began, time.perf_counter() - middle))
+        if turn >= 2:
+            third = sum(found[1]) / 3  # Of vanilla's step: the second of the two.
+            both = {"forward": found[1][0], "backward to the inputs": found[0][1], "backward to both": found[1][1]}
+            for name, seconds in both.items():
+                times[name].append(seconds / third)
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def measure(
+    model_name: str, dataset: str, batch_size: int, ascent_steps: int, rounds: int
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """The rows of `compare` for a real batch of about the middle length, and what its `passes` cost."""
     data = load_dataset(dataset)
     loaded = load_model(model_name, data.task)
     device = best_device()
@@ -77,7 +103,7 @@ def measure(model_name: str, dataset: str, batch_size: int, ascent_steps: int, r
     batch = {name: tensor.to(device) for name, tensor in collator(loaded.tokenizer)(list(chosen)).items()}
     shape = tuple(batch["input_ids"].shape)
     print(f"{model_name}, {dataset}, batch {shape}, {device}, {torch.get_num_threads()} threads\n")
-    return compare(model, batch, candidates(ascent_steps, loaded.tokenizer), rounds)
+    return compare(model, batch, candidates(ascent_steps, loaded.tokenizer), rounds), passes(model, batch, rounds)
 
 
 def main() -> None:
@@ -93,7 +119,7 @@ def main() -> None:
     if not options.give_back:
         keep_freed_memory()  # As a run does.
     multiply_fast()
-    rows = measure(options.model, options.dataset, options.batch_size, options.ascent_steps, options.rounds)
+    rows, kinds = measure(options.model, options.dataset, options.batch_size, options.ascent_steps, options.rounds)
     print("| method | cost / vanilla | floor | cost / floor | lowest to highest | of the fastest rounds |")
     print("|---|---|---|---|---|---|")
     for row in rows:
@@ -101,6 +127,9 @@ def main() -> None:
         print(
             f"| {row['method']} | {row['ratio']:.2f} | {row['floor']:.2f} | {row['overhead']:.3f} | {spread} | {row['fastest']:.3f} |"
         )
+    print("\nIn thirds of a vanilla step: " + ", ".join(f"{name} {cost:.2f}" for name, cost in kinds.items()) + ".")
+    whole = options.ascent_steps * (kinds["forward"] + kinds["backward to the inputs"]) + 3
+    print(f"PGD by these: {whole / 3:.2f} times vanilla, {whole / (2 * options.ascent_steps + 3):.3f} of its floor.")
 
 
 if __name__ == "__main__":

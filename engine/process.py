@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,12 +26,13 @@ def quick_imports() -> Iterator[None]:
     """For imports of torch and transformers: they make a million objects that stay, and Python's collector would look through them
     again and again, for a quarter of the time; afterwards it leaves them alone.
     """
-    collects = gc.isenabled()
+    collects, before = gc.isenabled(), len(sys.modules)
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
+        if len(sys.modules) > before:  # Else what is garbage now would be kept for nothing.
+            gc.freeze()
         if collects:
             gc.enable()
 
