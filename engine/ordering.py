@@ -14,7 +14,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_group
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from engine import distributed, manifest
-from engine.data.streamed import EncodedRows
+from engine.data.rows import EncodedRows
 
 
 class EpochLengthGroupedSampler(LengthGroupedSampler):

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from engine.data import blocks, streamed
 from engine.data.blocks import JsonlBlocks, ParquetBlocks
 from engine.data.files import load_file as load_data
+from engine.data.rows import EpochPlaces, grouped
 from engine.data.sources import load_dataset, load_texts
-from engine.data.streamed import EpochPlaces, grouped
 from engine.data.tasks import held_out
 from engine.errors import UserError
 from engine.runs.config import TrainConfig
