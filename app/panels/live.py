@@ -11,7 +11,7 @@ from app.notebook.pins import show
 from app.shell import state
 from app.shell.layout import in_columns, plain
 from app.views.curves import logged
-from engine.data.tasks import said_of
+from engine.data.marks import said_of
 from engine.runs.config import is_pretraining
 from engine.runs.run import ACTIVE, RESUMABLE, UNDER_WAY, Run
 from engine.runs.store import Store

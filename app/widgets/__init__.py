@@ -10,6 +10,7 @@ from app.widgets.inputs import (
     look_at,
     sentence,
 )
+from app.widgets.methods import method_choice, method_settings
 from app.widgets.models import (
     about,
     about_all,
@@ -19,7 +20,7 @@ from app.widgets.models import (
     encoder_choice,
     run_choice,
 )
-from app.widgets.settings import OWN, asked, method_choice, method_settings, own, setting, settings, to_start
+from app.widgets.settings import OWN, asked, own, setting, settings, to_start
 from app.widgets.strips import Looking, looking, strips
 
 __all__ = [

@@ -8,10 +8,10 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.analysis import Result, analysis
+from engine.data.marks import collapsed, one_class_share, said_of
 from engine.data.segmentation import language_of
 from engine.data.segmentation import words as words_of
 from engine.data.sources import load_dataset
-from engine.data.tasks import collapsed, one_class_share, said_of
 from engine.errors import UserError
 from engine.lexicon.candidates import similar_candidates
 from engine.lexicon.similar import SimilarWords, similar_words
@@ -73,7 +73,7 @@ class Intervals(Result):
     """`curve`: both models, each with a rising number of candidates. `sentence`: the same of one text, `shown`; `left_out`: its words
     without a vector. `vectors`: where the
     words' vectors are from. `texts`: trained on. `examples`: tried. `marks`: by the way of training, why a model says nothing of the
-    texts (see `data.tasks.collapsed`); only those that have collapsed.
+    texts (see `data.marks.collapsed`); only those that have collapsed.
     """
 
     dataset: str

@@ -100,7 +100,7 @@ def _train(options: argparse.Namespace) -> None:
 def _finish(identifier: str, as_json: bool) -> None:
     """Do a run in this process, with a progress bar on stderr."""
     from engine import distributed
-    from engine.data.tasks import said_of
+    from engine.data.marks import said_of
     from engine.runs import queue
     from engine.runs.execution import execute
 

@@ -14,8 +14,9 @@ import pandas as pd
 
 from engine.data import rawtable
 from engine.data.jsonl import read_jsonl
+from engine.data.metrics import ENTITY_METRICS, marks_entities
 from engine.data.rawtable import not_readable
-from engine.data.tasks import ENTITY_METRICS, IGNORED, SPLIT_FILES, Task, TaskData, marks_entities, split_by_text
+from engine.data.tasks import IGNORED, SPLIT_FILES, Task, TaskData, split_by_text
 from engine.errors import UserError
 from engine.paths import regular_file
 

@@ -10,9 +10,10 @@ from engine import distributed
 from engine.adapters import with_lora
 from engine.data.encoding import by_length, check_words, collator, encode, is_lazy, tokenising
 from engine.data.legibility import sample_of, unreadable
+from engine.data.metrics import metrics_of
 from engine.data.rows import EncodedRows, StreamedRows
 from engine.data.sources import load_dataset, load_texts
-from engine.data.tasks import TaskData, metrics_of
+from engine.data.tasks import TaskData
 from engine.errors import UserError
 from engine.methods import get_method
 from engine.model_checks import padding_said

@@ -16,7 +16,7 @@ import torch
 from transformers import PrinterCallback
 
 from engine import distributed
-from engine.data.tasks import ONE_CLASS
+from engine.data.marks import ONE_CLASS
 from engine.errors import NO_ROOM, NoRoom, OutOfMemory, UserError
 from engine.process import keep_freed_memory, multiply_fast
 from engine.runs.build import Job, build

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import manifest
-from engine.data.tasks import ONE_CLASS, collapsed, too_few
+from engine.data.marks import ONE_CLASS, collapsed, too_few
 from engine.home import home
 
 RUN = "run:"  # What a reference to a run begins with.
@@ -104,13 +104,13 @@ class Run:
 
     @property
     def mark(self) -> str:
-        """Why its model says nothing of its inputs (see `data.tasks.collapsed`); "" if it does, or nothing is known."""
+        """Why its model says nothing of its inputs (see `data.marks.collapsed`); "" if it does, or nothing is known."""
         known = [self.metrics.get(name) for name in ("accuracy", "majority", ONE_CLASS)]
         return collapsed(*(float(value) if value is not None else None for value in known))
 
     @property
     def doubt(self) -> str:
-        """Why its figures say nothing: its `mark`, or that there are too few examples (`data.tasks.too_few`)."""
+        """Why its figures say nothing: its `mark`, or that there are too few examples (`data.marks.too_few`)."""
         return self.mark or too_few(self.info.get("validation_examples"))
 
     @property

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from engine.data.legibility import SAMPLE, sample_of, unreadable
+from engine.data.marks import collapsed, one_class_share
 from engine.data.sources import load_dataset
-from engine.data.tasks import collapsed, one_class_share
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import batches, examples, matching
 
@@ -76,7 +76,7 @@ def paired(classifier: Classifier, pair: bool) -> list[str]:
 
 
 def mark_on(classifier: Classifier, dataset: str, split: str = "validation", limit: int | None = 200) -> str:
-    """Why the model says nothing of these examples (see `data.tasks.collapsed`); its own mark, if it has one, first."""
+    """Why the model says nothing of these examples (see `data.marks.collapsed`); its own mark, if it has one, first."""
     if classifier.mark or classifier.is_regression:
         return classifier.mark
     table = examples(classifier, dataset, split, min(limit or SAMPLE, SAMPLE))

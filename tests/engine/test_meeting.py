@@ -20,7 +20,8 @@ from transformers import (
 from engine.catalogue import analyse
 from engine.cli import main
 from engine.data.legibility import unreadable
-from engine.data.tasks import Task, collapsed, said_of, too_few
+from engine.data.marks import collapsed, said_of, too_few
+from engine.data.tasks import Task
 from engine.errors import UserError
 from engine.model_checks import padding_said
 from engine.models import load_model, load_tokenizer, reads

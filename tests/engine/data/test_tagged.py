@@ -9,8 +9,10 @@ from transformers import AutoTokenizer
 
 from engine.cli import main
 from engine.data.encoding import collator, encode, tags_of_tokens
+from engine.data.marks import ONE_CLASS
+from engine.data.metrics import metrics_of
 from engine.data.sources import load_dataset
-from engine.data.tasks import ONE_CLASS, Task, metrics_of
+from engine.data.tasks import Task
 from engine.errors import UserError
 from tests import tiny
 

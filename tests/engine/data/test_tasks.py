@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
-from engine.data.tasks import METRICS, SPLITS, Task, metrics_of, split_by_text, split_of
+from engine.data.metrics import METRICS, metrics_of
+from engine.data.tasks import SPLITS, Task, split_by_text, split_of
 
 
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=40))
