@@ -15,8 +15,9 @@ from app.drawing.jsonable import jsonable
 from app.drawing.strips import Frame, Strip, Strips, stepped, strips_from
 from engine.errors import UserError
 
-__all__ = ["Figure", "Frame", "Shown", "Strip", "Strips", "Table", "difference", "shown_from", "stepped"]
+__all__ = ["Figure", "Frame", "Shown", "Strip", "Strips", "Table", "difference", "enlarged", "shown_from", "stepped"]
 
+HEIGHT_ON_A_WALL, SIZE_ON_A_WALL = 560, 20  # Of a figure and its letters, where a notebook is presented, in px.
 MOST_ROWS = 1000
 TRACES = {"scatter", "scattergl", "scatter3d", "bar", "heatmap", "contour", "surface"}
 # The little that Plotly's labels need; all else of an imported figure's markup becomes text.
@@ -175,3 +176,15 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     if not changed:
         return ""
     return f"{changed} of {len(old)} values changed" + (f", by up to {most:.2%}" if most else "")
+
+
+def enlarged(shown: Shown) -> Shown:
+    """A figure at a size that the last row can read; anything else as it is (the page's style enlarges strips)."""
+    if isinstance(shown, Figure):
+        letters = {"size": SIZE_ON_A_WALL}
+        height = max(HEIGHT_ON_A_WALL, shown.figure.layout.height or 0)
+        shown.figure.update_layout(height=height, font=letters, legend_font=letters)
+        for axes in (shown.figure.update_xaxes, shown.figure.update_yaxes):
+            axes(tickfont=letters, title_font=letters)
+        shown.figure.update_traces(line_width=4, marker_size=10, selector={"type": "scatter"})
+    return shown

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import widgets
 from app.drawing.escaping import unpictured
-from app.drawing.shown import Figure, Shown, shown_from
+from app.drawing.shown import enlarged, shown_from
 from app.notebook.addresses import address_of
 from app.notebook.captions import caption_of, facts_line, remarks_of, title_of
 from app.notebook.pins import render
@@ -22,7 +22,6 @@ from engine.notebook.cells import Cell, Content, Spec
 from engine.notebook.store import Notebooks
 
 GRIP = '<span class="deltabook-grip" aria-hidden="true" title="Drag it to another place">⠿</span>'  # See `keys.js`.
-HEIGHT_ON_A_WALL, SIZE_ON_A_WALL = 560, 20  # Of a figure and its letters, where a notebook is presented, in px.
 
 
 def cell_box(cell: Cell, place: int, many: int) -> None:
@@ -143,18 +142,6 @@ def _editor(cell: int, note: str) -> None:
         "Note (Markdown, formulas between dollar signs; saved when you leave the field)", was, height=180,
         key=f"note-{cell}-{turn}", on_change=_save_note, args=(cell, turn, was), max_chars=100_000,
     )  # fmt: skip
-
-
-def enlarged(shown: Shown) -> Shown:
-    """A figure at a size that the last row can read; anything else as it is (the page's style enlarges strips)."""
-    if isinstance(shown, Figure):
-        letters = {"size": SIZE_ON_A_WALL}
-        height = max(HEIGHT_ON_A_WALL, shown.figure.layout.height or 0)
-        shown.figure.update_layout(height=height, font=letters, legend_font=letters)
-        for axes in (shown.figure.update_xaxes, shown.figure.update_yaxes):
-            axes(tickfont=letters, title_font=letters)
-        shown.figure.update_traces(line_width=4, marker_size=10, selector={"type": "scatter"})
-    return shown
 
 
 def _save_note(cell: int, turn: int, was: str) -> None:
