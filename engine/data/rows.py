@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch.utils.data import Sampler
 
 from engine.data.blocks import Blocks
 from engine.data.columns import Chosen
@@ -132,8 +130,8 @@ def as_texts(table: Any, chosen: Chosen, pair: bool) -> Any:
     return pa.table(columns)
 
 
-class EncodedRows(torch.utils.data.Dataset[Any]):
-    """`StreamedRows` as examples for a trainer: tokenised as batches are drawn. A place is `epoch * len + place` (see `EpochPlaces`)."""
+class EncodedRows:
+    """`StreamedRows` as examples for a `DataLoader` (whose base class would bring torch to whoever lists data sets): tokenised as batches are drawn. A place is `epoch * len + place` (see `EpochPlaces`)."""
 
     def __init__(self, rows: StreamedRows, tokenise: Any, seed: int, batch_size: int) -> None:
         self.rows, self.tokenise, self.seed, self.batch_size = rows, tokenise, seed, batch_size
@@ -156,7 +154,7 @@ class EncodedRows(torch.utils.data.Dataset[Any]):
         return EpochPlaces(self.rows.starts, seed)
 
 
-class EpochPlaces(Sampler[int]):
+class EpochPlaces:
     """The places of an epoch: block after block, the blocks in an order drawn from (seed, epoch). Nothing is read for it."""
 
     def __init__(self, starts: np.ndarray[Any, Any], seed: int) -> None:

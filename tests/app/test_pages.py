@@ -111,7 +111,7 @@ def test_what_an_address_asks_in_vain_is_said(open_page):
 
     assert "epsilom" in warned("perturb", epsilom=3)
     said = open_page("perturb", **{"perturb-pgd-epsilon": -3}).error[0].value
-    assert said == "Epsilon must be a number from 0 to 1000000 \\(or empty\\)\\."
+    assert said == 'Epsilon must be a number from 0 to 1000000 \\(or tick "No epsilon"\\)\\.'
     assert "there is no such method" in warned("perturb", method="nosuch")
     assert "there is no such view" in warned("perturb", view="nosuch")
     assert "there is no such kind" in warned("perturb", view="What is certain", kind="nosuch")

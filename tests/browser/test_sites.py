@@ -35,7 +35,7 @@ def test_a_run_with_adapters_from_train_to_perturb(page, server, encoder, senten
     train(page, server, f"model={encoder}&dataset={sentences}&run-max_steps=12&method=freelb&run-lora=4")
     run = started(page, "adapted")
     open_page(page, server, f"perturb?of=run%3A{run}&text=a%20dull%20but%20good%20film")
-    expect(page.get_by_text(f"Classifier: run {run}")).to_be_visible()
+    expect(page.get_by_text(f"Classifier: run adapted ({run})")).to_be_visible()
     expect(page.locator("[data-token]", has_text="dull")).to_be_visible()
     expect(page.get_by_text(re.compile("The label (flips|holds)"))).to_be_visible()
 
