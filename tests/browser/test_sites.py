@@ -78,6 +78,7 @@ def test_a_cell_of_the_layers_shows_its_numbers(page, server, small, sentences):
     open_page(page, server, f"perturb?view=Through+the+layers&{query(small, sentences)}")
     expect(page.get_by_text("Click a cell for its token's numbers")).to_be_visible()
     place = page.locator(".js-plotly-plot .scatterlayer .point").nth(10)
+    place.scroll_into_view_if_needed()
     box = place.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.get_by_text(re.compile(r"is moved by [\d.]+% of its length at the input of"))).to_be_visible()
