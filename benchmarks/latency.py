@@ -1,11 +1,11 @@
 """How long people wait: for a trace, for the first page after `streamlit run`, for every page again.
 
-    python benchmarks/latency.py [--rounds 7]
+    python benchmarks/latency.py [--rounds 7] [--cold]
 
 A trace is 32 or 512 tokens, K = 5, the ready-made classifier. Pages are opened by a real Chromium on a server of its own, with
 no runs. `useful` is the first visit after the server's start until the first strip, figure, table, form, Run button or message stands there below
 the heading, `first` until the page has drawn everything, `again` the median of three reloads and
-`change` of three clicks in the navigation, in one session that goes from page to page, to the same end.
+`change` of three clicks in the navigation, in one session that goes from page to page, to the same end. With --cold only this: `useful` of every page that is the very first one of a server, and there is a notebook.
 """
 
 import argparse
@@ -120,11 +120,42 @@ def pages() -> None:
             server.stop()
 
 
+def cold() -> None:
+    """Every page as the first one of a server of its own."""
+    from playwright.sync_api import sync_playwright
+
+    from app.notebook.lessons import lesson, titles
+    from engine.notebook.store import Notebooks
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        os.environ["DELTABOOK_HOME"] = str(Path(folder) / "home")
+        Notebooks().create(*lesson(next(iter(titles()))))
+        browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
+        print("| page | useful, first of a server (s) |\n|---|---|")
+        for name, title, _ in (each for group in SECTIONS.values() for each in group):
+            server = Server(Path(folder) / "home").start()
+            try:
+                page = browser.new_page(viewport={"width": 1280, "height": 900})
+                page.set_default_timeout(60_000)
+                page.goto(f"{server.url}/{'' if name == 'home' else name}", wait_until="commit")
+                began = time.perf_counter()
+                page.locator(USEFUL).locator("visible=true").first.wait_for()
+                print(f"| {title} | {time.perf_counter() - began:.1f} |", flush=True)
+                page.close()
+            finally:
+                server.stop()
+        browser.close()
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--cold", action="store_true", help="every page as the first one of a server, and no more")
     options = parser.parse_args()
+    if options.cold:
+        cold()
+        return
     print(f"{torch.get_num_threads()} threads\n")
     for tokens in LENGTHS:
         traces(options.rounds, tokens)
