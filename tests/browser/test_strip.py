@@ -103,6 +103,8 @@ def test_sentence_model_radius_and_token_are_carried_from_page_to_page(page, ser
         expect(page.get_by_role("spinbutton", name="Epsilon")).to_have_value("0.3")
         expect(page).to_have_url(re.compile(rf"[?&]{model}=.*{small.name}"))
         expect(page).to_have_url(re.compile(r"[?&]text=a\+dull\+film"))
+        if name == "Microscope":  # Whoever leaves before its variants are drawn does not find the sentence among them.
+            expect(page.locator(".strip-row")).to_have_count(2)
         settled(page)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)  # Nothing in the address that a page does not know.
     page.get_by_label("Sentence", exact=True).fill("a good film")
