@@ -5,7 +5,7 @@ from unicodedata import east_asian_width
 
 from app.drawing.figures import SERIES
 from app.drawing.strips import Strip, Strips
-from app.drawing.tokens import mark_colours, ramp
+from app.drawing.tokens import ramp, shade
 
 WIDTH, SIZE, ROW = 860, 16, 26  # Pixels: of the picture, of letters, of a line of tokens.
 LETTER = 0.6  # A letter's width in a typewriter font, as a share of its size.
@@ -33,16 +33,14 @@ def _chips(strip: Strip, shown: Strips, y: int) -> tuple[list[str], int]:
     """All tokens of a strip, in as many lines as it takes, and where the next strip begins."""
     frame = strip.frame(shown.step)
     marks, faded = frame.marks or [""] * len(strip.tokens), strip.faded or [False] * len(strip.tokens)
-    every = [mark for each in strip.frames or [frame] for mark in each.marks]
-    colours = dict(zip(every, mark_colours(every), strict=True))
+    colours = strip.colours()
     x, line, chips = 8.0, ROW + MARKED * any(marks), []
     for place, (token, value, mark, dim) in enumerate(zip(strip.tokens, frame.values, marks, faded, strict=True)):
         size = SIZE - 3 * dim
         width = max(_width(token, size), _width(mark, 11)) + 10
         if x + width > WIDTH - 8 and x > 8:
             x, y = 8.0, y + line
-        share = max(0.0, min(1.0, value / shown.largest)) if shown.largest else 0.0
-        ground, ink = ramp()[round(share * (len(ramp()) - 1))]
+        ground, ink = shade(value, shown.largest)
         edge, thick = (SERIES[0], 3) if place == shown.chosen else ("#888", 0.4)
         chips.append(
             f'<rect x="{x:g}" y="{y}" width="{width:g}" height="22" rx="4" fill="{ground}" stroke="{edge}" stroke-width="{thick}"/>'

@@ -46,6 +46,11 @@ class Strip:
         """What is shown at a step; None: at the last."""
         return _at(self.frames, step) if self.frames else Frame(self.values, self.marks)
 
+    def colours(self) -> dict[str, str]:
+        """A colour for every mark of any step."""
+        every = [mark for frame in self.frames or [self.frame(None)] for mark in frame.marks]
+        return dict(zip(every, mark_colours(every), strict=True))
+
 
 def _at(frames: Sequence[Frame], step: int | None) -> Frame:
     return frames[-1 if step is None else max(0, min(step, len(frames) - 1))]
@@ -129,8 +134,7 @@ class Strips:
 
 def _played(strip: Strip) -> dict[str, Any]:
     frames = strip.frames or [Frame(strip.values, strip.marks)]
-    every = [mark for frame in frames for mark in frame.marks]
-    colours = dict(zip(every, mark_colours(every), strict=True))
+    colours = strip.colours()
     return {
         "tokens": strip.tokens, "titles": strip.titles, "heading": strip.heading,
         "faded": strip.faded or [False] * len(strip.tokens),

@@ -24,8 +24,16 @@ def ramp() -> list[tuple[str, str]]:
     return [(ground, _ink(ground)) for ground in grounds]
 
 
-def _chip(value: float, text: str, title: str, faded: bool, chosen: bool, mark: str = "", mark_colour: str = "") -> str:
-    ground, ink = ramp()[round(value * (SHADES - 1))]
+def shade(value: float, largest: float) -> tuple[str, str]:
+    """The ground of a value on the scale from 0 to `largest`, and its colour of text."""
+    share = max(0.0, min(1.0, value / largest)) if largest else 0.0
+    return ramp()[round(share * (SHADES - 1))]
+
+
+def _chip(
+    shaded: tuple[str, str], text: str, title: str, faded: bool, chosen: bool, mark: str = "", mark_colour: str = ""
+) -> str:
+    ground, ink = shaded
     style = f"background:{ground};color:{ink};border:1px solid rgba(136,136,136,.4);border-radius:4px;padding:2px 5px;margin:2px 1px;display:inline-block"
     style += ";font-style:italic;font-size:85%" if faded else ""
     style += f";outline:3px solid {SERIES[0]}" if chosen else ""
@@ -70,13 +78,13 @@ def token_strip(
         faded: special tokens, drawn smaller. legend, unit: what the ground means; legend "" draws none.
         marks: a word below each token, under a bar in the colour of its kind. chosen: the place of one that stands out.
     """
-    shares = [max(0.0, min(1.0, value / largest)) if largest else 0.0 for value in values]
+    shades = [shade(value, largest) for value in values]
     plain = [("", "")] * len(tokens)
     chips = "".join(
-        _chip(share, token, title, dim, place == chosen, *mark)
-        for place, (share, token, title, dim, mark) in enumerate(
+        _chip(shaded, token, title, dim, place == chosen, *mark)
+        for place, (shaded, token, title, dim, mark) in enumerate(
             zip(
-                shares, tokens, titles, faded or [False] * len(tokens),
+                shades, tokens, titles, faded or [False] * len(tokens),
                 list(zip(marks, mark_colours(marks), strict=True)) or plain, strict=True,
             )
         )
@@ -86,10 +94,10 @@ def token_strip(
         return strip
     if not largest:
         return f'{strip}<div style="font-size:80%;margin-top:8px">{escape(legend)} is 0 everywhere</div>'
-    shades = ",".join(ground for ground, _ in ramp()[::8])
+    stops = ",".join(ground for ground, _ in ramp()[::8])
     return strip + (
         '<div style="display:flex;align-items:center;gap:8px;font-size:80%;margin-top:8px">'
         f"<span>{escape(legend)} 0</span>"
-        f'<span style="width:180px;height:10px;border-radius:5px;background:linear-gradient(to right,{shades})"></span>'
+        f'<span style="width:180px;height:10px;border-radius:5px;background:linear-gradient(to right,{stops})"></span>'
         f"<span>{largest:.3g} {escape(unit)}</span></div>"
     )

@@ -4,7 +4,6 @@ Parquet has row groups, and says at its end how many rows each holds. JSON lines
 that begin in it, which are counted by their line ends.
 """
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from engine.data import rawtable
+from engine.data.jsonl import object_of
+from engine.data.parquet import check_single
 from engine.data.rawtable import as_text, not_readable
 from engine.errors import UserError
 
@@ -93,10 +94,7 @@ class ParquetBlocks(Blocks):
         try:
             with ParquetFile(path) as file:
                 for name in columns:
-                    if pa.types.is_nested(kind := file.schema_arrow.field(name).type):
-                        raise UserError(
-                            f"{path.name}: its column {name[:40]} holds {str(kind)[:60]}, not one text or number per row."
-                        )
+                    check_single(path, name, file.schema_arrow.field(name).type)
                 if most is None:
                     table = file.read_row_groups(groups, columns=list(columns))
                 else:
@@ -159,19 +157,17 @@ class JsonlBlocks(Blocks):
                 line = file.readline(rawtable.MOST_TEXT * 4)
                 if len(line) == rawtable.MOST_TEXT * 4:
                     raise UserError(f"{self.place(block, len(found))} has more than {rawtable.MOST_TEXT:,} characters.")
-                found.append(self._object(path, block, len(found), line))
+                text = _decoded(path, line).strip()
+                found.append(object_of(path, f"{len(found) + 1:,} of block {block + 1:,}", text) if text else {})
         return found
-
-    def _object(self, path: Path, block: int, row: int, line: bytes) -> dict[str, Any]:
-        text = line.decode("utf-8-sig", errors="replace").strip()
-        try:
-            made = json.loads(text) if text else {}
-        except (ValueError, RecursionError) as problem:
-            raise UserError(f"{self.place(block, row)}: no JSON: {str(problem)[:100]}.") from None
-        if not isinstance(made, dict):
-            raise UserError(f"{self.place(block, row)} is no object in braces, as every line of JSONL must be.")
-        return made
 
     def file(self, block: int) -> str:
         """Its JSONL file."""
         return self.parts[block][0].name
+
+
+def _decoded(path: Path, line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name} is not text in UTF-8. Save it again in that encoding.") from None

@@ -38,10 +38,16 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
-                yield number, _object(path, number, line)
+                yield number, object_of(path, number, line)
 
 
-def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+def object_of(path: Path, number: int | str, line: str) -> dict[str, Any]:
+    """A line's object. `number`: where the line stands.
+
+    Raises:
+        UserError: it is none, or one that says two things at once.
+    """
+
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):

@@ -33,11 +33,7 @@ def read_parquet(path: Path, keep: Wanted) -> RawTable:
                 raise too_much
             kinds = {name: file.schema_arrow.field(name).type for name in chosen}
         for name, kind in kinds.items():
-            if pa.types.is_nested(kind):
-                raise UserError(
-                    f"{path.name}: its column {name[:40]} holds {str(kind)[:60]}, not one text or number per row (several labels"
-                    " per text are not supported)."
-                )
+            check_single(path, name, kind)
         words = [name for name, kind in kinds.items() if pa.types.is_string(kind) or pa.types.is_large_string(kind)]
         # As dictionaries: a text that is repeated a million times stands in memory once until its size is known.
         parts: dict[str, list[str]] = {name: [] for name in chosen}
@@ -53,6 +49,21 @@ def read_parquet(path: Path, keep: Wanted) -> RawTable:
     except (pa.ArrowException, pa.ArrowNotImplementedError) as problem:
         raise not_readable(path, problem) from None
     return RawTable(pd.DataFrame(parts, dtype=str), list(range(1, len(next(iter(parts.values()), [])) + 1)), names)
+
+
+def check_single(path: Path, name: str, kind: Any) -> None:
+    """Check that a column, of a type of Arrow's, holds one value per row.
+
+    Raises:
+        UserError: it holds lists or the like.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_nested(kind):
+        raise UserError(
+            f"{path.name}: its column {name[:40]} holds {str(kind)[:60]}, not one text or number per row (several labels"
+            " per text are not supported)."
+        )
 
 
 def _packed(file: Any, chosen: list[str]) -> int:

@@ -19,9 +19,11 @@ from engine.data.rows import EpochPlaces, grouped
 from engine.data.sources import load_dataset, load_texts
 from engine.data.tasks import held_out
 from engine.errors import UserError
+from engine.runs.build import check, trained_on
 from engine.runs.config import TrainConfig
 from engine.runs.execution import execute
 from engine.runs.store import Store
+from tests.engine.runs.test_checkpoints import killed
 
 
 @pytest.fixture(autouse=True)
@@ -169,25 +171,12 @@ def settings_of(encoder, path, **more):
     )  # fmt: skip
 
 
-class Killed(Exception):
-    """In the place of kill -9."""
-
-
 @pytest.mark.parametrize("method", ["textat", "freeat"])
 def test_a_run_that_was_killed_goes_on_at_the_same_row(encoder, tmp_path, method):
     """60 steps of 8 are more than an epoch of 320 rows."""
     config = settings_of(encoder, parquet(tmp_path / "data.parquet", 320), method=method)
     whole = execute(Store().create(config.as_dict(), status="starting").id)
-    run = Store().create(config.as_dict(), status="starting")
-
-    def kill(self, args, state, control, **_):
-        if state.global_step == 50:
-            raise Killed
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("engine.runs.recorder.Cancellation.on_step_end", kill)
-        with pytest.raises(Killed):
-            execute(run.id)
+    run = killed(config, 50)
     Store().update(run.id, status="starting")
     done = execute(run.id)
     assert done.status == "completed" and done.step == 60
@@ -199,12 +188,9 @@ def test_a_run_that_was_killed_goes_on_at_the_same_row(encoder, tmp_path, method
 def test_a_limit_draws_from_the_sample_and_too_large_a_one_is_refused(encoder, tmp_path, monkeypatch):
     path = parquet(tmp_path / "data.parquet", 500)
     monkeypatch.setattr(streamed, "SAMPLED", 60)
-    run = execute(
-        Store().create(settings_of(encoder, path, max_steps=2, train_limit=50).as_dict(), status="starting").id
-    )
-    assert run.info["sentences"] == 50 if "sentences" in run.info else run.status == "completed"
-    from engine.runs.build import check
-
+    limited = settings_of(encoder, path, max_steps=2, train_limit=50)
+    assert len(trained_on(load_dataset(str(path)), limited)) == 50
+    assert execute(Store().create(limited.as_dict(), status="starting").id).status == "completed"
     assert any("500 train" in said for said in check(settings_of(encoder, path)))
     with pytest.raises(UserError, match="train_limit draws from"):
         check(settings_of(encoder, path, train_limit=400))

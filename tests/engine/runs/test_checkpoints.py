@@ -22,12 +22,12 @@ class Killed(Exception):
     """In the place of kill -9."""
 
 
-def stopped(encoder, sentences):
-    """A run that was killed at step 9 of 12, with checkpoints at 6 and 8."""
-    run = Store().create(config(encoder, sentences, **SETTINGS).as_dict(), status="starting")
+def killed(made, step):
+    """A run of a configuration that was killed at a step."""
+    run = Store().create(made.as_dict(), status="starting")
 
     def kill(self, args, state, control, **_):
-        if state.global_step == 9:
+        if state.global_step == step:
             raise Killed
 
     with pytest.MonkeyPatch.context() as patched:
@@ -45,7 +45,7 @@ def kept(encoder, tmp_path_factory):
     (folder / "sentences.tsv").write_text(tiny.sentences(240))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("DELTABOOK_HOME", str(folder / "home"))
-        run = stopped(encoder, folder / "sentences.tsv")
+        run = killed(config(encoder, folder / "sentences.tsv", **SETTINGS), 9)  # Of 12, with checkpoints at 6 and 8.
         made = config(encoder, folder / "sentences.tsv", **SETTINGS)
         whole = execute(Store().create(made.as_dict(), status="starting").id)
         weights = [load_file(whole.model_folder / f"{name}.safetensors") for name in ("model", "method")]
