@@ -29,6 +29,11 @@ def at_work(server, seconds=1.0):
     return sum(sum(child.cpu_times()[:2]) - was for child, was in zip(children, before, strict=True)) / seconds
 
 
+def found_at_work(server, tries=30):
+    """Whether the server's processes are soon seen at work: they have only what others leave of a busy machine's cores."""
+    return any(at_work(server) > 0.3 for _ in range(tries))
+
+
 def test_a_page_asks_before_what_takes_long_and_cancel_ends_the_work(page, asking, small, sentences):
     address = f"compare?view=Between+two+bounds&samples=100000&{query(small, sentences)}"
     open_page(page, asking, address)
@@ -41,7 +46,7 @@ def test_a_page_asks_before_what_takes_long_and_cancel_ends_the_work(page, askin
     expect(cancel).to_be_visible()
     expect(page.get_by_test_id("stProgress")).to_contain_text(re.compile(r"Voting and attacking: \d"))
     expect(run).to_be_hidden()
-    assert at_work(asking) > 0.3
+    assert found_at_work(asking)
     cancel.click()
     expect(page.get_by_text("Cancelled before its end: nothing of this part is kept.")).to_be_visible()
     time.sleep(2)
