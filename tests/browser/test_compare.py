@@ -81,7 +81,7 @@ def test_a_run_that_collapsed_is_marked_wherever_it_is_named(page, server, encod
 
 def test_attacks_and_the_papers_tables(page, server, small, sentences):
     common = query(small, sentences)
-    open_page(page, server, f"compare?steps=2&restarts=1&{common}")
+    open_page(page, server, f"compare?steps=2&restarts=1&samples=100000&{common}")
     expect(page.get_by_text("Is it as sure as it is right?")).to_be_visible(timeout=120_000)
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     assert not barriers(page)
@@ -90,6 +90,7 @@ def test_attacks_and_the_papers_tables(page, server, small, sentences):
     # Of the view before: it is no result of this one, which is still being computed.
     expect(page.get_by_text("Is it as sure as it is right?")).to_be_hidden(timeout=5_000)
     expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=100)
+    expect(page.get_by_label("Samples", exact=True)).to_have_value("100000")  # Long enough to be cancelled.
     page.get_by_role("button", name="Cancel").click()
     open_page(page, server, f"compare?view=Word+attacks&limit=10&{common}")
     expect(page.get_by_text(re.compile("^Before: says "))).to_be_visible(timeout=120_000)

@@ -38,9 +38,19 @@ def box(page, text):
     return page.locator("[class*=st-key-cell-]").filter(has_text=text)
 
 
+def choose(page, text):
+    """Click a cell until it is outlined: cells are drawn before their keys are listened for."""
+    for _ in range(100):
+        box(page, text).click(position={"x": 4, "y": 4})
+        if box(page, text).evaluate("it => getComputedStyle(it).outlineStyle") == "solid":
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{text}: not chosen")
+
+
 def test_keys_as_in_jupyter(page, notebook):
     first, second, third = NOTES
-    box(page, "The first").click(position={"x": 4, "y": 4})
+    choose(page, "The first")
     page.keyboard.press("j")
     page.keyboard.press("a")  # A note above the second.
     expect(page.locator("textarea")).to_be_focused()
@@ -120,7 +130,7 @@ def test_what_is_written_into_a_note_that_was_deleted_comes_back_with_it(page, n
 
 
 def test_what_is_typed_at_once_after_a_key_is_no_command_and_no_other_field_loses_the_focus(page, notebook):
-    box(page, NOTES[2]).click(position={"x": 4, "y": 4})
+    choose(page, NOTES[2])
     page.keyboard.press("a")
     page.keyboard.type("dd", delay=20)  # Before the field is there.
     expect(page.locator("textarea")).to_be_focused()
@@ -140,11 +150,11 @@ def test_what_is_typed_at_once_after_a_key_is_no_command_and_no_other_field_lose
 def test_keys_do_nothing_where_no_cell_is_chosen_or_something_else_is_written_in(page, notebook):
     page.keyboard.press("d")
     page.keyboard.press("d")
-    box(page, "The first").click(position={"x": 4, "y": 4})
+    choose(page, "The first")
     page.get_by_role("heading", name="By hand").click()
     page.keyboard.press("d")
     page.keyboard.press("d")
-    box(page, "The first").click(position={"x": 4, "y": 4})
+    choose(page, "The first")
     page.get_by_role("button", name="Notebook", exact=True).last.click()
     page.get_by_label("Name", exact=True).click()
     page.keyboard.type("dd ab")
