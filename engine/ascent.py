@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from engine.methods import get_method
 from engine.methods.base import Method
+from engine.methods.passes import PerturbedBatch
 from engine.methods.precision import full_precision
 from engine.sites import EMBEDDINGS
 
@@ -44,11 +45,22 @@ def climb(
         seed: of the random start.
         until: ends the path early, after a point for which it is true.
     """
+    return climb_in(method, method.embed(model, batch), steps=steps, seed=seed, until=until)
+
+
+def climb_in(
+    method: Method[Any],
+    embedded: PerturbedBatch,
+    *,
+    steps: int,
+    seed: int = 0,
+    until: Callable[[Point], bool] = lambda point: False,
+) -> list[Point]:
+    """`climb` of a batch that was embedded already: several climbs can share its clean pass."""
     points = []
     steps = steps if "ascent_steps" in method.settings.names() else min(steps, 1)
     with torch.random.fork_rng(), full_precision(method.takes_differences):
         torch.manual_seed(seed)
-        embedded = method.embed(model, batch)
         objective = method.ascent_objective(embedded)
         state = method.start(embedded)
         for step in range(steps + 1):

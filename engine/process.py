@@ -6,18 +6,22 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+SPINS = 1000  # About 10 µs.
+LONG = 192  # Tokens from which on fused attention is the faster one beside oneDNN's products too.
 
 
 def wait_politely() -> None:
     """Let idle OpenMP threads sleep instead of spin, unless the environment says otherwise.
 
     On a machine with few cores a training and the app that shows it would otherwise take each other's turns: two
-    processes ran ten times slower side by side, not twice.
+    processes ran ten times slower side by side, not twice. They spin for the few µs that lie between two small operations: without
+    any spinning a step takes a tenth longer (docs/performance.md).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
@@ -66,8 +70,7 @@ def multiply_fast() -> None:
     """Let oneDNN multiply float32 matrices where MKL uses half of the chip: on AMD's processors with AVX-512.
 
     As exact as MKL's products (`tests/engine/test_precision.py`). torch calls the setting "bf16" because a chip with AMX would round to
-    bfloat16 under it; those are left alone. For trainings: of every new shape oneDNN makes a program first, which what looks at single
-    sentences does not earn back (docs/performance.md).
+    bfloat16 under it; those are left alone.
     """
     import torch
 
@@ -76,4 +79,44 @@ def multiply_fast() -> None:
         return
     chip = torch.cpu.get_capabilities()
     if str(chip.get("cpu_name", "")).startswith("AMD") and chip.get("avx512_f") and not chip.get("amx_tile"):
-        torch.backends.mkldnn.matmul.fp32_precision = "bf16"  # type: ignore[attr-defined]  # It replaces its own module.
+        _attend_to_short_texts_by_products()
+        _products().fp32_precision = "bf16"
+
+
+@contextmanager
+def multiplying_fast() -> Iterator[None]:
+    """`multiply_fast` in this block: for what goes over many sentences, or often over one. Of every new shape oneDNN makes a program
+    first, which a single climb does not earn back (docs/performance.md).
+    """
+    products = _products()
+    before = products.fp32_precision
+    try:
+        multiply_fast()
+        yield
+    finally:
+        if products.fp32_precision != before:
+            products.fp32_precision = before
+
+
+def _products() -> Any:
+    """The setting of how oneDNN multiplies matrices."""
+    import torch
+
+    return torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # It replaces its own module.
+
+
+def _attend_to_short_texts_by_products() -> None:
+    """Let plain products do the attention of up to `LONG` tokens wherever oneDNN multiplies: torch's fused attention multiplies small
+    blocks, each of which oneDNN prepares anew (8 times slower at 45 tokens).
+    """
+    import torch
+    from transformers import AttentionInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    def attention(module: torch.nn.Module, query: torch.Tensor, *others: Any, **more: Any) -> Any:
+        by_onednn = query.dtype == torch.float32 and _products().fp32_precision == "bf16"
+        if not torch.compiler.is_compiling():
+            torch.backends.cuda.enable_flash_sdp(not by_onednn or query.shape[2] > LONG)  # So called on the CPU too.
+        return sdpa_attention_forward(module, query, *others, **more)
+
+    AttentionInterface.register("sdpa", attention)

@@ -6,9 +6,12 @@ their export are made from what it declares. How it looks on a page is one file 
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from engine.process import multiplying_fast
+from engine.progress import Progress
 from engine.registry import Registry
 from engine.settings import Settings
 
@@ -36,14 +39,21 @@ class Analysis:
         needs: `classifier` (that says one thing of a text), `classes` (one that is not a regression model), `tags` (one that
             says something of every token), `pair` (an ELECTRA pair), `run` or `nothing`.
         Settings: the class of what is asked.
+        many: whether it runs the model on many sentences at once, or very often.
     """
 
     name: str
     title: str
-    run: Callable[..., Any]
+    function: Callable[..., Any]
     Settings: type[Settings]
     needs: str = "classifier"
+    many: bool = False
     year: int = 0
+
+    def run(self, subject: Any, asked: Any, progress: Progress = None) -> Any:
+        """Do it, with the products that suit it."""
+        with multiplying_fast() if self.many else nullcontext():
+            return self.function(subject, asked, progress)
 
     @property
     def kind(self) -> str:
@@ -68,12 +78,12 @@ ANALYSES: Registry[Analysis] = Registry("analysis", __name__)
 
 
 def analysis(
-    name: str, title: str, settings: type[Settings], needs: str = "classifier"
+    name: str, title: str, settings: type[Settings], needs: str = "classifier", *, many: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function `(subject, asked, progress=None)` as an analysis."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        ANALYSES.add(Analysis(name, title, function, settings, needs))
+        ANALYSES.add(Analysis(name, title, function, settings, needs, many))
         return function
 
     return register

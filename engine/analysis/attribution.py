@@ -191,7 +191,7 @@ class AttributionSettings(Ascent):
         return known("attribution algorithm", given, list(ALGORITHMS))
 
 
-@analysis("attribution", "Attribution, clean and perturbed", AttributionSettings)
+@analysis("attribution", "Attribution, clean and perturbed", AttributionSettings, many=True)
 def attribution(classifier: Classifier, asked: AttributionSettings, progress: Progress = None) -> Comparison:
     """Attribute the label's logit at X and at X + δ_K of the method: does the adversary go where the model looks?"""
     method, seed = asked.adversary(classifier), asked.seed

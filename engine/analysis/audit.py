@@ -77,7 +77,7 @@ class Audit(Result):
         return f"{self.origin}{said_at(self.site)}\n\n" + "\n".join(lines) + f"\n\n{self.verdict}"
 
 
-@analysis("audit", "Can the attack be believed?", AuditSettings, needs="classes")
+@analysis("audit", "Can the attack be believed?", AuditSettings, needs="classes", many=True)
 def audit(classifier: Classifier, asked: AuditSettings, progress: Progress = None) -> Audit:
     """Look at the attack on the examples of a sample that the model gets right.
 

@@ -65,7 +65,7 @@ def calibration_of(confidence: NDArray[np.floating], right: NDArray[np.bool_], b
     return Calibration(ece, float(right.mean()), float(confidence.mean()), rows)
 
 
-@analysis("calibration", "Calibration", Sample, needs="classes")
+@analysis("calibration", "Calibration", Sample, needs="classes", many=True)
 def calibration(classifier: Classifier, asked: Sample, progress: Progress = None) -> Calibration:
     """`calibration_of` a classifier on a sample."""
     return calibration_of(*confidences(classifier, asked.table(classifier), progress))

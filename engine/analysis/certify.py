@@ -142,7 +142,7 @@ def _words(count: float) -> str:
     return f"{count:g} word{'s' if count != 1 else ''}"
 
 
-@analysis("certify", "What is certain", CertifySettings, needs="classes")
+@analysis("certify", "What is certain", CertifySettings, needs="classes", many=True)
 def certify(classifier: Classifier, asked: CertifySettings, progress: Progress = None) -> Certification:
     """A certificate of one text.
 

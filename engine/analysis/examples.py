@@ -34,7 +34,7 @@ class Examples(Result):
         return str(self.table.round(4).to_string(max_colwidth=60))
 
 
-@analysis("examples", "A data set's examples", Sample)
+@analysis("examples", "A data set's examples", Sample, many=True)
 def examples(classifier: Classifier, asked: Sample, progress: Progress = None) -> Examples:
     """See `example_table`, of a sample."""
     table = example_table(classifier, asked.table(classifier), progress)

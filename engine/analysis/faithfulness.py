@@ -106,7 +106,7 @@ class Faithfulness(Result):
         )
 
 
-@analysis("faithfulness", "Faithful or not?", FaithfulnessSettings, needs="classes")
+@analysis("faithfulness", "Faithful or not?", FaithfulnessSettings, needs="classes", many=True)
 def faithfulness(classifier: Classifier, asked: FaithfulnessSettings, progress: Progress = None) -> Faithfulness:
     """Take tokens away in the order of each attribution, of the adversary, and by chance (DeYoung et al. 2020, ERASER).
 

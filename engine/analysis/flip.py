@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.analysis import Result, analysis
-from engine.ascent import climb
+from engine.ascent import Point, climb
 from engine.methods import perturbing
 from engine.progress import Progress, told
 from engine.settings import CONFIG
@@ -72,10 +72,12 @@ def flip_radius(
     predicted = classifier.logits(batch).argmax(-1)
     own = {**batch, "labels": predicted}
 
+    def is_other(point: Point) -> bool:
+        return bool(point.logits.argmax(-1) != predicted)
+
     def flips(epsilon: float) -> bool:
         method = classifier.at_radius(name, epsilon, steps)
-        path = climb(method, classifier.model, own, steps=steps, seed=seed)
-        return any(bool(point.logits.argmax(-1) != predicted) for point in path)
+        return is_other(climb(method, classifier.model, own, steps=steps, seed=seed, until=is_other)[-1])
 
     # Flipping need not be monotone in ε: the first flip of a doubling ε is what bisection narrows down.
     low, high = 0.0, most / 512

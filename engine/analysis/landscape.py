@@ -120,7 +120,7 @@ class LandscapeSettings(Sentence):
         return int(place), word
 
 
-@analysis("landscape", "The loss around a sentence", LandscapeSettings)
+@analysis("landscape", "The loss around a sentence", LandscapeSettings, many=True)
 def landscape(classifier: Classifier, asked: LandscapeSettings, progress: Progress = None) -> Landscape:
     """The plane spanned by the adversarial direction u and a second one v, orthogonal to it.
 

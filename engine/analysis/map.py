@@ -57,7 +57,7 @@ class SentenceMap(Result):
         return str(self.table.to_string(max_colwidth=50))
 
 
-@analysis("map", "A map of sentences", MapSettings)
+@analysis("map", "A map of sentences", MapSettings, many=True)
 def sentence_map(classifier: Classifier, asked: MapSettings, progress: Progress = None) -> SentenceMap:
     """Every sentence as two points of one UMAP map: clean, and after a method's ascent at ε.
 

@@ -92,7 +92,7 @@ def front(points: list[tuple[float, float]]) -> list[int]:
     return found
 
 
-@analysis("pareto", "Cost against accuracy", ParetoSettings, needs="nothing")
+@analysis("pareto", "Cost against accuracy", ParetoSettings, needs="nothing", many=True)
 def pareto(nothing: None, asked: ParetoSettings, progress: Progress = None) -> Pareto:
     """Every completed run's model under one attack, on the same sentences of its data set.
 

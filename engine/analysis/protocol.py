@@ -83,7 +83,7 @@ class Protocol(Result):
         return " ".join(filter(None, [said, *(f"{name}: {remark}" for remark, name in reversed(remarks.items()))]))
 
 
-@analysis("protocol", "The protocol of the papers", ProtocolSettings, needs="classes")
+@analysis("protocol", "The protocol of the papers", ProtocolSettings, needs="classes", many=True)
 def protocol(classifier: Classifier, asked: ProtocolSettings, progress: Progress = None) -> Protocol:
     """Every search on the same examples.
 

@@ -121,7 +121,7 @@ class RobustAccuracy(Result):
         )
 
 
-@analysis("robust accuracy", "Robust accuracy", RobustSettings, needs="classes")
+@analysis("robust accuracy", "Robust accuracy", RobustSettings, needs="classes", many=True)
 def robust_accuracy(classifier: Classifier, asked: RobustSettings, progress: Progress = None) -> RobustAccuracy:
     """The share of examples whose label no point of any attack changes, for every ε (Frobenius, per sentence).
 

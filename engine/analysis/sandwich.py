@@ -102,7 +102,7 @@ class Sandwich(Result):
         return head + columns(rows, ("epsilon", "certified", "attacked", "attacked, the model itself"))
 
 
-@analysis("sandwich", "Between two bounds", SandwichSettings, needs="classes")
+@analysis("sandwich", "Between two bounds", SandwichSettings, needs="classes", many=True)
 def sandwich(classifier: Classifier, asked: SandwichSettings, progress: Progress = None) -> Sandwich:
     """Certificate and attack of the smoothed classifier, which answers with what the model says most often under noise.
 

@@ -91,7 +91,7 @@ def parts(table: pd.DataFrame, labels: list[str], contains: str) -> Iterator[tup
     yield from (each for each in found if each[2].any())
 
 
-@analysis("slices", "Where it is right, and where not", SlicesSettings, needs="classes")
+@analysis("slices", "Where it is right, and where not", SlicesSettings, needs="classes", many=True)
 def slices(classifier: Classifier, asked: SlicesSettings, progress: Progress = None) -> Slices:
     """Accuracy, loss and confidence on the parts of a sample: by label, by what is said, by length (thirds), by words."""
     table = asked.table(classifier)

@@ -1,6 +1,6 @@
 """SMART's smoothness ℓₛ of every example, in the worst direction and in a random one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.analysis import Result, analysis
-from engine.ascent import Point, climb
+from engine.ascent import Point, climb_in
 from engine.methods.losses import divergence
 from engine.methods.passes import PerturbedBatch
 from engine.methods.smart import SMART
@@ -25,6 +25,7 @@ from engine.subjects.samples import Sample, batches, tokens_of
 from engine.tables import columns
 
 LEAST_SMOOTH = 8
+BATCH = 8  # Small: in float64 it is the products that take the time, and padding is multiplied too.
 
 
 @settings_dataclass(config=CONFIG, kw_only=True, frozen=True)
@@ -114,6 +115,36 @@ def random_delta(batch: PerturbedBatch, method: SMART, worst: Tensor, seed: int)
     return project(epsilon * (noise.sign() if method.norm == "max" else unit_example(noise)), epsilon, method.norm)
 
 
+def climbs(
+    classifier: Classifier, table: pd.DataFrame, methods: Sequence[SMART], *, seed: int
+) -> Iterator[tuple[list[int], PerturbedBatch, list[Point]]]:
+    """(row numbers, batch, where each method's inner maximisation ends) over a table, in float64.
+
+    Args:
+        methods: at one site, with the same tokens perturbed; they share the clean pass.
+    """
+    classifier = precise(classifier)
+    for places, batch in batches(classifier, table, BATCH):
+        embedded = methods[0].embed(classifier.model, batch)
+        yield (
+            places,
+            embedded,
+            [climb_in(each, embedded, steps=each.settings.ascent_steps, seed=seed)[-1] for each in methods],
+        )
+
+
+def at_worst(embedded: PerturbedBatch, worst: Point) -> Tensor:
+    """ℓₛ where a climb ended, `[B]`."""
+    return divergence(worst.logits, embedded.at_rest.logits)
+
+
+def at_random(method: SMART, embedded: PerturbedBatch, worst: Point, seed: int) -> Tensor:
+    """ℓₛ at a random point of the ball (see `random_delta`), `[B]`."""
+    with torch.no_grad():
+        moved = embedded.forward(random_delta(embedded, method, worst.delta, seed + 1), ascent=False).logits
+    return divergence(moved, embedded.at_rest.logits)
+
+
 def divergences(
     classifier: Classifier,
     table: pd.DataFrame,
@@ -134,14 +165,13 @@ def divergences(
             token).
         made: makes the result of some of them, to be shown as far as it has come.
     """
-    method, classifier = method or SMART(), precise(classifier)
+    method = method or SMART()
     found: dict[int, Example] = {}
     moves: dict[int, tuple[dict[str, Tensor], Tensor]] = {}  # Of the least smooth so far: the example, and its δ.
     whole = len(table) + min(effects, len(table))  # An example's `token_effects` count as much as an example.
-    for places, batch in batches(classifier, table, progress=lambda done, _: told(progress, done, whole)):
-        worst = climb(method, classifier.model, batch, steps=method.settings.ascent_steps, seed=seed)[-1]
-        moved, random = both_divergences(classifier, method, batch, worst, seed)
-        norms = token_norms(worst.delta)
+    for places, embedded, (worst,) in climbs(classifier, table, [method], seed=seed):
+        batch, norms = embedded.inputs(), token_norms(worst.delta)
+        moved, random = at_worst(embedded, worst), at_random(method, embedded, worst, seed)
         for row, place in enumerate(places):
             names = tokens_of(classifier, batch, row)
             found[place] = Example(
@@ -157,8 +187,10 @@ def divergences(
         # Of equals the first in the table, as whoever sorts the examples finds them.
         least = sorted(moves, key=lambda place: (-found[place].adversarial, place))[:effects]
         moves = {place: moves[place] for place in least}
+        told(progress, len(found), whole)
         if made is not None:
             so_far(progress, partial(made, [found[place] for place in sorted(found)]))
+    classifier = precise(classifier) if moves else classifier
     for count, (place, (example, delta)) in enumerate(moves.items(), 1):
         found[place] = replace(found[place], token_effects=token_effects(classifier, method, example, delta))
         told(progress, len(table) + count, whole)
@@ -185,14 +217,3 @@ def token_effects(classifier: Classifier, method: SMART, example: dict[str, Tens
         moved = method.embed(classifier.model, batch).forward(alone, ascent=False).logits
         effects: list[float] = divergence(moved, clean.logits.expand_as(moved)).tolist()
     return effects
-
-
-def both_divergences(
-    classifier: Classifier, method: SMART, batch: dict[str, Tensor], worst: Point, seed: int
-) -> tuple[Tensor, Tensor]:
-    """ℓₛ at the end of the climb and at a random point, [B] each."""
-    with torch.no_grad():
-        embedded = method.embed(classifier.model, batch)
-        clean = embedded.forward(ascent=False).logits
-        random = embedded.forward(random_delta(embedded, method, worst.delta, seed + 1), ascent=False).logits
-        return divergence(worst.logits, clean), divergence(random, clean)

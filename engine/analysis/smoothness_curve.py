@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from engine.analysis import Result, analysis
-from engine.analysis.smoothness import divergences
+from engine.analysis.smoothness import at_random, at_worst, climbs
 from engine.methods.smart import SMART
 from engine.progress import Progress, so_far, told
 from engine.statistics import bootstrap
@@ -71,15 +71,28 @@ def against_epsilon(
     progress: Progress = None,
 ) -> list[CurvePoint]:
     """Mean ℓₛ against ε, worst and random direction, with bootstrap intervals (95 %) and their ratio."""
-    rows = []
-    for place, epsilon in enumerate(epsilons):
-        found = divergences(classifier, table, method_at(epsilon), seed=seed, effects=0)
-        worst, random = [each.adversarial for each in found], [each.random for each in found]
-        low, high = bootstrap(worst)
-        random_low, random_high = bootstrap(random)
-        mean, random_mean = float(np.mean(worst)), float(np.mean(random))
-        ratio = mean / random_mean if random_mean else float("nan")
-        rows.append(CurvePoint(float(epsilon), mean, low, high, random_mean, random_low, random_high, ratio))
-        told(progress, place + 1, len(epsilons))
-        so_far(progress, lambda: SmoothnessCurve(list(rows)))
-    return rows
+    methods = [method_at(epsilon) for epsilon in epsilons]
+    found: dict[
+        int, list[tuple[float, float]]
+    ] = {}  # Of every example ℓₛ in the worst and in a random direction, by ε.
+
+    def made() -> list[CurvePoint]:
+        by_epsilon = zip(*(found[place] for place in sorted(found)), strict=True)
+        return [_point(epsilon, values) for epsilon, values in zip(epsilons, by_epsilon, strict=True)]
+
+    for places, embedded, ends in climbs(classifier, table, methods, seed=seed):
+        pairs = [
+            zip(at_worst(embedded, end).tolist(), at_random(method, embedded, end, seed).tolist(), strict=True)
+            for method, end in zip(methods, ends, strict=True)
+        ]
+        found |= {place: list(values) for place, values in zip(places, zip(*pairs, strict=True), strict=True)}
+        told(progress, len(found), len(table))
+        so_far(progress, lambda: SmoothnessCurve(made()))
+    return made()
+
+
+def _point(epsilon: float, values: Sequence[tuple[float, float]]) -> CurvePoint:
+    worst, random = ([each[side] for each in values] for side in (0, 1))
+    mean, random_mean = fmean(worst), fmean(random)
+    ratio = mean / random_mean if random_mean else float("nan")
+    return CurvePoint(float(epsilon), mean, *bootstrap(worst), random_mean, *bootstrap(random), ratio)

@@ -5,9 +5,10 @@ from statistics import fmean, median
 from typing import Any
 
 from engine.analysis import Result, analysis
-from engine.analysis.smoothness import Example, SmoothnessSettings, divergences
+from engine.analysis.smoothness import SmoothnessSettings, at_worst, climbs
 from engine.methods.smart import SMART
-from engine.progress import Progress, part_of
+from engine.perturbation import token_norms
+from engine.progress import Progress, told
 from engine.subjects.classifier import Classifier
 from engine.tables import columns
 
@@ -51,16 +52,17 @@ def smoothness_variants(
 ) -> SmoothnessVariants:
     """`divergences` of a sample with either."""
     table = asked.table(classifier)
-    found = {}
-    for at, variant in enumerate(VARIANTS):
-        method = SMART(**{**asked.settings, "variant": variant})
-        part = part_of(progress, at, len(VARIANTS))
-        examples = divergences(classifier, table, method, seed=asked.seed, effects=0, progress=part)
-        found[variant] = Followed(token_length(examples), [each.adversarial for each in examples])
+    methods = [SMART(**{**asked.settings, "variant": variant}) for variant in VARIANTS]
+    lengths: list[list[float]] = [[] for _ in VARIANTS]
+    moved = [[0.0] * len(table) for _ in VARIANTS]
+    done = 0
+    for places, embedded, ends in climbs(classifier, table, methods, seed=asked.seed):
+        for at, end in enumerate(ends):
+            lengths[at] += token_norms(end.delta)[embedded.attention.bool()].tolist()
+            for place, value in zip(places, at_worst(embedded, end).tolist(), strict=True):
+                moved[at][place] = value
+        done += len(places)
+        told(progress, done, len(table))
+    found = {name: Followed(median(lengths[at]), moved[at]) for at, name in enumerate(VARIANTS)}
     settings = {name: value for name, value in asked.settings.items() if name != "variant"}
     return SmoothnessVariants(classifier.origin, settings, found)
-
-
-def token_length(examples: list[Example]) -> float:
-    """The median of ‖δ^i‖ over all tokens."""
-    return median(norm for each in examples for norm in each.token_norms)

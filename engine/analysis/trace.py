@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from engine.analysis import Result, analysis
-from engine.anatomy import vocabulary
+from engine.anatomy import vocabulary, word_embeddings
 from engine.ascent import climb
 from engine.methods.base import Method
 from engine.perturbation import token_norms
@@ -126,9 +126,11 @@ def follow(classifier: Classifier, method: Method[Any], sentence: Sentence, step
     near: list[list[dict[str, Any]]] = [[] for _ in ids]
     gaps = [0.0 for _ in ids]
     if getattr(method.settings, "site", EMBEDDINGS) == EMBEDDINGS:  # Tokens lie near one another there alone.
-        looked_up = vocabulary(model)[ids]
-        near = nearest_tokens(classifier, looked_up + path[-1].delta[0], ids)
-        gaps = [one[0]["distance"] if one else 0.0 for one in nearest_tokens(classifier, looked_up, ids, 1)]
+        with torch.no_grad():
+            looked_up = word_embeddings(model)(ids)
+        # From where the tokens went, and from where they were.
+        found = nearest_tokens(classifier, torch.cat([looked_up + path[-1].delta[0], looked_up]), ids.repeat(2))
+        near, gaps = found[: len(ids)], [one[0]["distance"] if one else 0.0 for one in found[len(ids) :]]
     special = set(classifier.tokenizer.all_special_ids)
     return Trace(
         method=method.name,
@@ -158,17 +160,13 @@ def nearest_tokens(
 
     A token itself, special tokens and unused vocabulary places are left out.
     """
-    weights = vocabulary(classifier.model)
-    names = classifier.tokenizer.convert_ids_to_tokens(list(range(min(len(classifier.tokenizer), len(weights)))))
-    unused = [place for place, token in enumerate(names) if token is None or token.startswith("[unused")]
-    distances = torch.cdist(embeddings[None], weights[None].to(embeddings.dtype))[0]
-    distances[:, len(names) :] = float("inf")
-    distances[:, [*unused, *classifier.tokenizer.all_special_ids]] = float("inf")
+    distances = torch.cdist(embeddings[None], vocabulary(classifier.model)[None].to(embeddings.dtype))[0]
+    distances[:, classifier.no_words] = float("inf")
     distances[torch.arange(len(ids), device=ids.device), ids] = float("inf")
     values, places = distances.topk(min(count, distances.shape[1]), largest=False)
     return [
         [
-            {"token": names[place], "distance": value}
+            {"token": classifier.tokenizer.convert_ids_to_tokens(place), "distance": value}
             for value, place in zip(row, found, strict=True)
             if value != float("inf")
         ]

@@ -78,7 +78,7 @@ class Transfer(Result):
         ) + columns(rows, ("found on", "texts", *self.models))
 
 
-@analysis("transfer", "Whose adversarial texts fool whom", TransferSettings, needs="nothing")
+@analysis("transfer", "Whose adversarial texts fool whom", TransferSettings, needs="nothing", many=True)
 def transfer(nothing: None, asked: TransferSettings, progress: Progress = None) -> Transfer:
     """Attack every model, then show what was found to all.
 

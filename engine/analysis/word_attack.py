@@ -89,7 +89,7 @@ class WordAttack(Result):
         )
 
 
-@analysis("word attack", "Word attacks", WordAttackSettings, needs="classes")
+@analysis("word attack", "Word attacks", WordAttackSettings, needs="classes", many=True)
 def word_attack(classifier: Classifier, asked: WordAttackSettings, progress: Progress = None) -> WordAttack:
     """`attack_text` on every text of a sample that has words, or on one's own.
 

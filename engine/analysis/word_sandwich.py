@@ -104,7 +104,7 @@ class WordSandwich(Result):
         return head + columns(rows, ("changed words", "certified", "attacked", "attacked, the model itself"))
 
 
-@analysis("word sandwich", "Between two bounds, in words", WordSandwichSettings, needs="classes")
+@analysis("word sandwich", "Between two bounds, in words", WordSandwichSettings, needs="classes", many=True)
 def word_sandwich(classifier: Classifier, asked: WordSandwichSettings, progress: Progress = None) -> WordSandwich:
     """Certificate (randomized ablation) and attack of the classifier that answers with what the model says most often of masks.
 

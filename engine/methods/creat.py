@@ -115,5 +115,4 @@ class CreAT(Method[CreATSettings]):
 
     def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
         """The loss less τ times the cosine with the clean hidden states, which are held fixed."""
-        with torch.no_grad():
-            return self._objective(batch.forward(ascent=False), batch)
+        return self._objective(batch.at_rest, batch)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -103,6 +104,12 @@ class PerturbedBatch:
             given = self._call(**self._forward_inputs, **more)
             states = (given.get("encoder_hidden_states") or given["hidden_states"]) if self._hidden else [None]
             return Pass(leaf, given.logits, states[-1])
+
+    @cached_property
+    def at_rest(self) -> Pass:
+        """The pass without δ of a model that is only looked at, in evaluation mode: made once, without gradients."""
+        with torch.no_grad():
+            return self.forward(ascent=False)
 
     @contextmanager
     def moved(self, delta: Tensor | None = None, *, ascent: bool = False) -> Iterator[Tensor | None]:

@@ -166,8 +166,7 @@ class SMART(Method[SMARTSettings]):
 
     def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
         """ℓₛ against the clean output, which is held fixed."""
-        with torch.no_grad():
-            return self._divergence_from(batch.forward(ascent=False).logits, batch)
+        return self._divergence_from(batch.at_rest.logits, batch)
 
     def _average_logits(self, batch: PerturbedBatch, micro_batch: int) -> Tensor:
         # θ̃ moves once per optimiser step, before the step's first batch.

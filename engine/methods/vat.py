@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -106,5 +105,4 @@ class VAT(Method[VATSettings]):
 
     def ascent_objective(self, batch: PerturbedBatch) -> Callable[[Pass], Tensor]:
         """KL from the clean output, which is held fixed."""
-        with torch.no_grad():
-            return self._divergence_from(batch.forward(ascent=False).logits, batch)
+        return self._divergence_from(batch.at_rest.logits, batch)

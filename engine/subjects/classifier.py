@@ -4,6 +4,7 @@ import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.anatomy import gives_tags
+from engine.anatomy import gives_tags, vocabulary
 from engine.ascent import at_radius
 from engine.digests import digest_of
 from engine.errors import UserError
@@ -76,6 +77,14 @@ class Classifier:
     def at_radius(self, name: str, epsilon: float, steps: int, seed: int = 0, site: str = EMBEDDINGS) -> Method[Any]:
         """As `method`, set up so that all methods can be compared at one ε (see `engine.ascent.at_radius`)."""
         return self.fitted(at_radius(name, epsilon, steps, site, tokenizer=self.tokenizer, seed=seed))
+
+    @cached_property
+    def no_words(self) -> list[int]:
+        """Places of the table of word embeddings that are no words: special tokens, unused ones, and rows without a token."""
+        rows, special = len(vocabulary(self.model)), self.tokenizer.all_special_ids
+        names = self.tokenizer.convert_ids_to_tokens(list(range(min(len(self.tokenizer), rows))))
+        unused = [place for place, token in enumerate(names) if token is None or token.startswith("[unused")]
+        return sorted({*unused, *special, *range(len(names), rows)})
 
     def logits(self, batch: Mapping[str, Tensor]) -> Tensor:
         """What the model says of a batch as it stands, `[B, C]` (of tags `[B, L, C]`), without gradients."""

@@ -7,13 +7,13 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch._dynamo.testing import CompileCounter
-from transformers import TrainingArguments
+from transformers import AttentionInterface, TrainingArguments
 
 from engine.errors import UserError
 from engine.methods import METHODS, get_method
 from engine.methods.precision import full_precision
 from engine.models import load_tokenizer
-from engine.process import multiply_fast
+from engine.process import multiply_fast, multiplying_fast
 from engine.runs.arguments import training_arguments
 from engine.runs.build import _bucket
 from engine.runs.config import TrainConfig
@@ -221,6 +221,44 @@ def test_beside_a_gpu_nothing_is_changed(products, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": "AMD EPYC", "avx512_f": True})
     multiply_fast()
     assert products.fp32_precision == "none"
+
+
+@pytest.fixture
+def amd(products, monkeypatch):
+    """A chip that multiplies by oneDNN in the block; attention as it was again after the test."""
+    products.fp32_precision = "none"
+    monkeypatch.setattr(AttentionInterface, "_global_mapping", dict(AttentionInterface._global_mapping))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": "AMD EPYC", "avx512_f": True})
+    monkeypatch.setattr("engine.process.LONG", 30)
+    yield
+    torch.backends.cuda.enable_flash_sdp(True)
+
+
+def fused(model, length):
+    """The logits of two random texts, and whether their attention was fused."""
+    torch.manual_seed(0)
+    given = {"input_ids": torch.randint(5, 60, (2, length)), "attention_mask": torch.ones(2, length, dtype=torch.long)}
+    given["attention_mask"][1, length // 2 :] = 0
+    with torch.profiler.profile() as seen, torch.no_grad():
+        logits = model(**given).logits
+    return logits, any("flash" in event.key for event in seen.key_averages())
+
+
+@pytest.mark.parametrize(("length", "dtype", "plain"), [
+    (30, torch.float32, True), (31, torch.float32, False), (20, torch.float64, False),
+])  # fmt: skip
+def test_short_texts_are_attended_to_by_products_while_onednn_multiplies(amd, products, length, dtype, plain):
+    model = tiny.model("bert", dtype=dtype)
+    before, was = fused(model, length)
+    with multiplying_fast():
+        assert products.fp32_precision == "bf16"
+        inside, is_fused = fused(model, length)
+    after, is_again = fused(model, length)
+    assert products.fp32_precision == "none"
+    assert (was, is_fused, is_again) == (True, not plain, True)
+    assert torch.equal(before, after)
+    torch.testing.assert_close(inside, before, rtol=1e-5, atol=1e-5)
 
 
 def test_full_precision_switches_tf32_off_and_on_again():

@@ -1,8 +1,13 @@
 """Results as far as they have come: what is shown early is what the whole result says of the same examples, or the same ε."""
 
+from statistics import fmean
+
 import pytest
 
+from engine.analysis.smoothness import BATCH, divergences
+from engine.analysis.smoothness_curve import method_at
 from engine.catalogue import analyse
+from engine.subjects.samples import Sample
 
 
 class Listener:
@@ -40,9 +45,18 @@ def test_smoothness_by_examples(grown):
         assert all(one.adversarial == values[one.place] for one in each.examples)
 
 
-def test_smoothness_and_accuracy_against_epsilon_by_points(grown):
-    found, whole = grown("smoothness curve", limit=10)
-    assert [each.curve for each in found] == [whole.curve[: count + 1] for count in range(len(whole.curve))]
+def test_smoothness_against_epsilon_by_examples(grown, classifier, sentences):
+    found, whole = grown("smoothness curve", limit=20)
+    assert found[-1] == whole and len(found) == 3
+    table = Sample(dataset=str(sentences), split="train", limit=20).table(classifier)
+    first = sorted(range(20), key=lambda place: len(table["text"].iloc[place]))[:BATCH]
+    for point in found[0].curve:
+        own = divergences(classifier, table, method_at(point.epsilon), effects=0)
+        assert point.adversarial == pytest.approx(fmean(own[place].adversarial for place in first), rel=1e-6)
+        assert point.random == pytest.approx(fmean(own[place].random for place in first), rel=1e-6)
+
+
+def test_accuracy_against_epsilon_by_points(grown):
     found, whole = grown("robust accuracy", limit=20, epsilons="0,0.1,0.5", steps=2, restarts=1)
     assert [each.curve for each in found] == [whole.curve[: count + 1] for count in range(3)]
 
