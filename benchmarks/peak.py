@@ -14,11 +14,15 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from engine.process import wait_politely
+
+wait_politely()
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertForSequenceClassification
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.methods import get_method
 from engine.process import keep_freed_memory, multiply_fast

@@ -15,9 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from engine.process import wait_politely
+
+wait_politely()
+
+import torch
 
 from engine.data.encoding import LENGTH, by_length, collator, encode
 from engine.data.sources import load_dataset

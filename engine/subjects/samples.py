@@ -1,6 +1,7 @@
 """A split of a data set, or a sample of it, as batches for an analysis."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 import torch
@@ -91,20 +92,24 @@ def batches(
     classifier: Classifier, table: pd.DataFrame, size: int = 32, progress: Progress = None
 ) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
     """(row numbers, batch with labels) over a table of `text`, perhaps `text_pair`, `label`; equal lengths together."""
-    order = sorted(range(len(table)), key=lambda place: len(table["text"].iloc[place]))
+
+    def encoded(rows: pd.DataFrame, **how: Any) -> Any:
+        return classifier.tokenizer(
+            rows["text"].tolist(),
+            rows["text_pair"].tolist() if "text_pair" in rows else None,
+            truncation=True,
+            max_length=classifier.max_length,
+            **how,
+        )
+
+    lengths = [len(each) for each in encoded(table)["input_ids"]] if len(table) else []
+    order = sorted(range(len(table)), key=lengths.__getitem__)
     kind = torch.float32 if classifier.is_regression else torch.long
     for start in range(0, len(order), size):
         places = order[start : start + size]
         rows = table.iloc[places]
-        encoded = classifier.tokenizer(
-            rows["text"].tolist(),
-            rows["text_pair"].tolist() if "text_pair" in rows else None,
-            return_tensors="pt",
-            padding=True,
-            truncation=True,
-            max_length=classifier.max_length,
-        )
-        batch = {name: tensor.to(classifier.device) for name, tensor in encoded.items()}
+        padded = encoded(rows, return_tensors="pt", padding=True)
+        batch = {name: tensor.to(classifier.device) for name, tensor in padded.items()}
         batch["labels"] = torch.tensor(rows["label"].tolist(), dtype=kind, device=classifier.device)
         yield places, batch
         told(progress, start + size, len(order))

@@ -49,7 +49,9 @@ def test_smoothness_against_epsilon_by_examples(grown, classifier, sentences):
     found, whole = grown("smoothness curve", limit=20)
     assert found[-1] == whole and len(found) == 3
     table = Sample(dataset=str(sentences), split="train", limit=20).table(classifier)
-    first = sorted(range(20), key=lambda place: len(table["text"].iloc[place]))[:BATCH]
+    first = sorted(range(20), key=lambda place: len(classifier.tokenizer(table["text"].iloc[place])["input_ids"]))[
+        :BATCH
+    ]
     for point in found[0].curve:
         own = divergences(classifier, table, method_at(point.epsilon), effects=0)
         assert point.adversarial == pytest.approx(fmean(own[place].adversarial for place in first), rel=1e-6)

@@ -12,6 +12,7 @@ from engine.errors import UserError
 from engine.lexicon.candidates import similar_candidates
 from engine.lexicon.closed_class import STOP_WORDS
 from engine.lexicon.similar import similar_words
+from engine.process import multiplying_fast
 from engine.robustness.searches import SEARCHES
 from engine.robustness.searches import random as random_search
 from engine.robustness.searches.hotflip import first_order
@@ -277,7 +278,8 @@ def test_ones_own_sentence_is_attacked_as_any_other(undecided):
     label = said(undecided, "a very good film")
     source = similar_candidates(similar_words("en"), 12)
     free = Limits(most_changed=1.0, least_similar=-1.0, keep_stop_words=False)
-    assert one == attack_text(undecided, "a very good film", label, source, limits=free)
+    with multiplying_fast():  # As analyses of many sentences do.
+        assert one == attack_text(undecided, "a very good film", label, source, limits=free)
     against = analyse("word attack", undecided, text="a very good film", label=undecided.labels[1 - label], **how)
     assert against.examples[0].queries == 1  # It was wrong before.
     for values, words in (({"text": "..."}, "no words"), ({"text": "good", "label": "9"}, "out of range")):
