@@ -1,16 +1,19 @@
 """Makes engine/computing/typical.json: how long every analysis takes at its default settings, for the estimates on pages.
 
-    python benchmarks/waits.py [--only NAME …]
+    python benchmarks/waits.py [--only NAME …] [--products]
 
 The built-in classifier on this machine, each analysis once, at a size that takes seconds; what it takes at its defaults is reckoned
 in proportion to the work. Those of one sentence run with a short and a long one, for what does not grow with the text. A machine
-that has run an analysis itself goes by its own times.
+that has run an analysis itself goes by its own times. With --products nothing is written: each runs with MKL's products and with those of a
+training, in turn (see engine/process.py).
 """
 
 import argparse
 import json
+import statistics
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +47,16 @@ def main() -> None:
     """Measure, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=list(ASKED), default=list(ASKED))
+    parser.add_argument("--products", action="store_true", help="only compare the two ways to multiply")
     options = parser.parse_args()
     subjects = {kind: load(name) for kind, name in (("classifier", "trace"), ("pair", "detect"))}
     ASKED["transfer"]["models"][1] = str(ready_made("minilm", folder_of("minilm"))[0])  # The same one by another name.
     for name in options.only:
         values, analysis = ASKED[name], analysis_of(name)
         subject = subjects.get(analysis.kind)
+        if options.products:
+            print(name, *both_products(name, subject, values), flush=True)
+            continue
         seconds, overhead = took(name, subject, values), 0.0
         if "text" in values:
             seconds = took(name, subject, values)  # The first time bore what is loaded once.
@@ -66,6 +73,19 @@ def took(name: str, subject: Any, values: dict[str, Any]) -> float:
     began = time.perf_counter()
     analyse(name, subject, None, **values)
     return time.perf_counter() - began
+
+
+def both_products(name: str, subject: Any, values: dict[str, Any], rounds: int = 3) -> list[str]:
+    """How long an analysis takes with either products, in seconds: medians, in turn."""
+    analysis = analysis_of(name)
+    asked = analysis.Settings.checked(values)
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(rounds):
+        for many, found in seconds.items():
+            began = time.perf_counter()
+            replace(analysis, many=many).run(subject, asked)
+            found.append(time.perf_counter() - began)
+    return [f"{'oneDNN' if many else 'MKL'} {statistics.median(found):.2f}" for many, found in seconds.items()]
 
 
 def of_typical(name: str, **figures: float) -> dict[str, float]:

@@ -6,8 +6,9 @@ import secrets
 import sqlite3
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any, Literal
 
 from engine.database import Database
@@ -133,9 +134,10 @@ class Classroom(Database):
             raise UserError("This is not the code of a class that is open. Ask your teacher for it.")
         student, now = secrets.token_urlsafe(24), time.time()
         with self.writing() as connection:
-            (count,) = connection.execute("SELECT COUNT(*) FROM students WHERE class = ?", (found.id,)).fetchone()
-            if count >= MOST_STUDENTS:
+            taken = [row[0] for row in connection.execute("SELECT name FROM students WHERE class = ?", (found.id,))]
+            if len(taken) >= MOST_STUDENTS:
                 raise UserError(f"The class is full: {MOST_STUDENTS} have joined it.")
+            name = _free(name, taken)
             connection.execute("INSERT INTO students VALUES (?, ?, ?, ?, ?)", (student, found.id, name, now, now))
         return student
 
@@ -211,3 +213,9 @@ class Classroom(Database):
                 "UPDATE questions SET stage = ?, answer = ? WHERE id = ?",
                 (stage, None if answer is None else json.dumps(answer), question),
             )
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """The name, with a number where others of the class are called so: Ann, Ann (2), Ann (3), …"""
+    others = (f"{name} ({number})" for number in count(2))
+    return next(each for each in chain([name], others) if each not in taken)

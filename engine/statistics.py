@@ -1,7 +1,7 @@
 """How sure a figure is: intervals by the bootstrap, the exact sign-flip test, exact bounds of a probability."""
 
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_FLOOR, Context
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from statistics import median
 
 import numpy as np
@@ -65,6 +65,11 @@ def binomial_interval(successes: int, trials: int, level: float = 0.95) -> tuple
 def rounded_down(value: float, digits: int = 4) -> str:
     """So many digits, never more than the value: as a bound has to be printed."""
     return f"{float(Context(prec=digits, rounding=ROUND_FLOOR).create_decimal_from_float(value)):.{digits}g}"
+
+
+def rounded_up(value: float, digits: int = 3) -> str:
+    """So many digits, never less than the value: as an upper bound has to be printed."""
+    return f"{float(Context(prec=digits, rounding=ROUND_CEILING).create_decimal_from_float(value)):.{digits}g}"
 
 
 def percent_down(share: float) -> str:

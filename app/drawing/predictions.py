@@ -78,7 +78,8 @@ def verdict(question: Question) -> str:
         if question.answer is None:
             return f"{method} does not flip the label up to ε = {MOST_EPSILON:g}."
         values = sorted(question.predictions.values(), key=lambda value: abs(float(value) - question.answer))
-        nearest = f" The nearest of {count} predictions was {float(values[0]):.3g}." if values else ""
+        whose = "The only prediction" if count == 1 else f"The nearest of {count} predictions"
+        nearest = f" {whose} was {float(values[0]):.3g}." if values else ""
         return f"{method} flips the label at ε = {question.answer:.3g}.{nearest}"
     right = sum(value == question.answer for value in question.predictions.values())
     name = question.asked["choices"][question.answer]

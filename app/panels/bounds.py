@@ -11,7 +11,7 @@ from app.shell import state
 from app.shell.address import said_if_unknown
 from app.shell.layout import plain
 from engine.analysis.sandwich import sampling
-from engine.statistics import rounded_down
+from engine.statistics import rounded_up
 
 BOTH = (
     "An attack shows how robust a model is **at most**; a certificate, **at least**. Both are of the *smoothed* classifier here:"
@@ -44,7 +44,7 @@ def of_deltas() -> None:
     st.caption(
         f"Every certificate holds with probability {1 - how['alpha']:g} (Cohen et al. 2019; Clopper–Pearson). The attack: the end of"
         " APGD's climb on the model, and of one that climbs the mean of noisy copies, put to the vote. ε = 0: the votes for the"
-        f" text itself. {how['samples']} votes can certify radii up to {rounded_down(found.result.most, 3)} at most, whatever the text: beyond it"
+        f" text itself. {how['samples']} votes can certify radii up to {rounded_up(found.result.most)} at most, whatever the text: beyond it"
         f" the lower curve is 0, and more votes or a larger σ raise it. {sampling(len(found.result.sentences))}"
     )
     st.header("Sentence by sentence", anchor=False)

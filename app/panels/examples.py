@@ -7,6 +7,7 @@ import streamlit as st
 from app import widgets
 from app.notebook.pins import show
 from app.shell import state
+from app.shell.layout import plain
 
 
 def page() -> None:
@@ -41,6 +42,8 @@ def _slices(classifier: Any, of: dict[str, Any]) -> None:
         help="With commas between: texts with one of them, and those without, are two slices.",
     )  # fmt: skip
     found = state.analyse("slices", classifier, "Slices", contains=contains, **of)
+    if missing := found.result.said_of_missing():
+        st.info(plain(missing))
     left, right = st.columns([2, 1])
     with left:
         show(found, "accuracy", "slices")

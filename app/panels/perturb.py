@@ -43,14 +43,6 @@ def _strip(found: state.Finding) -> None:
     show(found, "tokens", "tokens", {"at": at}, step=at.step, token=at.token)
 
 
-def _note_if_far_from_the_edge(found: Trace, norm: str) -> None:
-    if norm == "frobenius" and found.epsilon and found.norms[-1] < 0.99 * found.epsilon and len(found.norms) > 1:
-        st.caption(
-            f"δ ends at ‖δ‖ = {found.norms[-1]:.3g}, inside the ball of radius ε = {found.epsilon:g}: a larger step size, or"
-            " more steps, would take it to the edge."
-        )
-
-
 def _model_and_method(analysis: str) -> tuple[Any, Any, Any, dict[str, Any]]:
     """The sidebar of a view of one model and one method: these, the method's settings, and the seed."""
     with st.sidebar:
@@ -81,7 +73,8 @@ def one_method() -> None:
         st.caption(f"For what the model was given: {plain(verdict(found.result))}")
     else:
         st.markdown(f"**{plain(verdict(found.result))}**")
-    _note_if_far_from_the_edge(found.result, getattr(settings, "norm", "frobenius"))
+    if short := found.result.short_of_the_edge():
+        st.caption(short)
     _strip(found)
     for column, name in zip(st.columns(3), ("loss", "probabilities", "size"), strict=True):
         with column:

@@ -120,7 +120,7 @@ def to_start() -> Iterator[list[str]]:
 def allowed(key: str, found: Any, problem: str = "", default: Any = None) -> Any:
     """`found`, unless there is a problem with it: that is said here, and what was found before goes on, its figures greyed.
 
-    `default`: goes on inside `to_start` where nothing was found before.
+    `default`: goes on where nothing was found before; None: then nothing does (but inside `to_start`).
     """
     key = f"{key}-allowed"
     if not problem:
@@ -130,12 +130,20 @@ def allowed(key: str, found: Any, problem: str = "", default: Any = None) -> Any
         st.session_state[_WRONG].append(problem)
         st.error(plain(problem), icon=":material/error:")
         return st.session_state.get(key, default)
-    if key not in st.session_state:  # It came with the address.
+    came = key not in st.session_state  # With the address.
+    if came and default is None:
         st.error(plain(problem), icon=":material/error:")
         st.stop()
-    st.error(plain(f"{problem} What is shown is for the values before."), icon=":material/error:")
+    st.error(
+        plain(f"{problem} What is shown is for {_default_words(default) if came else 'the values before'}."),
+        icon=":material/error:",
+    )
     st.html(GREYED)
-    return st.session_state[key]
+    return st.session_state.get(key, default)
+
+
+def _default_words(default: Any) -> str:
+    return f"{default:g}" if isinstance(default, int | float) else "the defaults"
 
 
 def _step(default: float | None, low: float | None, high: float | None) -> float:

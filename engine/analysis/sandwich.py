@@ -17,7 +17,7 @@ from engine.robustness.smoothed import falls_at, smoothed_end
 from engine.robustness.victim import Victim
 from engine.settings import CONFIG
 from engine.sites import EMBEDDINGS, SiteName, said_at
-from engine.statistics import binomial_interval, binomial_low, rounded_down
+from engine.statistics import binomial_interval, binomial_low, rounded_up
 from engine.subjects.classifier import Classifier
 from engine.subjects.samples import Sample
 from engine.tables import columns
@@ -96,7 +96,7 @@ class Sandwich(Result):
         ]
         head = (
             f"{self.origin}{said_at(self.site)}\n\nCertified and attacked: of the smoothed classifier (σ = {self.sigma:g}); the truth lies"
-            f" between. Last column: the model itself.\nThese votes can certify radii up to {rounded_down(self.most, 3)} at most, whatever the"
+            f" between. Last column: the model itself.\nThese votes can certify radii up to {rounded_up(self.most)} at most, whatever the"
             f" text.\n{said_of_votes(self.alpha, self.curve[0].undecided, len(self.sentences))}\n\n"
         )
         return head + columns(rows, ("epsilon", "certified", "attacked", "attacked, the model itself"))
@@ -186,4 +186,4 @@ def said_of_votes(alpha: float, undecided: float, count: int) -> str:
 def sampling(count: int) -> str:
     """How far so few examples leave an accuracy open, in a sentence: the exact interval in the middle."""
     low, high = binomial_interval(count // 2, count)
-    return f"Of {count} example{'s' * (count != 1)}, {count // 2} right leave the accuracy of all anywhere from {low:.2f} to {high:.2f} (95 %)."
+    return f"Were {count // 2} of {count} examples right, the accuracy of all could be anywhere from {low:.2f} to {high:.2f} (95 %)."

@@ -1,7 +1,7 @@
 """Where a model is right and where not: its accuracy on parts of a data set, and what it takes for what."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -46,12 +46,22 @@ class Slice:
 
 @dataclass(frozen=True)
 class Slices(Result):
-    """`slices`: all examples first. `confusion`: `[C][C]`, how many examples of a class (row) are said to be of another (column)."""
+    """`slices`: all examples first. `confusion`: `[C][C]`, how many examples of a class (row) are said to be of another (column).
+    `missing`: words that were asked for and stand in no example.
+    """
 
     origin: str
     labels: list[str]
     slices: list[Slice]
     confusion: list[list[int]]
+    missing: list[str] = field(default_factory=list)
+
+    def said_of_missing(self) -> str:
+        """Which words stand in no example, in a sentence; "": all do."""
+        if not self.missing:
+            return ""
+        named = ", ".join(f"“{word}”" for word in self.missing)
+        return f"No example has {named}: words are looked for as they stand in the texts, each by itself."
 
     def text(self) -> str:
         """A row per slice, then the confusion matrix."""
@@ -62,16 +72,25 @@ class Slices(Result):
         ]  # fmt: skip
         said = columns(rows, ("slice", "of", "examples", "accuracy (95 %)", "loss", "confidence"))
         matrix = [(name, *map(str, row)) for name, row in zip(self.labels, self.confusion, strict=True)]
-        return f"{self.origin}\n\n{said}\n\nLabels (rows) and what is said (columns):\n\n{columns(matrix, ('', *self.labels))}"
+        missing = f"{self.said_of_missing()}\n\n" if self.missing else ""
+        return f"{self.origin}\n\n{said}\n\n{missing}Labels (rows) and what is said (columns):\n\n{columns(matrix, ('', *self.labels))}"
 
 
-def parts(table: pd.DataFrame, labels: list[str], contains: str) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    """(kind, name, which rows) of every slice of a table of `text`, perhaps `text_pair`, `label`, `said`; empty ones are left out."""
-    texts = [
-        " ".join(filter(None, pair))
-        for pair in zip(table["text"], table.get("text_pair", pd.Series([""] * len(table))), strict=True)
-    ]
-    split = [[word.lower() for word in words(text)] for text in texts]
+def words_of(table: pd.DataFrame) -> list[list[str]]:
+    """The words of every example, in small letters, of both texts of a pair."""
+    pairs = zip(table["text"], table.get("text_pair", pd.Series([""] * len(table))), strict=True)
+    return [[word.lower() for word in words(" ".join(filter(None, pair)))] for pair in pairs]
+
+
+def parts(
+    table: pd.DataFrame, labels: list[str], split: list[list[str]], wanted: set[str]
+) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """(kind, name, which rows) of every slice of a table of `label`, `said`; empty ones are left out.
+
+    Args:
+        split: the words of every row.
+        wanted: words that some rows have.
+    """
     lengths = np.array([len(each) for each in split])
     every = np.ones(len(table), dtype=bool)
     found = [("all", "", every)]
@@ -83,7 +102,6 @@ def parts(table: pd.DataFrame, labels: list[str], contains: str) -> Iterator[tup
         ("length", f"{first + 1} to {second} words", (lengths > first) & (lengths <= second)),
         ("length", f"{second + 1} words or more", lengths > second),
     ]
-    wanted = {each.strip().lower() for each in contains.split(",") if each.strip()}
     if wanted:
         has = np.array([not wanted.isdisjoint(each) for each in split])
         named = ", ".join(sorted(wanted))
@@ -103,9 +121,11 @@ def slices(classifier: Classifier, asked: SlicesSettings, progress: Progress = N
         sure[places] = logits.softmax(dim=-1).amax(dim=-1).cpu().numpy()
     table = table.assign(said=said)
     right = (table["label"] == table["said"]).to_numpy()
-    labels = list(classifier.labels)
+    labels, split = list(classifier.labels), words_of(table)
+    wanted = {each.strip().lower() for each in asked.contains.split(",") if each.strip()}
+    missing = wanted.difference(*split)
     found = []
-    for kind, name, inside in parts(table, labels, asked.contains):
+    for kind, name, inside in parts(table, labels, split, wanted - missing):
         count, hits = int(inside.sum()), int(right[inside].sum())
         low, high = binomial_interval(hits, count)
         found.append(
@@ -113,4 +133,4 @@ def slices(classifier: Classifier, asked: SlicesSettings, progress: Progress = N
         )
     counts = np.zeros((len(labels), len(labels)), dtype=int)
     np.add.at(counts, (table["label"].to_numpy(), said), 1)
-    return Slices(classifier.origin, labels, found, counts.tolist())
+    return Slices(classifier.origin, labels, found, counts.tolist(), sorted(missing))

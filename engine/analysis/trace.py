@@ -65,6 +65,24 @@ class Trace(Result):
         """As the command line's JSON."""
         return dict(self.__dict__)
 
+    def short_of_the_edge(self) -> str:
+        """That δ ended inside of its ball, and what would lead it to the edge, in a sentence; "" where it is there."""
+        epsilon, steps = self.epsilon, len(self.norms) - 1
+        if (
+            self.settings.get("norm", "frobenius") != "frobenius"
+            or not epsilon
+            or not steps
+            or self.norms[-1] >= 0.99 * epsilon
+        ):
+            return ""
+        size = (
+            f"a step size of 2ε/K = {2 * epsilon / steps:.3g}" if "step_size" in self.settings else "a larger step size"
+        )
+        return (
+            f"δ ends at ‖δ‖ = {self.norms[-1]:.3g}, inside the ball of radius ε = {epsilon:g}: {size}, or more steps, would take it to the"
+            " edge."
+        )
+
     def text(self) -> str:
         """Step by step, then token by token."""
         rows = [
@@ -76,6 +94,8 @@ class Trace(Result):
             f"{name} {value}" for name, value in self.settings.items() if name in SAID and value is not None
         )
         text = f"{self.origin}{where}\n{self.method}: {how}\n\n{columns(rows, ('step', '|delta|', 'loss', '  '.join(self.labels)))}\n\n"
+        if short := self.short_of_the_edge():
+            text += f"{short}\n\n"
         if not any(self.nearest):  # At a layer no tokens lie near.
             moved = [(token, f"{norm:.4g}") for token, norm in zip(self.tokens, self.token_norms[-1], strict=True)]
             return text + columns(moved, ("token", "|delta|"))

@@ -110,8 +110,11 @@ def test_what_an_address_asks_in_vain_is_said(open_page):
         return " ".join(box.value for box in open_page(page, **query).warning)
 
     assert "epsilom" in warned("perturb", epsilom=3)
-    said = open_page("perturb", **{"perturb-pgd-epsilon": -3}).error[0].value
-    assert said == 'Epsilon must be a number from 0 to 1000000 \\(or tick "No epsilon"\\)\\.'
+    page = open_page("perturb", **{"perturb-pgd-epsilon": -3})
+    assert page.error[0].value == (
+        'Epsilon must be a number from 0 to 1000000 \\(or tick "No epsilon"\\)\\. What is shown is for 0\\.5\\.'
+    )
+    assert page.text_area and not page.exception  # With the sentence, and a result.
     assert "there is no such method" in warned("perturb", method="nosuch")
     assert "there is no such view" in warned("perturb", view="nosuch")
     assert "there is no such kind" in warned("perturb", view="What is certain", kind="nosuch")

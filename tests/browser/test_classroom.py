@@ -55,6 +55,15 @@ def joined(browser, url, code, name):
     return page
 
 
+def test_students_of_one_name_can_be_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("DELTABOOK_HOME", str(tmp_path))
+    class_ = Classroom()
+    code = class_.open().code
+    for name in ("Ann", " Ann ", "Bob", "Ann", "Ann (2)"):
+        class_.join(code, name)
+    assert sorted(each.name for each in class_.students()) == ["Ann", "Ann (2)", "Ann (2) (2)", "Ann (3)", "Bob"]
+
+
 @pytest.mark.alone
 def test_a_teacher_and_five_students_predict_and_reveal(page, browser, school, small):
     server, url = school

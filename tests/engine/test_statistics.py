@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.statistics import binomial_interval, bootstrap, holm, percent_down, rounded_down, sign_flip, spread
+from engine.statistics import (
+    binomial_interval,
+    bootstrap,
+    holm,
+    percent_down,
+    rounded_down,
+    rounded_up,
+    sign_flip,
+    spread,
+)
 
 
 def test_the_bootstrap_interval_covers_the_mean_as_often_as_it_says():
@@ -49,6 +58,7 @@ def test_bounds_are_rounded_down(value):
     for digits in (3, 4):
         printed = float(rounded_down(value, digits))
         assert value * (1 - 10 ** (1 - digits)) <= printed <= value
+        assert value <= float(rounded_up(value, digits)) <= value * (1 + 10 ** (1 - digits))
     assert percent_down(0.99999) == "99.9%" and percent_down(1.0) == "100.0%" and percent_down(0.29) == "29.0%"
 
 

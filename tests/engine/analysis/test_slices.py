@@ -58,6 +58,16 @@ def test_every_slice_is_what_single_passes_say(classifier, data, said):
     check(of(found, "word", "without dull, good"), [row for row in rows if not {"good", "dull"} & set(row[4])])
     lengths = [each for each in found.slices if each.kind == "length"]
     assert sum(each.count for each in lengths) == len(rows)
+    assert found.missing == [] and found.said_of_missing() == ""
+
+
+def test_words_that_stand_nowhere_are_said_and_make_no_slice(classifier, data):
+    how = {"dataset": data, "split": "train", "limit": None}
+    found = analyse("slices", classifier, None, contains="good, xyzzy, words < 10", **how)
+    assert found.missing == ["words < 10", "xyzzy"] and "“xyzzy”" in found.text()
+    assert [each.name for each in found.slices if each.kind == "word"] == ["with good", "without good"]
+    found = analyse("slices", classifier, None, contains="xyzzy", **how)
+    assert not any(each.kind == "word" for each in found.slices)
 
 
 def test_variants_are_each_looked_at_alone(classifier):

@@ -111,6 +111,17 @@ def test_the_yardstick_is_the_share_of_the_way_to_the_nearest_token(classifier):
         assert shares[at] == pytest.approx(found.token_norms[-1][at] / gap, rel=1e-3)
 
 
+def test_a_climb_that_ends_inside_its_ball_says_what_leads_to_the_edge(classifier):
+    short = trace(classifier, make("pgd", epsilon=0.5, step_size=0.05), TEXT, steps=4)
+    assert short.norms[-1] < 0.21
+    said = short.short_of_the_edge()
+    assert "2ε/K = 0.25" in said and said in short.text()
+    there = trace(classifier, make("pgd", epsilon=0.5, step_size=0.25), TEXT, steps=4)
+    assert there.norms[-1] == pytest.approx(0.5, rel=1e-4) and there.short_of_the_edge() == ""
+    for none in (trace(classifier, make("smart"), TEXT, steps=1), trace(classifier, make("vanilla"), TEXT, steps=0)):
+        assert none.short_of_the_edge() == ""
+
+
 def test_empty_and_overlong_texts(classifier):
     for text, pair in (("", None), ("  \n", None), ("good", " ")):
         with pytest.raises(UserError, match="empty"):
