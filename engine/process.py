@@ -114,8 +114,8 @@ def _attend_to_short_texts_by_products() -> None:
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     def attention(module: torch.nn.Module, query: torch.Tensor, *others: Any, **more: Any) -> Any:
-        by_onednn = query.dtype == torch.float32 and _products().fp32_precision == "bf16"
         if not torch.compiler.is_compiling():
+            by_onednn = query.dtype == torch.float32 and _products().fp32_precision == "bf16"
             torch.backends.cuda.enable_flash_sdp(not by_onednn or query.shape[2] > LONG)  # So called on the CPU too.
         return sdpa_attention_forward(module, query, *others, **more)
 

@@ -118,19 +118,16 @@ def random_delta(batch: PerturbedBatch, method: SMART, worst: Tensor, seed: int)
 def climbs(
     classifier: Classifier, table: pd.DataFrame, methods: Sequence[SMART], *, seed: int
 ) -> Iterator[tuple[list[int], PerturbedBatch, list[Point]]]:
-    """(row numbers, batch, where each method's inner maximisation ends) over a table, in float64.
+    """(row numbers, batch, where each method's inner maximisation ends) over a table.
 
     Args:
+        classifier: a `precise` one.
         methods: at one site, with the same tokens perturbed; they share the clean pass.
     """
-    classifier = precise(classifier)
     for places, batch in batches(classifier, table, BATCH):
         embedded = methods[0].embed(classifier.model, batch)
-        yield (
-            places,
-            embedded,
-            [climb_in(each, embedded, steps=each.settings.ascent_steps, seed=seed)[-1] for each in methods],
-        )
+        ends = [climb_in(each, embedded, steps=each.settings.ascent_steps, seed=seed)[-1] for each in methods]
+        yield places, embedded, ends
 
 
 def at_worst(embedded: PerturbedBatch, worst: Point) -> Tensor:
@@ -165,7 +162,7 @@ def divergences(
             token).
         made: makes the result of some of them, to be shown as far as it has come.
     """
-    method = method or SMART()
+    method, classifier = method or SMART(), precise(classifier)
     found: dict[int, Example] = {}
     moves: dict[int, tuple[dict[str, Tensor], Tensor]] = {}  # Of the least smooth so far: the example, and its δ.
     whole = len(table) + min(effects, len(table))  # An example's `token_effects` count as much as an example.
@@ -190,7 +187,6 @@ def divergences(
         told(progress, len(found), whole)
         if made is not None:
             so_far(progress, partial(made, [found[place] for place in sorted(found)]))
-    classifier = precise(classifier) if moves else classifier
     for count, (place, (example, delta)) in enumerate(moves.items(), 1):
         found[place] = replace(found[place], token_effects=token_effects(classifier, method, example, delta))
         told(progress, len(table) + count, whole)

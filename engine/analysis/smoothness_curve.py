@@ -12,7 +12,7 @@ from engine.analysis.smoothness import at_random, at_worst, climbs
 from engine.methods.smart import SMART
 from engine.progress import Progress, so_far, told
 from engine.statistics import bootstrap
-from engine.subjects.classifier import Classifier
+from engine.subjects.classifier import Classifier, precise
 from engine.subjects.samples import Sample
 from engine.tables import columns
 
@@ -72,15 +72,14 @@ def against_epsilon(
 ) -> list[CurvePoint]:
     """Mean ℓₛ against ε, worst and random direction, with bootstrap intervals (95 %) and their ratio."""
     methods = [method_at(epsilon) for epsilon in epsilons]
-    found: dict[
-        int, list[tuple[float, float]]
-    ] = {}  # Of every example ℓₛ in the worst and in a random direction, by ε.
+    # Of every example, by ε: ℓₛ in the worst and in a random direction.
+    found: dict[int, list[tuple[float, float]]] = {}
 
     def made() -> list[CurvePoint]:
         by_epsilon = zip(*(found[place] for place in sorted(found)), strict=True)
         return [_point(epsilon, values) for epsilon, values in zip(epsilons, by_epsilon, strict=True)]
 
-    for places, embedded, ends in climbs(classifier, table, methods, seed=seed):
+    for places, embedded, ends in climbs(precise(classifier), table, methods, seed=seed):
         pairs = [
             zip(at_worst(embedded, end).tolist(), at_random(method, embedded, end, seed).tolist(), strict=True)
             for method, end in zip(methods, ends, strict=True)

@@ -9,7 +9,7 @@ from engine.analysis.smoothness import SmoothnessSettings, at_worst, climbs
 from engine.methods.smart import SMART
 from engine.perturbation import token_norms
 from engine.progress import Progress, told
-from engine.subjects.classifier import Classifier
+from engine.subjects.classifier import Classifier, precise
 from engine.tables import columns
 
 VARIANTS = ("paper", "code")
@@ -56,7 +56,7 @@ def smoothness_variants(
     lengths: list[list[float]] = [[] for _ in VARIANTS]
     moved = [[0.0] * len(table) for _ in VARIANTS]
     done = 0
-    for places, embedded, ends in climbs(classifier, table, methods, seed=asked.seed):
+    for places, embedded, ends in climbs(precise(classifier), table, methods, seed=asked.seed):
         for at, end in enumerate(ends):
             lengths[at] += token_norms(end.delta)[embedded.attention.bool()].tolist()
             for place, value in zip(places, at_worst(embedded, end).tolist(), strict=True):

@@ -68,16 +68,12 @@ class Trace(Result):
     def short_of_the_edge(self) -> str:
         """That δ ended inside of its ball, and what would lead it to the edge, in a sentence; "" where it is there."""
         epsilon, steps = self.epsilon, len(self.norms) - 1
-        if (
-            self.settings.get("norm", "frobenius") != "frobenius"
-            or not epsilon
-            or not steps
-            or self.norms[-1] >= 0.99 * epsilon
-        ):
+        is_frobenius = self.settings.get("norm", "frobenius") == "frobenius"
+        if not is_frobenius or not epsilon or not steps or self.norms[-1] >= 0.99 * epsilon:
             return ""
-        size = (
-            f"a step size of 2ε/K = {2 * epsilon / steps:.3g}" if "step_size" in self.settings else "a larger step size"
-        )
+        usual = 2 * epsilon / steps  # With it K steps can cross the whole ball.
+        is_small = self.settings.get("step_size", usual) < 0.99 * usual
+        size = f"a step size of 2ε/K = {usual:.3g}" if is_small else "a larger step size"
         return (
             f"δ ends at ‖δ‖ = {self.norms[-1]:.3g}, inside the ball of radius ε = {epsilon:g}: {size}, or more steps, would take it to the"
             " edge."
