@@ -87,7 +87,7 @@ def main() -> None:
             settled(page, 60)
 
         def clicked() -> float:
-            page.goto(f"{server.url}/home")
+            page.goto(server.url)
             settled(page, 60)
             began = time.perf_counter()
             page.get_by_test_id("stSidebarNav").get_by_role("link", name="Runs", exact=True).click()
