@@ -18,7 +18,7 @@ def wait_politely() -> None:
 
     On a machine with few cores a training and the app that shows it would otherwise take each other's turns: two
     processes ran ten times slower side by side, not twice. They spin for the few µs that lie between two small operations: without
-    any spinning a step takes a tenth longer (docs/performance.md).
+    any spinning a step of a small model takes about 6 % longer (docs/performance.md).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))

@@ -64,12 +64,16 @@ def binomial_interval(successes: int, trials: int, level: float = 0.95) -> tuple
 
 def rounded_down(value: float, digits: int = 4) -> str:
     """So many digits, never more than the value: as a bound has to be printed."""
-    return f"{float(Context(prec=digits, rounding=ROUND_FLOOR).create_decimal_from_float(value)):.{digits}g}"
+    return _rounded(value, digits, ROUND_FLOOR)
 
 
 def rounded_up(value: float, digits: int = 3) -> str:
     """So many digits, never less than the value: as an upper bound has to be printed."""
-    return f"{float(Context(prec=digits, rounding=ROUND_CEILING).create_decimal_from_float(value)):.{digits}g}"
+    return _rounded(value, digits, ROUND_CEILING)
+
+
+def _rounded(value: float, digits: int, way: str) -> str:
+    return f"{float(Context(prec=digits, rounding=way).create_decimal_from_float(value)):.{digits}g}"
 
 
 def percent_down(share: float) -> str:

@@ -82,8 +82,7 @@ def mapped(classifier: Classifier, table: pd.DataFrame, asked: MapSettings, prog
         embedded = PerturbedBatch(classifier.model, batch)
         before = sentence_vectors(classifier, embedded, None).cpu().numpy()
         after = sentence_vectors(classifier, embedded, path[-1].delta).cpu().numpy()
-        with torch.no_grad():
-            start = embedded.forward(ascent=False).logits
+        start = embedded.at_rest.logits
         own = embedded.losses(start)
         for row, place in enumerate(places):
             vectors[place] = (before[row], after[row])

@@ -207,9 +207,7 @@ def token_effects(classifier: Classifier, method: SMART, example: dict[str, Tens
     alone = torch.zeros(len(real), length, delta.shape[-1], dtype=delta.dtype, device=delta.device)
     alone[torch.arange(len(real)), real] = delta[real]
     with torch.no_grad():
-        clean = method.embed(classifier.model, {name: tensor[None] for name, tensor in one.items()}).forward(
-            ascent=False
-        )
+        clean = method.embed(classifier.model, {name: tensor[None] for name, tensor in one.items()}).at_rest
         moved = method.embed(classifier.model, batch).forward(alone, ascent=False).logits
         effects: list[float] = divergence(moved, clean.logits.expand_as(moved)).tolist()
     return effects
